@@ -1,0 +1,86 @@
+"""Frames and the streams they come from, as values. No I/O happens here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture and its place in time.
+
+    pixels: (H, W, 3) non-linear R'G'B', full range: uint8 in [0, 255] or uint16 in [0, 65535].
+    pts, duration: in units of `time_base` seconds; a duration of 0 means unknown.
+    """
+
+    pixels: Pixels
+    pts: int
+    duration: int
+    time_base: Fraction
+
+    @property
+    def seconds(self) -> Fraction:
+        return self.pts * self.time_base
+
+
+@dataclass(frozen=True, slots=True)
+class ColorSpec:
+    """How Y'CbCr codes map to R'G'B', as ITU-T H.273 code points (those that FFmpeg uses).
+
+    `matrix` and `full_range` are always resolved (never 2, "unspecified"): they were applied on the way in
+    and are applied on the way out. `primaries` and `transfer` are only carried; 2 means that the input did
+    not say.
+    """
+
+    matrix: int
+    full_range: bool
+    primaries: int = 2
+    transfer: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a stream before its first frame is decoded.
+
+    frame_count is exact for a folder of images and an estimate (container header, or duration times rate)
+    for a file; None when nothing is known. duration is in seconds.
+    """
+
+    width: int
+    height: int
+    time_base: Fraction
+    frame_rate: Fraction | None
+    frame_count: int | None
+    duration: Fraction | None
+    bit_depth: int
+    pixel_format: str
+    color: ColorSpec
+    sample_aspect_ratio: Fraction
+    codec: str
+
+
+class FrameSource(Protocol):
+    """Frames in order of presentation; a context manager."""
+
+    @property
+    def info(self) -> VideoInfo: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class FrameSink(Protocol):
+    """Takes frames in order. Nothing stands under the final name before `finish`; `abort` leaves nothing."""
+
+    def write(self, frame: Frame) -> None: ...
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
