@@ -122,16 +122,21 @@ def test_imresize_refuses_integers():
         imresize(torch.zeros(3, 8, 8, dtype=torch.uint8), 2)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_bi_rounds_every_tie_up(dtype):
-    # A step through the middle of LR column 4 is seen there with weight exactly 1/2: a + 1/2 becomes a + 1.
-    # In float32, a/255 is not exact; without care that would decide the tie.
-    low = torch.arange(255, dtype=torch.float64)[:, None, None, None]
-    step = (torch.arange(36) >= 18).double()
-    hr = ((low + step) / 255).expand(255, 1, 4, 36).to(dtype)
-    lr = degrade_bi(hr)
-    assert lr.shape == (255, 1, 1, 9)
-    assert torch.equal(to_8bit(lr[:, 0, 0, 4]).long(), torch.arange(1, 256))
+@pytest.mark.parametrize("last_bit", [0.0, 0.5, 1.0])
+def test_bi_is_exact_down_to_the_ties(last_bit):
+    # The 16 weights times 4096 are integers, so that integer arithmetic knows the true sums. The last bit of a
+    # float32 depends on how k/255 was computed; it must not decide the ties, of which these rows hold some.
+    eighths = np.abs(2 * np.arange(16) - 15)  # distance in eighths of an LR pixel
+    near = 3 * eighths**3 - 40 * eighths**2 + 1024
+    far = -(eighths**3) + 40 * eighths**2 - 512 * eighths + 2048
+    weight = np.where(eighths <= 8, near, far)
+    assert weight.sum() == 4096
+    codes = random_codes(30000, 1, 1, 28).expand(-1, -1, 4, -1)
+    sums = codes[:, 0, 0, 6:22].long().numpy() @ weight  # LR column 3 reads the HR columns 6..21
+    assert np.count_nonzero(sums % 4096 == 2048) > 5
+    expected = np.clip((sums + 2048) // 4096, 0, 255)
+    lr = degrade_bi(torch.nextafter((codes / 255).float(), torch.tensor(last_bit)))
+    np.testing.assert_array_equal(to_8bit(lr[:, 0, 0, 3]).numpy(), expected)
 
 
 @pytest.mark.parametrize("kind", ["BI", "BD"])

@@ -97,8 +97,8 @@ def degrade_bi(hr: Tensor, scale: int = SCALE) -> Tensor:
     Raises ValueError for other sizes or shapes, TypeError for integer images.
     """
     _check_divisible(hr, scale)
-    # At scale 4 the kernel's weights are dyadic: on 8-bit codes the sums are exact, true ties at k + 1/2 occur,
-    # and they round alike on every machine.
+    # At scale 4 the kernel's weights are dyadic: on 8-bit codes the sums are exact, true ties at k + 1/2
+    # occur, and they round alike on every machine.
     return _from_codes(imresize(_codes(hr), Fraction(1, scale)), hr.dtype)
 
 
@@ -106,8 +106,8 @@ def degrade_bd(hr: Tensor, scale: int = SCALE) -> Tensor:
     """BD: Gaussian of sigma 1.6 on 12 taps at -5.5..+5.5, sampled every `scale` pixels, rounded to 8 bits.
 
     The even kernel puts the centre of each LR pixel on the centre of its 4x4 block of HR pixels: LR row i
-    reads the HR rows 4i - 4 .. 4i + 7. Edge pixels are repeated outside. (An odd kernel at phase 0 would shift
-    the picture by 1.5 HR pixels; networks trained on one of the two lose 8 dB on the other.)
+    reads the HR rows 4i - 4 .. 4i + 7. Edge pixels are repeated outside. (An odd kernel at phase 0 would
+    shift the picture by 1.5 HR pixels; networks trained on one of the two lose 8 dB on the other.)
 
     hr: (..., C, H, W) in [0, 1]; H and W multiples of `scale` (see `crop_to_multiple`).
     Returns (..., C, H/scale, W/scale) whose values are k/255.
@@ -157,8 +157,8 @@ def to_8bit(images: Tensor) -> Tensor:
 
 
 def _codes(hr: Tensor) -> Tensor:
-    # k/255 in float32 is off by up to 1e-5 codes, which would decide ties at random. The 16-bit grid holds
-    # all 8-bit codes (k * 257) exactly and moves other values by at most 1/514 code.
+    # k/255 in float32 is off by up to 1e-5 codes, and the last bit, which depends on how it was computed, would
+    # decide ties. The 16-bit grid holds all 8-bit codes (k * 257) exactly and moves others by at most 1/514.
     return (hr.double() * 65535).round_().div_(257)
 
 

@@ -51,7 +51,7 @@ def ssim(sr: Tensor, hr: Tensor, channel: Channel) -> Tensor:
     1.5, K1 = 0.01, K2 = 0.03, dynamic range 255, population covariance, averaged over the positions where the
     whole window lies inside. On "rgb" it is the mean of the three channels' SSIM.
     sr, hr: uint8 (..., 3, H, W). Returns float64 (...).
-    Raises TypeError for another dtype, ValueError for other shapes, an unknown channel, or under 11x11 pixels.
+    Raises TypeError for another dtype, ValueError for other shapes, an unknown channel, under 11x11 pixels.
     """
     if min(sr.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs images of at least 11x11, not {sr.shape[-1]}x{sr.shape[-2]}")
