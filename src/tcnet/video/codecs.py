@@ -1,0 +1,175 @@
+"""Which encoder, pixel format and options an output gets; all wrong wishes are found before a byte is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import av
+from av.codec.codec import Codec, UnknownCodecError
+
+from tcnet.errors import UsageError
+from tcnet.video.color import WRITABLE_FORMATS, bit_depth
+from tcnet.video.frame import VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """What the user asks of the encoder; None means the default.
+
+    codec: "h264", "hevc", "av1", "ffv1" or "prores"; default by container. crf: constant quality, lower is
+    better. pixel_format: FFmpeg's name, e.g. "yuv444p10le". encoder_options: passed on as they are, e.g.
+    {"preset": "slow"}.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    pixel_format: str | None = None
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CodecChoice:
+    """One codec: encoders in order of preference, default formats from shallow to deep, default options."""
+
+    encoders: tuple[str, ...]
+    formats: tuple[str, ...]
+    options: Mapping[str, str]
+    crf: range | None
+    odd_sizes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPlan:
+    """A checked choice. `notices` are lines for people."""
+
+    codec: str
+    encoder: str
+    pixel_format: str
+    options: Mapping[str, str]
+    notices: tuple[str, ...]
+
+
+# crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality.
+CODECS: dict[str, CodecChoice] = {
+    "h264": CodecChoice(
+        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "medium"}, range(0, 52)
+    ),
+    "hevc": CodecChoice(
+        ("libx265",),
+        ("yuv420p", "yuv420p10le", "yuv420p12le"),
+        {"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
+        range(0, 52),
+    ),
+    "av1": CodecChoice(
+        ("libsvtav1",), ("yuv420p", "yuv420p10le"), {"crf": "22", "preset": "6"}, range(0, 64)
+    ),
+    "ffv1": CodecChoice(
+        ("ffv1",),
+        ("yuv444p", "yuv444p10le", "yuv444p12le", "yuv444p16le"),
+        {"level": "3", "slicecrc": "1"},
+        None,
+        odd_sizes=True,
+    ),
+    "prores": CodecChoice(("prores_ks",), ("yuv422p10le",), {"profile": "3"}, None),
+}
+
+
+def plan_encoding(info: VideoInfo, options: EncodeOptions, default_codec: str) -> EncoderPlan:
+    """Encoder, pixel format and options for an output of `info`'s size and depth.
+
+    Raises UsageError, naming the choices, for an unknown codec, one that this build lacks, a pixel format
+    that it cannot encode, a size that the format cannot have, a crf out of range, or an unknown option.
+    """
+    name = (options.codec or default_codec).lower()
+    choice = CODECS.get(name)
+    if choice is None:
+        raise UsageError(f"unknown codec {options.codec!r}; choose {', '.join(CODECS)}")
+    codec = _find_encoder(name, choice)
+    notices: list[str] = []
+    pixel_format = options.pixel_format or _default_format(name, choice, info.bit_depth, notices)
+    _check_format(name, codec, pixel_format)
+    if not choice.odd_sizes:
+        _check_size(pixel_format, info.width, info.height)
+    settings = {**choice.options, **_quality(name, choice, options.crf)}
+    _check_options(codec, options.encoder_options)
+    return EncoderPlan(
+        name, codec.name, pixel_format, {**settings, **options.encoder_options}, tuple(notices)
+    )
+
+
+def available_codecs() -> dict[str, str]:
+    """Codec name -> encoder, of those that this build of FFmpeg can encode."""
+    found = {}
+    for name, choice in CODECS.items():
+        for encoder in choice.encoders:
+            if encoder in av.codecs_available and _encoder_or_none(encoder) is not None:
+                found[name] = encoder
+                break
+    return found
+
+
+def _encoder_or_none(name: str) -> Codec | None:
+    try:
+        return Codec(name, "w")
+    except UnknownCodecError:
+        return None
+
+
+def _find_encoder(name: str, choice: CodecChoice) -> Codec:
+    for encoder in choice.encoders:
+        codec = _encoder_or_none(encoder)
+        if codec is not None:
+            return codec
+    raise UsageError(
+        f"codec {name!r} is not in this build of FFmpeg (it needs {' or '.join(choice.encoders)}); "
+        f"choose {', '.join(available_codecs())}"
+    )
+
+
+def _default_format(name: str, choice: CodecChoice, depth: int, notices: list[str]) -> str:
+    """The shallowest default that holds `depth` bits, else the deepest, with a notice."""
+    for pixel_format in choice.formats:
+        if bit_depth(pixel_format) >= depth:
+            return pixel_format
+    deepest = choice.formats[-1]
+    if bit_depth(deepest) <= 8 < depth:
+        raise UsageError(f"codec {name!r} cannot hold {depth} bits; choose hevc, ffv1 or prores")
+    notices.append(f"{depth}-bit pictures are written with {bit_depth(deepest)} bits, all that {name} takes")
+    return deepest
+
+
+def _check_format(name: str, codec: Codec, pixel_format: str) -> None:
+    offered = [f.name for f in codec.video_formats or [] if f.name in WRITABLE_FORMATS]
+    if pixel_format not in offered:
+        raise UsageError(
+            f"pixel format {pixel_format!r} cannot be written with {name}; choose {', '.join(offered)}"
+        )
+
+
+def _check_size(pixel_format: str, width: int, height: int) -> None:
+    even_width = "420" in pixel_format or "422" in pixel_format
+    even_height = "420" in pixel_format
+    if (even_width and width % 2) or (even_height and height % 2):
+        near = f"{width + width % 2 * even_width}x{height + height % 2 * even_height}"
+        raise UsageError(
+            f"{width}x{height} is odd, which {pixel_format} cannot have; take {near}, "
+            "or a 4:4:4 pixel format such as yuv444p"
+        )
+
+
+def _quality(name: str, choice: CodecChoice, crf: int | None) -> dict[str, str]:
+    if crf is None:
+        return {}
+    if choice.crf is None:
+        raise UsageError(f"codec {name!r} has no crf (got {crf}); leave it out or choose h264, hevc or av1")
+    if crf not in choice.crf:
+        raise UsageError(f"crf {crf} is out of range for {name}: {choice.crf.start} to {choice.crf.stop - 1}")
+    return {"crf": str(crf)}
+
+
+def _check_options(codec: Codec, wanted: Mapping[str, str]) -> None:
+    supported = codec.create("video").supported_options
+    own = sorted(option.name for option in supported.private)
+    known = {option.name for option in supported.generic} | set(own)
+    for key in wanted:
+        if key not in known:
+            raise UsageError(f"encoder {codec.name} has no option {key!r}; its own are {', '.join(own)}")

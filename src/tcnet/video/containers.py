@@ -1,0 +1,128 @@
+"""Which files are opened and written, and how they are found: nothing but local files, never a playlist."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from tcnet.errors import MediaError, UsageError
+
+MAX_SIDE = 16384  # pixels; a header that claims more is taken for damage, not for a picture
+
+# Output containers by suffix: FFmpeg's muxer and the codec taken when none is asked for.
+CONTAINERS: dict[str, tuple[str, str]] = {
+    ".mkv": ("matroska", "h264"),
+    ".mp4": ("mp4", "h264"),
+    ".m4v": ("mp4", "h264"),
+    ".mov": ("mov", "h264"),
+    ".webm": ("webm", "av1"),
+}
+# These demuxers open further files or addresses named inside the file, or turn text into pictures.
+_REFUSED_DEMUXERS = frozenset(
+    [
+        "applehttp",
+        "concat",
+        "dash",
+        "hls",
+        "image2",
+        "imf",
+        "lavfi",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sdp",
+        "smil",
+        "tty",
+    ]
+)
+
+
+@lru_cache(maxsize=1)
+def _format_whitelist() -> str:
+    names = [name for name in av.formats_available if _REFUSED_DEMUXERS.isdisjoint(name.split(","))]
+    return ",".join(sorted(names))
+
+
+def open_input(path: Path) -> InputContainer:
+    """The container of a local file. Raises MediaError in one line for all that cannot be opened."""
+    if not path.exists():
+        raise MediaError(f"{path}: no such file")
+    if not path.is_file():
+        raise MediaError(f"{path}: not a file")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path}: the file is empty")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{path}: permission to read it is missing")
+    limits = {"protocol_whitelist": "file", "format_whitelist": _format_whitelist()}
+    try:
+        return av.open(
+            f"file:{path.absolute()}",
+            "r",
+            # max_pixels is the decoder's own guard against absurd sizes while it probes.
+            options={"max_pixels": str(MAX_SIDE * MAX_SIDE)},
+            container_options=limits,
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"{path}: cannot be read as video ({reason}); it is damaged, cut short or of another kind"
+        ) from error
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """The stream to upscale: FFmpeg's choice among those that are no cover picture.
+
+    Raises MediaError when there is none, no decoder for it, or its header claims an impossible size.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & _ATTACHED_PICTURE]
+    if not streams:
+        raise MediaError(f"{path}: holds no video stream")
+    best = container.streams.best("video")
+    stream = next((s for s in streams if best is not None and s.index == best.index), streams[0])
+    context = stream.codec_context
+    if context is None:
+        raise MediaError(f"{path}: no decoder for its video stream in this build of FFmpeg")
+    check_size(context.width, context.height, path)
+    return stream
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    if width < 1 or height < 1:
+        raise MediaError(
+            f"{path}: the size of the picture is unknown ({width}x{height}); the file is damaged"
+        )
+    if width > MAX_SIDE or height > MAX_SIDE:
+        raise MediaError(f"{path}: claims {width}x{height} pixels, more than {MAX_SIDE} a side")
+
+
+_ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
+
+
+def output_container(path: Path) -> tuple[str, str]:
+    """(muxer, default codec) for an output name. Raises UsageError for a suffix that is not written."""
+    found = CONTAINERS.get(path.suffix.lower())
+    if found is None:
+        raise UsageError(
+            f"{path}: unknown output suffix {path.suffix or '(none)'!r}; choose {', '.join(CONTAINERS)}, "
+            "or a folder or pattern like out/%05d.png for images"
+        )
+    return found
+
+
+def default_output(path: Path, suffix: str = "x4") -> Path:
+    """The output beside an input: NAME.x4.mp4 for mp4, m4v and mov, NAME.x4.mkv otherwise, NAME.x4 for images.
+
+    `suffix` says what was done: "x4", "x2", "1080p". For a pattern (dir/%04d.png) the name is the folder's.
+    """
+    if path.is_dir():
+        resolved = path if path.name else path.absolute()
+        return resolved.with_name(f"{resolved.name}.{suffix}")
+    if "%" in path.name or "*" in path.name:
+        folder = path.parent.absolute()
+        return folder.with_name(f"{folder.name}.{suffix}")
+    extension = ".mp4" if path.suffix.lower() in (".mp4", ".m4v", ".mov") else ".mkv"
+    return path.with_name(f"{path.stem}.{suffix}{extension}")

@@ -1,0 +1,211 @@
+"""Everything of the input but its picture, copied as it is: sound, subtitles, attachments, chapters, tags."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import AttachmentStream, Stream
+from av.video.stream import VideoStream
+
+from tcnet.errors import MediaError
+from tcnet.video.containers import CONTAINERS, main_video, open_input
+from tcnet.video.timing import RisingTimes
+
+# Tags that describe the old file and would be wrong, or are written anew, in the new one.
+_STALE_TAGS = frozenset(
+    ["encoder", "duration", "major_brand", "minor_version", "compatible_brands", "vendor_id", "bps"]
+    + ["number_of_frames", "number_of_bytes", "creation_app"]
+)
+_ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
+_RESTART_SECONDS = 1
+
+
+class Passthrough:
+    """The copied streams of one input, opened a second time and read only as far as the video has come."""
+
+    def __init__(self, path: Path, output: OutputContainer) -> None:
+        """Adds the streams to `output`, whose header is not written yet.
+
+        Raises MediaError for an input that cannot be opened and for a stream that the container cannot hold.
+        """
+        self._input = open_input(path)
+        self._path = path
+        self._output = output
+        self._notices: list[str] = []
+        self._copies: dict[int, Stream] = {}
+        self._times: dict[int, RisingTimes] = {}
+        self._pending: "Packet[Stream] | None" = None
+        self._damaged = 0
+        try:
+            self._video = main_video(self._input, path)
+            self._add_streams()
+        except BaseException:
+            self.close()
+            raise
+        self._packets = self._demux()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        lines = list(self._notices)
+        if self._damaged:
+            lines.append(f"{self._damaged} damaged packets of the copied streams were skipped")
+        moved = sum(times.moved + times.restarts for times in self._times.values())
+        if moved:
+            lines.append(f"{moved} timestamps of the copied streams did not increase and were moved")
+        return tuple(lines)
+
+    def describe_video(self, stream: VideoStream, scale: tuple[Fraction, Fraction]) -> None:
+        """Gives the new video stream the old one's tags, disposition and rotation; scale: (x, y) enlargement."""
+        stream.metadata.update(_kept(self._video.metadata))
+        stream.disposition = self._video.disposition
+        matrix = self._display_matrix()
+        if matrix is not None:
+            # The shift (elements 6 and 7, 16.16 fixed point) is in pixels.
+            matrix[6] = round(matrix[6] * scale[0])
+            matrix[7] = round(matrix[7] * scale[1])
+            stream.set_display_matrix(matrix)
+
+    def describe_file(self) -> None:
+        """Copies the file's tags and its chapters."""
+        self._output.metadata.update(_kept(self._input.metadata))
+        chapters = self._input.chapters()
+        if chapters:
+            self._output.set_chapters(chapters)
+
+    @property
+    def video_size(self) -> tuple[int, int]:
+        return self._video.codec_context.width, self._video.codec_context.height
+
+    @property
+    def sample_rates(self) -> tuple[int, ...]:
+        return tuple(
+            s.codec_context.sample_rate for s in self._input.streams.audio if s.index in self._copies
+        )
+
+    def mux_until(self, seconds: Fraction | None) -> None:
+        """Copies the packets that start before `seconds` (all that are left for None), in the input's order."""
+        while True:
+            if self._pending is None:
+                self._pending = next(self._packets, None)
+            packet = self._pending
+            if packet is None:
+                return
+            start = packet.dts if packet.dts is not None else packet.pts
+            if seconds is not None and start is not None and start * packet.time_base >= seconds:
+                return
+            self._pending = None
+            self._mux(packet)
+
+    def close(self) -> None:
+        self._input.close()
+
+    def _add_streams(self) -> None:
+        for stream in self._input.streams:
+            if stream.index == self._video.index:
+                stream.discard = av.stream.Discard.all
+                continue
+            if stream.type in ("data", "unknown") or (
+                stream.type == "video" and not stream.disposition & _ATTACHED_PICTURE
+            ):
+                # A chapter list in MP4 is a data stream of its own; chapters are copied as such.
+                if not (stream.type == "data" and self._input.chapters()):
+                    self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
+                stream.discard = av.stream.Discard.all
+                continue
+            copy = self._add_copy(stream)
+            copy.metadata.update(_kept(stream.metadata))
+            copy.disposition = stream.disposition
+            if not isinstance(stream, AttachmentStream):
+                self._copies[stream.index] = copy
+                restart = round(_RESTART_SECONDS / (stream.time_base or Fraction(1, 1000)))
+                self._times[stream.index] = RisingTimes(restart=restart)
+
+    def _add_copy(self, stream: Stream) -> Stream:
+        if isinstance(stream, AttachmentStream) and self._output.format.name != "matroska":
+            raise MediaError(self._refusal(stream, [".mkv"]))
+        try:
+            return self._output.add_stream_from_template(stream, opaque=True)
+        except ValueError as error:
+            others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream)]
+            raise MediaError(self._refusal(stream, others)) from error
+
+    def _refusal(self, stream: Stream, others: list[str]) -> str:
+        advice = f"write {' or '.join(others)}" if others else "remove that stream from the input first"
+        return f"{self._path}: {self._output.format.name} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
+
+    def _demux(self) -> "Iterator[Packet[Stream]]":
+        streams = [self._input.streams[index] for index in self._copies]
+        if not streams:
+            return
+        packets = self._input.demux(streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError):
+                self._damaged += 1
+                if self._damaged > 100:
+                    return
+                packets = self._input.demux(streams)
+                continue
+            if packet is None:
+                return
+            if packet.size:  # the last, empty ones only flush decoders
+                yield packet
+
+    def _mux(self, packet: "Packet[Stream]") -> None:
+        index = packet.stream_index
+        if packet.dts is not None:
+            dts = self._times[index].place(packet.dts, packet.duration or 0)
+            if packet.pts is not None:
+                packet.pts += dts - packet.dts
+            packet.dts = dts
+        packet.stream = self._copies[index]
+        self._output.mux(packet)
+
+    def _display_matrix(self) -> list[int] | None:
+        """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
+        with open_input(self._path) as container:
+            stream = main_video(container, self._path)
+            try:
+                picture = next(container.decode(stream), None)
+            except (av.FFmpegError, ValueError):
+                return None  # the reader says what is wrong with this file
+            if picture is None:
+                return None
+            for data in picture.side_data:
+                if data.type == SideDataType.DISPLAYMATRIX:
+                    raw = bytes(data)
+                    return [int.from_bytes(raw[at : at + 4], _NATIVE, signed=True) for at in range(0, 36, 4)]
+        return None
+
+
+_NATIVE = "little"  # of all machines that the wheels of PyAV exist for
+
+
+def _kept(metadata: dict[str, str]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in _STALE_TAGS and not key.startswith("_STATISTICS")
+    }
+
+
+def _kind(stream: Stream) -> str:
+    codec = stream.codec_context.name if stream.codec_context is not None else stream.name
+    return f"{stream.type}, {codec or 'unknown codec'}"
+
+
+def _holds(muxer: str, stream: Stream) -> bool:
+    codec = stream.codec_context.codec.name if stream.codec_context is not None else None
+    if codec is None:
+        return False
+    with av.open("unused", "w", format=muxer) as trial:
+        try:
+            trial.add_stream_from_template(stream, opaque=True)
+        except ValueError:
+            return False
+    return True

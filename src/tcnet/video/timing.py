@@ -1,0 +1,34 @@
+"""Timestamps that containers and muxers accept: strictly increasing integers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class RisingTimes:
+    """Makes a sequence of timestamps strictly increasing with the smallest change, and counts the changes.
+
+    A step back of more than `restart` ticks is a clock that was reset (concatenated or wrapped transport
+    streams): from there on everything is shifted so that time goes on where it was; nudging each frame by one
+    tick would squeeze the rest of the video into nothing.
+    """
+
+    restart: int
+    last: int | None = None
+    shift: int = 0
+    moved: int = 0
+    restarts: int = 0
+
+    def place(self, time: int, step: int) -> int:
+        """The timestamp to use for `time`; `step` is the usual distance between two, 0 if unknown."""
+        time += self.shift
+        if self.last is not None and time <= self.last:
+            wanted = self.last + max(step, 1)
+            if self.last - time > self.restart:
+                self.restarts += 1
+                self.shift += wanted - time
+                time = wanted
+            else:
+                self.moved += 1
+                time = self.last + 1
+        self.last = time
+        return time
