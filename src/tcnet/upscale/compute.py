@@ -1,0 +1,70 @@
+"""What windows and streams share: the network in its precision, its float32 twin, and the statistics."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from tcnet.errors import MediaError
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.precision import working_copy
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What happened so far. A window of a stream is one call that gave frames."""
+
+    frames: int = 0
+    """Frames handed out."""
+    windows: int = 0
+    """Windows whose last frame was handed out."""
+    recomputed_windows: int = 0
+    """Windows of a tile that gave NaN or infinity and were computed again in float32."""
+    recomputed_frames: int = 0
+    """Frames of which at least one tile was computed again."""
+    notices: list[str] = field(default_factory=list)
+    """What the user should know, one line each."""
+
+
+class Compute:
+    """A network ready to run on one device in one precision; the network given is never changed."""
+
+    def __init__(self, network: VideoNetwork, device: torch.device, dtype: torch.dtype) -> None:
+        self.device = device
+        self.dtype = dtype
+        self.network = working_copy(network, device, dtype)
+        self.statistics = Statistics()
+        self._given = network
+        self._float32: VideoNetwork | None = None
+
+    @property
+    def reduced(self) -> bool:
+        """Whether float32 would be more precise than what is computed in."""
+        return self.dtype != torch.float32
+
+    def float32(self) -> VideoNetwork:
+        """The network in float32, copied when first asked for."""
+        if self._float32 is None:
+            self._float32 = working_copy(self._given, self.device, torch.float32)
+        return self._float32
+
+
+def without_gradients(pictures: Iterable[Tensor]) -> Iterator[Tensor]:
+    """`pictures`, each computed in inference mode, which is left while the consumer has its turn."""
+    iterator = iter(pictures)
+    while True:
+        with torch.inference_mode():
+            picture = next(iterator, None)
+        if picture is None:
+            return
+        yield picture
+
+
+def check_finite(picture: Tensor, number: int) -> None:
+    """Raise MediaError when float32 gave NaN or infinity for frame `number` (counted from 0)."""
+    if not torch.isfinite(picture).all():
+        raise MediaError(
+            f"frame {number} (counted from 0): the model gives NaN or infinity even in float32; "
+            f"its weights are damaged or do not suit this input, try another model"
+        )

@@ -1,0 +1,39 @@
+"""What this package asks of a network. `tcnet.network.TCNet` fulfils it, and so do the fakes of the tests."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor
+
+
+class NetworkConfig(Protocol):
+    @property
+    def propagation(self) -> str: ...  # "forward" or "bidirectional"
+    @property
+    def group_size(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+
+
+class VideoNetwork(Protocol):
+    """x4 video super-resolution of float32 clips in [0, 1]; computes in the dtype of its parameters."""
+
+    scale: int
+    minimum_size: int
+    training: bool
+
+    @property
+    def config(self) -> NetworkConfig: ...
+    @property
+    def spatial_multiple(self) -> int: ...
+
+    def frames(self, lr_clip: Tensor) -> Iterator[Tensor]:
+        """lr_clip: (1, T, 3, H, W) -> T times (1, 3, 4H, 4W) float32, not clamped."""
+
+    def stream(self, lr_frames: Tensor, state: Any, *, last: bool) -> tuple[Tensor, Any]:  # noqa: ANN401 - the network's own
+        """lr_frames: (1, n >= 0, 3, H, W) -> the frames that became ready (1, m, 3, 4H, 4W), new state."""
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+    def to(self, *, device: torch.device, dtype: torch.dtype) -> Self: ...
+    def eval(self) -> Self: ...

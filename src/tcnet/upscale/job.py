@@ -1,0 +1,153 @@
+"""Upscaling a whole video: open, plan, run, finish; or fail and leave nothing."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from tcnet.errors import MediaError
+from tcnet.models import load_model
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.pipeline import run_pipeline
+from tcnet.upscale.planning import Plan, plan_upscale
+from tcnet.upscale.progress import Progress, RateMeter
+from tcnet.upscale.upscaler import Upscaler
+from tcnet.video import EncodeOptions, default_output, open_sink, open_source
+from tcnet.video.frame import Frame, FrameSink, FrameSource, VideoInfo
+
+DEFAULT_MODEL = "tcnet-video"
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleResult:
+    """frames: written, as many as were read. seconds: wall clock, loading included. recomputed_frames: those
+    that were NaN or infinite in reduced precision. peak_memory: bytes of the process' largest resident set
+    (on CUDA: of what torch allocated there); None where the system does not tell."""
+
+    output: Path
+    frames: int
+    seconds: float
+    recomputed_frames: int
+    notices: tuple[str, ...]
+    peak_memory: int | None
+    plan: Plan
+
+
+def upscale_video(
+    input: Path | str,
+    output: Path | str | None = None,
+    *,
+    model: str | Path | VideoNetwork = DEFAULT_MODEL,
+    options: UpscaleOptions | None = None,
+    encode: EncodeOptions | None = None,
+    frame_rate: Fraction = Fraction(25),
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> UpscaleResult:
+    """Upscale a video file or images; sound and everything else in the file is copied.
+
+    input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
+    `list_models`, a weight file, or a network. frame_rate: frames a second, for images only. progress: called
+    in this thread once at the start and after every frame.
+
+    Nothing stands under the output's name before all is done, and nothing is left after an error or
+    KeyboardInterrupt. Raises UsageError for options that cannot be, MediaError for files.
+    """
+    begin = time.perf_counter()
+    path_in = Path(input)
+    path_out = default_output(path_in) if output is None else Path(output)
+    name = str(model) if isinstance(model, str | Path) else type(model).__name__
+    network = load_model(model) if isinstance(model, str | Path) else model
+    with open_source(path_in, frame_rate=frame_rate) as source:
+
+        def sink(info: VideoInfo) -> FrameSink:
+            return open_sink(
+                path_out, info=info, options=encode or EncodeOptions(), copy_from=path_in, overwrite=overwrite
+            )
+
+        plan, frames, upscaler = upscale_source(source, sink, network, options, model=name, progress=progress)
+    return UpscaleResult(
+        output=path_out,
+        frames=frames,
+        seconds=time.perf_counter() - begin,
+        recomputed_frames=upscaler.statistics.recomputed_frames,
+        notices=(*plan.notices, *upscaler.statistics.notices),
+        peak_memory=peak_memory(upscaler.compute.device),
+        plan=plan,
+    )
+
+
+def upscale_source(
+    source: FrameSource,
+    make_sink: Callable[[VideoInfo], FrameSink],
+    network: VideoNetwork,
+    options: UpscaleOptions | None = None,
+    *,
+    model: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Plan, int, Upscaler]:
+    """Upscale `source` into the sink made for the output's VideoInfo; finishes the sink or aborts it.
+
+    Returns the plan, the number of frames and the upscaler with its statistics. Raises MediaError when the
+    source has no frame.
+    """
+    plan = plan_upscale(source.info, network, options, model=model)
+    upscaler = Upscaler(network, plan.options)
+    meter = RateMeter(source.info.frame_count, plan.seconds_per_frame, time.perf_counter())
+    counter = _Counter(upscaler, meter, progress)
+    counter.report()
+
+    def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
+        yield from upscaler.stream(frames)
+        if not upscaler.statistics.frames:
+            raise MediaError("the input has no frame that can be decoded: nothing to upscale")
+
+    sink = make_sink(output_info(source.info, plan))  # nothing may come between this and the pipeline
+    frames = run_pipeline(source, compute, sink, on_frame=counter.count)
+    return plan, frames, upscaler
+
+
+def output_info(info: VideoInfo, plan: Plan) -> VideoInfo:
+    """The output's VideoInfo: the input's in all but size; codec and pixel format are the sink's choice."""
+    return replace(info, width=plan.output_width, height=plan.output_height)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Peak bytes so far: allocated by torch on CUDA, else the process' resident set; None on Windows."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return None
+    import resource  # not there on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+class _Counter:
+    """Counts frames as they leave the computation and reports them."""
+
+    def __init__(
+        self, upscaler: Upscaler, meter: RateMeter, progress: Callable[[Progress], None] | None
+    ) -> None:
+        self._upscaler = upscaler
+        self._meter = meter
+        self._progress = progress
+        self._done = 0
+        self._windows = 0
+
+    def count(self) -> None:
+        self._done += 1
+        if self._upscaler.statistics.windows > self._windows:
+            self._windows = self._upscaler.statistics.windows
+            self._meter.window_done(self._done, time.perf_counter())
+        self.report()
+
+    def report(self) -> None:
+        if self._progress is not None:
+            self._progress(self._meter.progress(self._done, time.perf_counter()))

@@ -1,0 +1,179 @@
+"""How frames of one size are cut into windows and tiles."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.options import DEFAULT_OVERLAP, DEFAULT_WINDOW, UpscaleOptions, output_size
+from tcnet.upscale.windows import Span, even_size, plan_spans, smallest_size
+
+TILE_SIDES = (1024, 768, 512, 384, 256, 192, 128, 96, 64)
+"""Sides tried when memory is short of the whole frame, in LR pixels."""
+COMFORTABLE_TILE = 128
+"""Windows are shortened before tiles get smaller than this: overlap would be over half of the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Windows in frames, rows and columns of tiles in LR pixels; window is 0 for a stream."""
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    window: int
+    overlap: int
+    tile: int
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+    resized: bool
+
+    @property
+    def tiled(self) -> bool:
+        return len(self.rows) * len(self.columns) > 1
+
+    @property
+    def tiles(self) -> list[tuple[Span, Span]]:
+        """(rows, columns) of every tile, in reading order."""
+        return [*product(self.rows, self.columns)]
+
+    @property
+    def tile_area(self) -> int:
+        """LR pixels of the largest tile."""
+        return max(_lengths(self.rows)) * max(_lengths(self.columns))
+
+    @property
+    def computed_area(self) -> int:
+        """LR pixels computed for each frame, the tiles' overlap included."""
+        return sum(_lengths(self.rows)) * sum(_lengths(self.columns))
+
+
+def make_layout(
+    network: VideoNetwork,
+    options: UpscaleOptions,
+    height: int,
+    width: int,
+    window: int | None,
+    tile: int | None,
+) -> Layout:
+    """The layout for LR frames of height x width; window or tile None: default length, whole frame.
+
+    Raises MediaError for frames too small for the network, UsageError for windows or tiles too small to
+    advance by the network's steps.
+    """
+    if min(height, width) < network.minimum_size:
+        raise MediaError(
+            f"frames are {width}x{height}, the model needs at least "
+            f"{network.minimum_size}x{network.minimum_size}"
+        )
+    out_height, out_width = output_size(height, width, options, network.scale)
+    window, overlap = _window_and_overlap(network, options, window)
+    tile = max(height, width) if tile is None else tile
+    if tile < max(height, width):
+        _check_tile(network, options, tile)
+    return Layout(
+        height=height,
+        width=width,
+        out_height=out_height,
+        out_width=out_width,
+        window=window,
+        overlap=overlap,
+        tile=tile,
+        rows=_tiles(height, tile, network, options),
+        columns=_tiles(width, tile, network, options),
+        resized=(out_height, out_width) != (network.scale * height, network.scale * width),
+    )
+
+
+def choose_layout(
+    network: VideoNetwork,
+    options: UpscaleOptions,
+    height: int,
+    width: int,
+    fits: Callable[[Layout], bool],
+) -> Layout:
+    """The first candidate that `fits`: the longest window, then the largest tile; the last one if none does.
+
+    What the options give is not changed. Raises like `make_layout`.
+    """
+    layout = make_layout(network, options, height, width, options.window, options.tile)
+    for window, tile in _candidates(network, options, max(height, width)):
+        layout = make_layout(network, options, height, width, window, tile)
+        if fits(layout):
+            break
+    return layout
+
+
+def smaller_tiles(network: VideoNetwork, options: UpscaleOptions, layout: Layout) -> Layout | None:
+    """The layout with tiles of about half the side, for when memory ran out; None if there is none."""
+    side = max(*_lengths(layout.rows), *_lengths(layout.columns))
+    tile = max(side // 2, smallest_tile(network, options))
+    if tile >= side:
+        return None
+    return make_layout(network, options, layout.height, layout.width, layout.window or None, tile)
+
+
+def smallest_tile(network: VideoNetwork, options: UpscaleOptions) -> int:
+    """LR pixels. The last tile may be half as large as the others and still has to suit the network."""
+    return max(smallest_size(options.tile_overlap, network.spatial_multiple), 2 * network.minimum_size)
+
+
+def _candidates(
+    network: VideoNetwork, options: UpscaleOptions, side: int
+) -> Iterator[tuple[int | None, int | None]]:
+    windows: list[int | None] = [options.window]
+    if options.window is None and network.config.propagation == "bidirectional":
+        group = network.config.group_size
+        least = smallest_size(DEFAULT_OVERLAP if options.overlap is None else options.overlap, group)
+        halves = [DEFAULT_WINDOW, DEFAULT_WINDOW // 2, least]
+        windows = [*sorted({max(least, -(-value // group) * group) for value in halves}, reverse=True)]
+    tiles: list[int | None] = [options.tile]
+    if options.tile is None:
+        least = smallest_tile(network, options)
+        tiles = [None, *(tile for tile in TILE_SIDES if least <= tile < side)]
+    comfortable = [tile for tile in tiles if tile is None or tile >= COMFORTABLE_TILE or len(tiles) == 1]
+    yield from product(windows, comfortable)
+    yield from product(windows[-1:], [tile for tile in tiles if tile not in comfortable])
+
+
+def _window_and_overlap(
+    network: VideoNetwork, options: UpscaleOptions, window: int | None
+) -> tuple[int, int]:
+    if network.config.propagation == "forward":
+        return 0, 0
+    group = network.config.group_size
+    if window is None:
+        window = max(DEFAULT_WINDOW, smallest_size(options.overlap or 0, group))
+    # A short window given alone takes what context it can.
+    overlap = (
+        max(0, min(DEFAULT_OVERLAP, (window - group) // 2)) if options.overlap is None else options.overlap
+    )
+    if window < smallest_size(overlap, group):
+        raise UsageError(
+            f"a window of {window} frames is too short: with an overlap of {overlap} and the model's groups "
+            f"of {group} frames it must be at least {smallest_size(overlap, group)}"
+        )
+    return window, overlap
+
+
+def _check_tile(network: VideoNetwork, options: UpscaleOptions, tile: int) -> None:
+    least = smallest_tile(network, options)
+    if tile < least:
+        raise UsageError(
+            f"tiles of {tile} pixels are too small: with an overlap of {options.tile_overlap} this model "
+            f"needs at least {least}"
+        )
+
+
+def _tiles(length: int, tile: int, network: VideoNetwork, options: UpscaleOptions) -> tuple[Span, ...]:
+    if length <= tile:
+        return (Span(0, length, 0, length),)
+    overlap, multiple = options.tile_overlap, network.spatial_multiple
+    size = even_size(length, tile, overlap, multiple, least=2 * network.minimum_size)
+    return tuple(plan_spans(length, size, overlap, multiple))
+
+
+def _lengths(spans: tuple[Span, ...]) -> list[int]:
+    return [span.stop - span.start for span in spans]

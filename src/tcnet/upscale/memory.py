@@ -1,0 +1,123 @@
+"""How much memory there is, and how much a run will need.
+
+The estimate counts what grows with the frame size and the window:
+
+    network   held + working + picture, with tile area A in LR pixels, C channels of b bytes, T frames held
+      held      A T (HELD_MAPS C b + HELD_FLOATS 4)       features, flows and input of a window (or stream)
+      working   A WORKING_MAPS C b                        temporaries of one frame or group
+      picture   16 A 3 PICTURE_COPIES 4                   the SR frame on its way to integer codes
+    frames    canvases (tiles only), LR frames held, SR frames queued, the encoder's look-ahead
+    fixed     FIXED_BYTES + 3 copies of the parameters
+
+The constants are calibrated against measured peaks.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.layout import Layout
+
+HELD_MAPS = 5
+"""Feature maps kept for each frame of a window: g, warped, stabilised, fused, refined."""
+HELD_FLOATS = 16
+"""float32 values kept for each LR pixel and frame: the frame, two flows, two warped neighbours, slack."""
+WORKING_MAPS = 40
+"""Feature maps alive at once while one frame is computed, attention of a group and the x4 tail included."""
+PICTURE_COPIES = 4
+"""Float copies of one SR frame: network output, bilinear base, clamped, rounded or resized."""
+ENCODER_BYTES_PER_PIXEL = 120
+"""Bytes that the encoder keeps for each output pixel: about 40 frames of look-ahead and reference frames."""
+FIXED_BYTES = 400 * 2**20
+"""Interpreter, torch and codec libraries."""
+QUEUED_FRAMES = 8
+"""Decoded frames and SR frames between the stages, those in the stages' hands included."""
+
+MEMORY_SHARE = 0.7
+"""Share of the available memory that is used when no limit is given."""
+ASSUMED_MEMORY = 4 * 2**30
+"""Bytes assumed where the system tells nothing (Windows); the plan says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Bytes. `network` lies on the device, `frames` and `fixed` in main memory (the same on a CPU)."""
+
+    network: int
+    frames: int
+    fixed: int
+
+    def on(self, device: torch.device) -> int:
+        """What counts against the memory of `device`."""
+        return self.network if device.type == "cuda" else self.network + self.frames + self.fixed
+
+
+def estimate_memory(
+    layout: Layout, network: VideoNetwork, dtype: torch.dtype, sample_bytes: int
+) -> MemoryEstimate:
+    """Peak of a run; sample_bytes: 1 for 8-bit frames, 2 for deeper ones."""
+    feature_map = network.config.channels * dtype.itemsize  # bytes for each LR pixel
+    area = layout.tile_area
+    # A stream holds a group and those waiting for the next one, and does so for every tile at once.
+    held = area * layout.window if layout.window else layout.computed_area * 2 * network.config.group_size
+    on_device = (
+        held * (HELD_MAPS * feature_map + HELD_FLOATS * 4)
+        + area * WORKING_MAPS * feature_map
+        + area * network.scale**2 * 3 * 4 * PICTURE_COPIES
+    )
+    lr_frame = layout.height * layout.width * 3 * sample_bytes
+    sr_frame = layout.out_height * layout.out_width * 3 * sample_bytes
+    canvas = layout.height * layout.width * network.scale**2 * 3 * (2 if layout.resized else sample_bytes)
+    window = layout.window or 2 * network.config.group_size
+    in_main_memory = (
+        (canvas * window if layout.tiled else 0)
+        + lr_frame * (QUEUED_FRAMES + 2 * window)
+        + sr_frame * QUEUED_FRAMES
+        + layout.out_height * layout.out_width * ENCODER_BYTES_PER_PIXEL
+    )
+    weights = sum(parameter.numel() * 4 for parameter in network.parameters())
+    return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=FIXED_BYTES + 3 * weights)
+
+
+def available_memory(device: torch.device, root: Path = Path("/")) -> int | None:
+    """Bytes that can still be taken on `device`; None where the system does not tell.
+
+    root: where /proc and /sys are looked for.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    system = _system_memory(root / "proc/meminfo")
+    container = _container_memory(root / "sys/fs/cgroup")
+    known = [value for value in (system, container) if value is not None]
+    return min(known) if known else None
+
+
+def _system_memory(meminfo: Path) -> int | None:
+    if meminfo.exists():
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    # macOS tells only what is installed; the share taken of it leaves room.
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _container_memory(cgroup: Path) -> int | None:
+    """What a container's limit (cgroup v2) leaves; the page cache can be given back and counts as free."""
+    limit_file = cgroup / "memory.max"
+    if not limit_file.exists():
+        return None
+    limit = limit_file.read_text(encoding="ascii").strip()
+    if limit == "max":
+        return None
+    used = int((cgroup / "memory.current").read_text(encoding="ascii"))
+    for line in (cgroup / "memory.stat").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "inactive_file":
+            used -= int(value)
+    return max(0, int(limit) - used)

@@ -1,0 +1,98 @@
+"""What can be chosen for a run, and the output size that follows from it."""
+
+from dataclasses import dataclass
+
+from tcnet.errors import UsageError
+
+DEFAULT_WINDOW = 32
+"""Frames computed together by bidirectional networks. To be measured by benchmarks/window_overlap.py."""
+DEFAULT_OVERLAP = 4
+"""Frames computed and dropped on each side of a window. To be measured by benchmarks/window_overlap.py."""
+DEFAULT_TILE_OVERLAP = 16
+"""LR pixels computed and dropped on each side of a tile. To be measured by benchmarks/window_overlap.py."""
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+SCALES = (2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleOptions:
+    """How to upscale. None means: chosen from the network, the frame size and the memory there is.
+
+    Raises UsageError for values that cannot be, and for more than one of scale, height and width.
+    """
+
+    window: int | None = None
+    """Frames computed together (bidirectional networks only)."""
+    overlap: int | None = None
+    """Frames computed and dropped on each side of a window."""
+    tile: int | None = None
+    """Largest tile side in LR pixels; larger frames are computed in tiles."""
+    tile_overlap: int = DEFAULT_TILE_OVERLAP
+    """LR pixels computed and dropped on each side of a tile."""
+    precision: str = "auto"
+    """"auto", "fp32", "bf16" or "fp16"."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "mps"."""
+    scale: int | None = None
+    """Output size as a multiple of the input's: 4 (default), 3 or 2."""
+    height: int | None = None
+    """Output height in pixels; the width follows, rounded to even."""
+    width: int | None = None
+    """Output width in pixels; the height follows, rounded to even."""
+    memory_limit: int | None = None
+    """Bytes that the run should stay under; None: a share of what is available."""
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("window", self.window, 1),
+            ("overlap", self.overlap, 0),
+            ("tile", self.tile, 1),
+            ("tile overlap", self.tile_overlap, 0),
+            ("memory limit", self.memory_limit, 1),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name} is {value}, it must be at least {least}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
+        if self.device not in DEVICES:
+            raise UsageError(f"unknown device {self.device!r}: choose one of {', '.join(DEVICES)}")
+        if self.scale is not None and self.scale not in SCALES:
+            raise UsageError(
+                f"scale is {self.scale}, it must be 2, 3 or 4; for other sizes give a height or a width"
+            )
+        given = [name for name in ("scale", "height", "width") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} exclude each other: give one, the aspect ratio is kept")
+        for name, value in (("height", self.height), ("width", self.width)):
+            if value is not None and (value < 2 or value % 2):
+                raise UsageError(
+                    f"{name} is {value}, it must be even and at least 2 (video codecs need even sizes)"
+                )
+
+
+def output_size(height: int, width: int, options: UpscaleOptions, scale: int = 4) -> tuple[int, int]:
+    """(height, width) of the output for LR frames of height x width; `scale` is the network's.
+
+    Resized sides are rounded to even, which 4:2:0 video needs. Raises UsageError beyond `scale`.
+    """
+    if options.height is not None:
+        _check_side("height", options.height, scale * height, scale)
+        return options.height, _even(width * options.height, height)
+    if options.width is not None:
+        _check_side("width", options.width, scale * width, scale)
+        return _even(height * options.width, width), options.width
+    if options.scale is None or options.scale == scale:
+        return scale * height, scale * width
+    return _even(options.scale * height, 1), _even(options.scale * width, 1)
+
+
+def _check_side(name: str, value: int, most: int, scale: int) -> None:
+    if value > most:
+        raise UsageError(f"{name} {value} is more than x{scale} of this input: the most is {most}")
+
+
+def _even(numerator: int, denominator: int) -> int:
+    """numerator / denominator rounded to the nearest even number (ties up), at least 2."""
+    return max(2, (numerator + denominator) // (2 * denominator) * 2)

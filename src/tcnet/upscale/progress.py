@@ -1,0 +1,55 @@
+"""How far a run is and how long it will take."""
+
+from collections import deque
+from dataclasses import dataclass
+
+RECENT_WINDOWS = 8
+"""Windows that the rate is taken over: enough to be steady, few enough to follow a machine that slows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """frames_total: None if not known. fps: None until something was measured. eta_seconds: None if no
+    honest figure can be given."""
+
+    frames_done: int
+    frames_total: int | None
+    fps: float | None
+    eta_seconds: float | None
+
+
+class RateMeter:
+    """An ETA from whole windows.
+
+    Frames come in bursts at the end of each window's work, so that a rate over single frames would swing.
+    Until the first window is done, `seconds_per_frame` (measured on a probe) stands in.
+    Times are seconds of any one steady clock.
+    """
+
+    def __init__(self, frames_total: int | None, seconds_per_frame: float | None, now: float) -> None:
+        self._total = frames_total
+        self._estimate = seconds_per_frame
+        self._marks: deque[tuple[float, int]] = deque([(now, 0)], maxlen=RECENT_WINDOWS + 1)
+
+    def window_done(self, frames_done: int, now: float) -> None:
+        """A window was just finished, the last of its frames being the `frames_done`-th."""
+        self._marks.append((now, frames_done))
+
+    def progress(self, frames_done: int, now: float) -> Progress:
+        per_frame = self._seconds_per_frame()
+        total = self._total
+        if total is not None and frames_done > total:
+            total = None  # containers give estimates; a wrong one is of no use
+        eta = None
+        if per_frame is not None and total is not None:
+            time_of_mark, frames_at_mark = self._marks[-1]
+            eta = (total - frames_at_mark) * per_frame - (now - time_of_mark)
+            if frames_done == total:
+                eta = 0.0
+            elif eta <= 0:
+                eta = None  # slower than ever measured: better silent than wrong
+        return Progress(frames_done, total, 1 / per_frame if per_frame else None, eta)
+
+    def _seconds_per_frame(self) -> float | None:
+        (begin, first), (end, last) = self._marks[0], self._marks[-1]
+        return (end - begin) / (last - first) if last > first else self._estimate

@@ -1,0 +1,97 @@
+"""Frames in, frames of up to four times the size out, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from tcnet.errors import MediaError
+from tcnet.upscale.compute import Compute, Statistics
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.layout import Layout, choose_layout
+from tcnet.upscale.memory import ASSUMED_MEMORY, MEMORY_SHARE, available_memory, estimate_memory
+from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.precision import choose_device, choose_precision
+from tcnet.upscale.recurrent import upscale_recurrent
+from tcnet.upscale.windowed import upscale_windows
+from tcnet.video.frame import Frame
+
+
+class Upscaler:
+    """A network with its options, device and precision; upscales one stream of frames at a time.
+
+    network: in float32, or already in the wanted precision; it is not changed. Raises UsageError when the
+    options' device or precision is not to be had here.
+    """
+
+    def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
+        self.options = options or UpscaleOptions()
+        device = choose_device(self.options.device)
+        self.compute = Compute(network, device, choose_precision(self.options.precision, device))
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.compute.statistics
+
+    def memory_limit(self) -> int:
+        """Bytes to stay under on the device: the options', or a share of what is available now."""
+        if self.options.memory_limit is not None:
+            return self.options.memory_limit
+        available = available_memory(self.compute.device)
+        return int(MEMORY_SHARE * (ASSUMED_MEMORY if available is None else available))
+
+    def memory_needed(self, layout: Layout, sample_bytes: int) -> int:
+        """Estimated peak bytes on the device; sample_bytes: 1 for uint8 frames, 2 for uint16."""
+        estimate = estimate_memory(layout, self.compute.network, self.compute.dtype, sample_bytes)
+        return estimate.on(self.compute.device)
+
+    def layout(self, height: int, width: int, sample_bytes: int) -> Layout:
+        """Windows and tiles for LR frames of height x width, from the options and the memory there is.
+
+        Raises MediaError for frames under the network's minimum, UsageError for windows and tiles that are
+        too small.
+        """
+        limit = self.memory_limit()
+        return choose_layout(
+            self.compute.network,
+            self.options,
+            height,
+            width,
+            lambda layout: self.memory_needed(layout, sample_bytes) <= limit,
+        )
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
+
+        As many frames come out as go in, in the same sample type. A bidirectional network gives them window
+        by window, a forward network as soon as it can. Raises MediaError for frames that are too small, that
+        change size or type in mid-stream, or that are not finite when computed in float32.
+        """
+        checked = _of_one_size(frames)
+        first = next(checked, None)
+        if first is None:
+            return
+        height, width, _ = first.pixels.shape
+        layout = self.layout(height, width, first.pixels.itemsize)
+        checked = chain([first], checked)
+        del first  # or it would live as long as the stream
+        if self.compute.network.config.propagation == "forward":
+            yield from upscale_recurrent(self.compute, layout, checked)
+        else:
+            yield from upscale_windows(self.compute, self.options, layout, checked)
+
+
+def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """`frames`, as long as they look like the first. Raises ValueError for arrays that are no pictures."""
+    shape: tuple[int, ...] = ()
+    kind = ""
+    for number, frame in enumerate(frames):
+        pixels = frame.pixels
+        if not shape:
+            if pixels.ndim != 3 or pixels.shape[2] != 3:
+                raise ValueError(f"pixels must be (H, W, 3), got {pixels.shape}")
+            shape, kind = pixels.shape, str(pixels.dtype)
+        if pixels.shape != shape or pixels.dtype != kind:
+            raise MediaError(
+                f"frame {number} (counted from 0) is {pixels.shape[1]}x{pixels.shape[0]} {pixels.dtype}, the "
+                f"frames before it are {shape[1]}x{shape[0]} {kind}: split the video there"
+            )
+        yield frame
