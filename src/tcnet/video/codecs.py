@@ -1,4 +1,4 @@
-"""Which encoder, pixel format and options an output gets; all wrong wishes are found before a byte is written."""
+"""Which encoder, pixel format and options an output gets; wrong wishes are found before a byte is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,17 +51,15 @@ class EncoderPlan:
 # crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality.
 CODECS: dict[str, CodecChoice] = {
     "h264": CodecChoice(
-        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "medium"}, range(0, 52)
+        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "medium"}, range(52)
     ),
     "hevc": CodecChoice(
         ("libx265",),
         ("yuv420p", "yuv420p10le", "yuv420p12le"),
         {"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
-        range(0, 52),
+        range(52),
     ),
-    "av1": CodecChoice(
-        ("libsvtav1",), ("yuv420p", "yuv420p10le"), {"crf": "22", "preset": "6"}, range(0, 64)
-    ),
+    "av1": CodecChoice(("libsvtav1",), ("yuv420p", "yuv420p10le"), {"crf": "22", "preset": "6"}, range(64)),
     "ffv1": CodecChoice(
         ("ffv1",),
         ("yuv444p", "yuv444p10le", "yuv444p12le", "yuv444p16le"),

@@ -15,6 +15,7 @@ left-sited (the default of H.264, HEVC and MPEG-2), so that chroma does not cree
 
 from fractions import Fraction
 from functools import lru_cache
+from typing import cast
 
 import av
 import numpy as np
@@ -103,13 +104,10 @@ def resolve_color(
 
 
 def output_color(color: ColorSpec, pixel_format: str, height: int) -> ColorSpec:
-    """The colour to encode with: RGB input to Y'CbCr gets the default matrix, limited range; and vice versa."""
+    """The colour to encode with: RGB input gets the default matrix and limited range in a Y'CbCr format."""
     if is_rgb_like(pixel_format):
         return ColorSpec(MATRIX_RGB, full_range=True, primaries=color.primaries, transfer=color.transfer)
-    if pixel_format.startswith("yuvj"):
-        full = True
-    else:
-        full = color.full_range and color.matrix != MATRIX_RGB
+    full = pixel_format.startswith("yuvj") or (color.full_range and color.matrix != MATRIX_RGB)
     matrix = color.matrix
     if matrix == MATRIX_RGB:
         matrix = default_matrix(height, color.primaries)
@@ -203,7 +201,7 @@ class ToRgb:
         depth = bit_depth(frame.format.name)
         if frame.format.name.startswith("ya"):
             frame = self._reformat(frame, "gray" if depth <= 8 else "gray16le")
-        codes = np.asarray(frame.to_ndarray())
+        codes: npt.NDArray[np.floating] | Pixels = frame.to_ndarray()
         if codes.dtype.kind == "f":  # EXR and the like: 1.0 is white
             levels = np.clip(np.nan_to_num(codes, nan=0.0), 0, 1)
         elif frame.color_range == RANGE_LIMITED:
@@ -245,7 +243,7 @@ class ToRgb:
             )
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(
-                f"pixel format {frame.format.name} of {frame.width}x{frame.height} cannot be converted: {error}"
+                f"a {frame.width}x{frame.height} {frame.format.name} picture cannot be converted: {error}"
             ) from error
 
 
@@ -280,7 +278,7 @@ class FromRgb:
             raise ValueError(
                 f"pixels must be ({height}, {width}, 3) uint8 or uint16, got {pixels.shape} {pixels.dtype}"
             )
-        frame = self._convert(np.ascontiguousarray(pixels))
+        frame = self._convert(pixels)
         frame.colorspace = self._color.matrix
         frame.color_range = RANGE_FULL if self._color.full_range else RANGE_LIMITED
         frame.color_primaries = self._color.primaries
@@ -292,7 +290,7 @@ class FromRgb:
         if is_rgb_like(self._format):
             return self._to_rgb(pixels, peak)
         if self._scale is not None and peak == 255:
-            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame = av.VideoFrame.from_ndarray(_contiguous(pixels), "rgb24")
             frame.time_base = Fraction(1, 1000)
             self._scale.vpush(frame)
             return self._scale.vpull()
@@ -304,8 +302,10 @@ class FromRgb:
         if top != peak:
             codes = (codes * top + peak // 2) // peak  # at most 65535 * 65535, which uint32 holds
         if not self._format.startswith("gbrp"):
-            packed = codes.astype(np.uint8 if self._depth == 8 else np.uint16)
-            frame = av.VideoFrame.from_ndarray(packed, "rgb24" if self._depth == 8 else "rgb48le")
+            if self._depth == 8:
+                frame = av.VideoFrame.from_ndarray(codes.astype(np.uint8), "rgb24")
+            else:
+                frame = av.VideoFrame.from_ndarray(codes.astype(np.uint16), "rgb48le")
             return self._reformatter.reformat(frame, format=self._format, interpolation=_FLAGS)
         frame = av.VideoFrame(self._size[0], self._size[1], self._format)
         for index, channel in enumerate((1, 2, 0)):  # planes are G, B, R
@@ -368,19 +368,26 @@ def _graph(width: int, height: int, pixel_format: str, steps: list[tuple[str, st
     return graph
 
 
-def _array(frame: av.VideoFrame) -> Pixels:
-    pixels = frame.to_ndarray()
+def _contiguous(pixels: Pixels) -> Pixels:
+    """from_ndarray copies row by row and wants whole rows."""
     if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels, dtype=np.uint8)
-    return np.ascontiguousarray(pixels, dtype=np.uint16)
+        return np.ascontiguousarray(pixels, np.uint8)
+    return np.ascontiguousarray(pixels, np.uint16)
+
+
+def _array(frame: av.VideoFrame) -> Pixels:
+    return _contiguous(cast(Pixels, frame.to_ndarray()))
 
 
 def _plane(frame: av.VideoFrame, index: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """The samples of a plane, without its padding; a view into the frame."""
     plane = frame.planes[index]
-    kind = np.uint8 if bit_depth(frame.format.name) <= 8 else np.uint16
-    rows = np.frombuffer(plane, dtype=kind).reshape(-1, plane.line_size // np.dtype(kind).itemsize)
-    return rows[: plane.height, : plane.width]
+    samples: Pixels
+    if bit_depth(frame.format.name) <= 8:
+        samples = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    else:
+        samples = np.frombuffer(memoryview(plane), np.uint16).reshape(-1, plane.line_size // 2)
+    return samples[: plane.height, : plane.width]
 
 
 def _fill(frame: av.VideoFrame, index: int, values: npt.NDArray[np.generic], row: int = 0) -> None:

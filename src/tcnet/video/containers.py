@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
 
+_ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 MAX_SIDE = 16384  # pixels; a header that claims more is taken for damage, not for a picture
 
 # Output containers by suffix: FFmpeg's muxer and the codec taken when none is asked for.
@@ -99,9 +100,6 @@ def check_size(width: int, height: int, path: Path) -> None:
         raise MediaError(f"{path}: claims {width}x{height} pixels, more than {MAX_SIDE} a side")
 
 
-_ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
-
-
 def output_container(path: Path) -> tuple[str, str]:
     """(muxer, default codec) for an output name. Raises UsageError for a suffix that is not written."""
     found = CONTAINERS.get(path.suffix.lower())
@@ -114,7 +112,7 @@ def output_container(path: Path) -> tuple[str, str]:
 
 
 def default_output(path: Path, suffix: str = "x4") -> Path:
-    """The output beside an input: NAME.x4.mp4 for mp4, m4v and mov, NAME.x4.mkv otherwise, NAME.x4 for images.
+    """The output beside an input: NAME.x4.mp4 for mp4, m4v and mov, else NAME.x4.mkv; NAME.x4 for images.
 
     `suffix` says what was done: "x4", "x2", "1080p". For a pattern (dir/%04d.png) the name is the folder's.
     """

@@ -1,24 +1,29 @@
 """Everything of the input but its picture, copied as it is: sound, subtitles, attachments, chapters, tags."""
 
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
 from tcnet.video.containers import CONTAINERS, main_video, open_input
-from tcnet.video.timing import RisingTimes
+from tcnet.video.timing import RisingTimes, tagged_end
 
 # Tags that describe the old file and would be wrong, or are written anew, in the new one.
 _STALE_TAGS = frozenset(
-    ["encoder", "duration", "major_brand", "minor_version", "compatible_brands", "vendor_id", "bps"]
-    + ["number_of_frames", "number_of_bytes", "creation_app"]
+    (
+        *("encoder", "duration", "bps", "number_of_frames", "number_of_bytes"),  # of streams in Matroska
+        *("major_brand", "minor_version", "compatible_brands", "vendor_id"),  # of MP4
+    )
 )
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _RESTART_SECONDS = 1
@@ -38,7 +43,8 @@ class Passthrough:
         self._notices: list[str] = []
         self._copies: dict[int, Stream] = {}
         self._times: dict[int, RisingTimes] = {}
-        self._pending: "Packet[Stream] | None" = None
+        self._ends: dict[int, int] = {}  # the tick at which a stream ends, where Matroska's tags say so
+        self._pending: Packet[Stream] | None = None
         self._damaged = 0
         try:
             self._video = main_video(self._input, path)
@@ -59,7 +65,7 @@ class Passthrough:
         return tuple(lines)
 
     def describe_video(self, stream: VideoStream, scale: tuple[Fraction, Fraction]) -> None:
-        """Gives the new video stream the old one's tags, disposition and rotation; scale: (x, y) enlargement."""
+        """Gives the new video the old one's tags, disposition and rotation, enlarged by `scale` (x, y)."""
         stream.metadata.update(_kept(self._video.metadata))
         stream.disposition = self._video.disposition
         matrix = self._display_matrix()
@@ -87,7 +93,7 @@ class Passthrough:
         )
 
     def mux_until(self, seconds: Fraction | None) -> None:
-        """Copies the packets that start before `seconds` (all that are left for None), in the input's order."""
+        """Copies the packets that start before `seconds` (None: all that are left), in the input's order."""
         while True:
             if self._pending is None:
                 self._pending = next(self._packets, None)
@@ -135,7 +141,8 @@ class Passthrough:
 
     def _refusal(self, stream: Stream, others: list[str]) -> str:
         advice = f"write {' or '.join(others)}" if others else "remove that stream from the input first"
-        return f"{self._path}: {self._output.format.name} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
+        muxer = self._output.format.name
+        return f"{self._path}: {muxer} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
 
     def _demux(self) -> "Iterator[Packet[Stream]]":
         streams = [self._input.streams[index] for index in self._copies]
@@ -159,12 +166,26 @@ class Passthrough:
     def _mux(self, packet: "Packet[Stream]") -> None:
         index = packet.stream_index
         if packet.dts is not None:
+            self._learn_end(packet)
             dts = self._times[index].place(packet.dts, packet.duration or 0)
             if packet.pts is not None:
                 packet.pts += dts - packet.dts
             packet.dts = dts
+            left = self._ends.get(index, dts) - dts
+            if 0 < left < (packet.duration or 0):
+                packet.duration = left
         packet.stream = self._copies[index]
         self._output.mux(packet)
+
+    def _learn_end(self, packet: "Packet[Stream]") -> None:
+        """Matroska keeps no length of packets, only where the stream ends; without it a last, partly filled
+        packet would make the copy longer than the original. A first packet before zero is encoder delay,
+        which the tag counts in and timestamps do not.
+        """
+        times = self._times[packet.stream_index]
+        end = tagged_end(packet.stream)
+        if times.last is None and end is not None:
+            self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
 
     def _display_matrix(self) -> list[int] | None:
         """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
@@ -176,14 +197,11 @@ class Passthrough:
                 return None  # the reader says what is wrong with this file
             if picture is None:
                 return None
-            for data in picture.side_data:
+            side_data = cast(SideDataContainer, picture.side_data)  # PyAV's stubs call it a dictionary
+            for data in side_data:
                 if data.type == SideDataType.DISPLAYMATRIX:
-                    raw = bytes(data)
-                    return [int.from_bytes(raw[at : at + 4], _NATIVE, signed=True) for at in range(0, 36, 4)]
+                    return list(struct.unpack("=9i", bytes(data)[:36]))
         return None
-
-
-_NATIVE = "little"  # of all machines that the wheels of PyAV exist for
 
 
 def _kept(metadata: dict[str, str]) -> dict[str, str]:
@@ -200,9 +218,6 @@ def _kind(stream: Stream) -> str:
 
 
 def _holds(muxer: str, stream: Stream) -> bool:
-    codec = stream.codec_context.codec.name if stream.codec_context is not None else None
-    if codec is None:
-        return False
     with av.open("unused", "w", format=muxer) as trial:
         try:
             trial.add_stream_from_template(stream, opaque=True)

@@ -1,6 +1,5 @@
 """A video file as frames: exact times, right colours, constant memory."""
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +15,8 @@ from av.video.stream import VideoStream
 from tcnet.errors import MediaError
 from tcnet.video.color import ToRgb, bit_depth, is_rgb_like, resolve_color
 from tcnet.video.containers import check_size, main_video, open_input
-from tcnet.video.frame import Frame, VideoInfo
-from tcnet.video.timing import RisingTimes
+from tcnet.video.frame import Frame, Pixels, VideoInfo
+from tcnet.video.timing import RisingTimes, tagged_end
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
@@ -120,11 +119,8 @@ def _stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | Non
     """Seconds from the first frame's start to the last one's end, where the container says so."""
     if stream.duration is not None:
         return stream.duration * time_base
-    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if tag is None:
-        return None
-    end = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])  # Matroska counts it from time zero
-    return end - (stream.start_time or 0) * time_base
+    end = tagged_end(stream)
+    return None if end is None else end - (stream.start_time or 0) * time_base
 
 
 def _frame_rate(stream: VideoStream) -> Fraction | None:
@@ -143,7 +139,7 @@ class _Decoding:
         self._path = path
         self._info = info
         self._stream = main_video(container, path)
-        self._stream.codec_context.thread_type = "AUTO"  # type: ignore[assignment]  # the setter takes names
+        self._stream.codec_context.thread_type = "AUTO"
         for other in container.streams:
             if other.index != self._stream.index:
                 other.discard = av.stream.Discard.all
@@ -211,7 +207,7 @@ class _Decoding:
             pts = picture.dts if picture.dts is not None and picture.dts >= following else following
         return self._times.place(pts, previous_duration or self._step)
 
-    def _pixels(self, picture: VideoFrame):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _pixels(self, picture: VideoFrame) -> Pixels:
         info = self._info
         if (picture.width, picture.height) != (info.width, info.height):
             check_size(picture.width, picture.height, self._path)

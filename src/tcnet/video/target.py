@@ -1,4 +1,4 @@
-"""Output files: work is done under a hidden name beside the target, which then takes its place in one step."""
+"""Output files: written under a hidden name beside the target, which takes its place in one step."""
 
 import os
 from pathlib import Path
@@ -63,7 +63,7 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` last through a power cut, where the system can sync folders (not Windows)."""
+    """Makes a rename in `folder` last through a power cut, where folders can be synced (not on Windows)."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

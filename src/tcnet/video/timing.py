@@ -1,6 +1,18 @@
 """Timestamps that containers and muxers accept: strictly increasing integers."""
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
+
+from av.stream import Stream
+
+
+def tagged_end(stream: Stream) -> Fraction | None:
+    """Seconds from time zero to the end of a stream, as Matroska files tag it; None without such a tag."""
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag is None:
+        return None
+    return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
 
 
 @dataclass(slots=True)

@@ -1,8 +1,10 @@
 """Frames to a video file with the input's times, sound and tags."""
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import OutputContainer
@@ -120,13 +122,12 @@ class VideoWriter:
     def _add_video(self, container: OutputContainer, plan: EncoderPlan) -> VideoStream:
         info, color = self._info, self._from_rgb.color
         try:
-            stream = container.add_stream(
-                plan.encoder, rate=info.frame_rate or 25, options=dict(plan.options)
-            )
+            added = container.add_stream(plan.encoder, rate=info.frame_rate or 25, options=dict(plan.options))
         except ValueError as error:
             raise UsageError(
                 f"{self._path.suffix} cannot hold {plan.codec}; write .mkv or choose another codec"
             ) from error
+        stream = cast(VideoStream, added)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, plan.pixel_format
         context.time_base = info.time_base
@@ -154,8 +155,8 @@ class VideoWriter:
         if muxer not in ("mp4", "mov"):
             # Matroska would shift the whole file where sound starts before zero (encoder delay of AAC).
             return {"avoid_negative_ts": "disabled"} if muxer in ("matroska", "webm") else {}
-        # Exact times need the input's own clock. Edit lists (start, encoder delay) count in the movie's clock,
-        # by default milliseconds: take one that holds both video and sound.
+        # Exact times need the input's own clock. Edit lists (start, encoder delay) count in the movie's
+        # clock, by default milliseconds: take one that holds both video and sound.
         ticks = self._info.time_base.denominator
         movie = ticks
         for rate in self._copy.sample_rates if self._copy else ():
@@ -191,5 +192,5 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _spelled(options: object) -> str:
-    return ", ".join(f"{k}={v}" for k, v in dict(options).items()) or "no options"  # type: ignore[call-overload]
+def _spelled(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in options.items()) or "no options"

@@ -1,0 +1,330 @@
+"""Pictures on disk: folders and patterns of images as a video, PNG out, all with PyAV's own codecs."""
+
+import io
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.video.color import ToRgb, bit_depth, resolve_color
+from tcnet.video.containers import MAX_SIDE, check_size
+from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
+from tcnet.video.target import check_folder, sync, sync_folder
+
+IMAGE_SUFFIXES = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".bmp",
+        ".ppm",
+        ".pgm",
+        ".exr",
+        ".jp2",
+        ".tga",
+        ".dpx",
+    ]
+)
+# What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
+_IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))
+_MATRIX_RGB_FULL = ColorSpec(matrix=0, full_range=True)
+
+
+def read_image(path: Path) -> Pixels:
+    """One picture: (H, W, 3) uint8 for files of up to 8 bits a channel, else uint16; alpha is dropped.
+
+    Raises MediaError for a file that is missing, no image, damaged, or larger than 16384 pixels a side.
+    """
+    return _decode(path)[0]
+
+
+def write_png(path: Path, pixels: Pixels) -> None:
+    """Writes (H, W, 3) uint8 or uint16 as an 8 or 16 bit PNG, under another name first, then renamed.
+
+    Raises ValueError for another shape or type, MediaError when the file cannot be written.
+    """
+    data = encode_png(pixels)
+    work = path.with_name(f".{path.name}.part")
+    try:
+        work.write_bytes(data)
+        work.replace(path)
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        raise MediaError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """The PNG file of (H, W, 3) uint8 or uint16 pixels. Raises ValueError for another shape or type."""
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"pixels must be (H, W, 3) uint8 or uint16, got {pixels.shape} {pixels.dtype}")
+    # PNG is big-endian; from_ndarray takes native numbers for either byte order.
+    kind = "rgb24" if pixels.dtype == np.uint8 else "rgb48be"
+    if pixels.dtype == np.uint8:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels, np.uint8), kind)
+    else:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels, np.uint16), kind)
+    encoder = VideoCodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, kind
+    encoder.time_base = Fraction(1, 25)
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    return b"".join(bytes(packet) for packet in packets)
+
+
+def list_images(path: Path) -> list[Path]:
+    """The images of a folder, a pattern (dir/%04d.png, dir/*.png) or a single file, in natural order.
+
+    Raises MediaError when there is none.
+    """
+    if path.is_dir():
+        found = [f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and _visible_file(f)]
+        if not found:
+            raise MediaError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        return sorted(found, key=_natural)
+    if path.exists():
+        return [path]
+    if not path.parent.is_dir():
+        raise MediaError(f"{path.parent}: no such folder")
+    matches = _pattern(path.name)
+    found = [f for f in path.parent.iterdir() if matches.fullmatch(f.name) and _visible_file(f)]
+    if not found:
+        raise MediaError(f"{path}: no image has such a name")
+    return sorted(found, key=_natural)
+
+
+def is_pattern(path: Path) -> bool:
+    """True for names with a place for numbers (%d, %05d) or a wildcard (* or ?)."""
+    return re.search(r"%\d*d|[*?]", path.name) is not None
+
+
+class ImageReader:
+    """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds."""
+
+    def __init__(self, path: Path, *, frame_rate: Fraction = Fraction(25)) -> None:
+        """MediaError without images or if the first is unreadable, UsageError for a rate of 0 or less."""
+        if frame_rate <= 0:
+            raise UsageError(f"frame rate {frame_rate} is not positive; give one like 25 or 30000/1001")
+        self.files = tuple(list_images(path))
+        pixels, pixel_format = _decode(self.files[0])
+        height, width = pixels.shape[:2]
+        self._time_base = 1 / frame_rate
+        self._alpha = any(part.is_alpha for part in av.VideoFormat(pixel_format).components)
+        self._info = VideoInfo(
+            width=width,
+            height=height,
+            time_base=self._time_base,
+            frame_rate=frame_rate,
+            frame_count=len(self.files),
+            duration=len(self.files) * self._time_base,
+            bit_depth=8 if pixels.dtype == np.uint8 else min(bit_depth(pixel_format), 16),
+            pixel_format=pixel_format,
+            color=_MATRIX_RGB_FULL,
+            sample_aspect_ratio=Fraction(1),
+            codec=self.files[0].suffix.lower().lstrip("."),
+        )
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._info
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return ("the alpha channel is dropped",) if self._alpha else ()
+
+    def __iter__(self) -> Iterator[Frame]:
+        info = self._info
+        for index, file in enumerate(self.files):
+            pixels, _ = _decode(file)
+            height, width = pixels.shape[:2]
+            if (width, height) != (info.width, info.height):
+                raise MediaError(
+                    f"{file}: is {width}x{height}, but {self.files[0].name} is {info.width}x{info.height}; "
+                    "all images must have one size"
+                )
+            yield Frame(_as_depth(pixels, info.bit_depth), index, 1, self._time_base)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing stays open between images."""
+
+
+class ImageWriter:
+    """A FrameSink that writes PNGs into a hidden folder and moves them to their place when all are done."""
+
+    def __init__(self, path: Path, *, info: VideoInfo, names: Sequence[str], overwrite: bool) -> None:
+        """path: a folder, or a pattern such as out/%05d.png. names: file stems to use, in order.
+
+        Raises UsageError for a pattern that is no PNG pattern, MediaError when images are there already and
+        overwriting is not allowed, or when the place cannot be written to.
+        """
+        self._info = info
+        self._names = tuple(names)
+        self._pattern: str | None = None
+        if is_pattern(path):
+            if path.suffix.lower() != ".png" or not re.search(r"%\d*d", path.name):
+                raise UsageError(
+                    f"{path}: images are written as PNG; give a folder or a name like out/%05d.png"
+                )
+            self._pattern = path.name
+        self._folder = (path.parent if self._pattern else path).absolute()
+        self._overwrite = overwrite
+        self._refuse_existing()
+        self._parent = _nearest_folder(self._folder.parent)
+        check_folder(self._folder if self._folder.is_dir() else self._parent)
+        self._work = self._parent / f".{self._folder.name}.part"
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir()
+        self._count = 0
+        self._open = True
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return ()
+
+    def write(self, frame: Frame) -> None:
+        """ValueError for a frame of another size or a sink that is finished or aborted."""
+        if not self._open:
+            raise ValueError(f"{self._folder}: the sink is finished or aborted")
+        height, width = frame.pixels.shape[:2]
+        if (width, height) != (self._info.width, self._info.height):
+            raise ValueError(f"frame is {width}x{height}, expected {self._info.width}x{self._info.height}")
+        write_png(self._work / self._name(self._count), frame.pixels)
+        self._count += 1
+
+    def finish(self) -> None:
+        """Syncs the images and moves them to their final place."""
+        if not self._open:
+            raise ValueError(f"{self._folder}: the sink is finished or aborted")
+        if self._count == 0:
+            raise MediaError(f"{self._folder}: no frame was written")
+        self._refuse_existing()
+        for file in self._work.iterdir():
+            sync(file)
+        if self._folder.is_dir():
+            for file in sorted(self._work.iterdir()):
+                file.replace(self._folder / file.name)
+            self._work.rmdir()
+        else:
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._work.replace(self._folder)
+        sync_folder(self._folder)
+        self._open = False
+
+    def abort(self) -> None:
+        """Removes what was written; harmless after `finish`."""
+        if self._open:
+            self._open = False
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _name(self, index: int) -> str:
+        if self._pattern is not None:
+            return re.sub(r"%(\d*)d", lambda m: f"{index + 1:{m[1] or '0'}d}", self._pattern, count=1)
+        if index < len(self._names):
+            return f"{self._names[index]}.png"
+        return f"{index + 1:08d}.png"
+
+    def _refuse_existing(self) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise MediaError(f"{self._folder}: is a file; choose another folder")
+        if self._overwrite or not self._folder.is_dir():
+            return
+        matches = _pattern(self._pattern) if self._pattern else None
+        for file in self._folder.iterdir():
+            if matches is None or matches.fullmatch(file.name):
+                raise MediaError(
+                    f"{self._folder}: {file.name} is there already; choose another place or allow overwriting"
+                )
+
+
+def _decode(path: Path) -> tuple[Pixels, str]:
+    """(pixels, pixel format of the file)."""
+    if not path.is_file():
+        raise MediaError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data:
+        raise MediaError(f"{path}: the file is empty")
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        # The decoder would allocate what the header claims before it finds the data missing.
+        check_size(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), path)
+    try:
+        # Read through memory, so that FFmpeg never sees (and never interprets) a name.
+        with av.open(
+            io.BytesIO(data),
+            "r",
+            options={"max_pixels": str(MAX_SIDE * MAX_SIDE)},
+            container_options={"format_whitelist": ",".join(sorted(_IMAGE_FORMATS))},
+        ) as container:
+            stream = container.streams.video[0]
+            check_size(stream.codec_context.width, stream.codec_context.height, path)
+            picture = next(container.decode(stream))
+    except (av.FFmpegError, ValueError, StopIteration, IndexError) as error:
+        raise MediaError(f"{path}: cannot be read as an image; it is damaged or of another kind") from error
+    name = picture.format.name
+    color = resolve_color(
+        name,
+        picture.height,
+        # Untagged Y'CbCr in image files (JPEG, WebP, TIFF) is BT.601 whatever the size.
+        matrix=6 if picture.colorspace in (0, 2) else picture.colorspace,
+        color_range=picture.color_range,
+        primaries=picture.color_primaries,
+        transfer=picture.color_trc,
+    )
+    return ToRgb(color)(picture), name
+
+
+def _as_depth(pixels: Pixels, depth: int) -> Pixels:
+    """Images of mixed depth in one folder take the first one's."""
+    if depth <= 8 and pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if depth > 8 and pixels.dtype == np.uint8:
+        return pixels.astype(np.uint16) * 257
+    return pixels
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key by which frame2 comes before frame10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """`name` with %05d and %d standing for numbers of that width, * and ? as in a shell."""
+    pieces = []
+    for piece in re.split(r"(%\d*d|\*|\?)", name):
+        if piece == "*":
+            pieces.append(".*")
+        elif piece == "?":
+            pieces.append(".")
+        elif number := re.fullmatch(r"%(\d*)d", piece):
+            pieces.append(rf"\d{{{int(number[1] or 1)},}}")
+        else:
+            pieces.append(re.escape(piece))
+    return re.compile("".join(pieces))
+
+
+def _visible_file(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The closest ancestor that is there already: what has to be writable to make the rest."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
