@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tcnet.data.degradation import (
     crop_to_multiple,
-    degradation,
     degrade_bd,
     degrade_bi,
+    find_degradation,
     imresize,
     to_8bit,
 )
@@ -142,7 +142,7 @@ def test_bi_is_exact_down_to_the_ties(last_bit):
 @pytest.mark.parametrize("kind", ["BI", "BD"])
 def test_degraded_frames_are_eight_bit_values_of_the_same_dtype(kind):
     hr = random_codes(2, 3, 16, 24).float() / 255
-    lr = degradation(kind)(hr)
+    lr = find_degradation(kind)(hr)
     assert lr.shape == (2, 3, 4, 6)
     assert lr.dtype == torch.float32
     assert torch.equal(lr, to_8bit(lr).float() / 255)
@@ -155,7 +155,7 @@ def test_no_phase_shift_a_ramp_reads_its_value_at_the_centre_of_each_block(kind)
     ramp = (2 * torch.arange(64, dtype=torch.float64) / 255).expand(3, 64, 64)
     expected = 8 * torch.arange(16) + 3  # twice the source index 4i + 1.5
     for images in (ramp, ramp.mT):
-        lr = degradation(kind)(images)
+        lr = find_degradation(kind)(images)
         codes = to_8bit(lr if images is ramp else lr.mT)
         assert torch.equal(codes[:, 2:-2, 2:-2].long(), expected[2:-2].expand(3, 12, 12))
 
@@ -163,8 +163,8 @@ def test_no_phase_shift_a_ramp_reads_its_value_at_the_centre_of_each_block(kind)
 @pytest.mark.parametrize("kind", ["BI", "BD"])
 def test_no_phase_shift_mirrored_pictures_degrade_to_mirrored_pictures(kind):
     hr = random_codes(3, 32, 40).double() / 255
-    turned = degradation(kind)(hr.flip(-1, -2)).flip(-1, -2)
-    assert (to_8bit(turned).int() - to_8bit(degradation(kind)(hr)).int()).abs().max() == 0
+    turned = find_degradation(kind)(hr.flip(-1, -2)).flip(-1, -2)
+    assert (to_8bit(turned).int() - to_8bit(find_degradation(kind)(hr)).int()).abs().max() == 0
 
 
 def test_bd_is_the_two_dimensional_blur_written_out():
@@ -198,7 +198,7 @@ def test_bd_is_defined_for_scale_four_only():
 @pytest.mark.parametrize("kind", ["video", "bi", ""])
 def test_an_unknown_degradation_names_those_that_exist(kind):
     with pytest.raises(UsageError, match="BI, BD"):
-        degradation(kind)
+        find_degradation(kind)
 
 
 def test_crop_keeps_the_upper_left():

@@ -127,7 +127,7 @@ DEGRADATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
 )
 
 
-def degradation(kind: str) -> Callable[[Tensor], Tensor]:
+def find_degradation(kind: str) -> Callable[[Tensor], Tensor]:
     """The degradation of that name (`BI` or `BD`). Raises UsageError naming those that exist."""
     if kind not in DEGRADATIONS:
         raise UsageError(f"degradation {kind!r} is unknown; choose one of {', '.join(DEGRADATIONS)}")
@@ -157,8 +157,8 @@ def to_8bit(images: Tensor) -> Tensor:
 
 
 def _codes(hr: Tensor) -> Tensor:
-    # k/255 in float32 is off by up to 1e-5 codes, and the last bit, which depends on how it was computed, would
-    # decide ties. The 16-bit grid holds all 8-bit codes (k * 257) exactly and moves others by at most 1/514.
+    # k/255 in float32 is off by up to 1e-5 codes, and its last bit, which depends on how it was computed,
+    # would decide ties. The 16-bit grid holds all 8-bit codes (k * 257) and moves others by at most 1/514.
     return (hr.double() * 65535).round_().div_(257)
 
 

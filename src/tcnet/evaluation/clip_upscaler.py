@@ -1,0 +1,38 @@
+"""What the bench can measure, and the simplest of it: bicubic interpolation."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from torch import Tensor
+
+from tcnet.data.degradation import SCALE, imresize
+
+
+class ClipUpscaler(Protocol):
+    """Upscales whole clips, frame by frame.
+
+    name: the heading of its column, unique within an evaluation.
+    description: what it takes to repeat the measurement: "weights" (hash), "precision", "device" and more.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> Mapping[str, str]: ...
+    def __call__(self, lr_clip: Tensor) -> Iterator[Tensor]:
+        """(T, 3, H, W) float32 in [0, 1] on the CPU -> T times (3, 4H, 4W) float32, any device, unclamped."""
+        ...
+
+
+class BicubicUpscaler:
+    """MATLAB's bicubic `imresize` by 4, the baseline of every published table."""
+
+    name = "bicubic"
+    description: Mapping[str, str] = MappingProxyType(
+        {"weights": "none", "precision": "float64", "device": "cpu"}
+    )
+
+    def __call__(self, lr_clip: Tensor) -> Iterator[Tensor]:
+        for lr_frame in lr_clip:
+            yield imresize(lr_frame, SCALE)

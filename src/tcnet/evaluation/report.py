@@ -1,0 +1,99 @@
+"""An evaluation as files (results.json, results.csv, report.html) and as rows of text for a terminal."""
+
+import csv
+import io
+import json
+import math
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tcnet.errors import MediaError
+from tcnet.evaluation.html_report import render_html
+from tcnet.evaluation.protocol import metric_label
+from tcnet.evaluation.result import EvaluationResult
+
+JSON_NAME, CSV_NAME, HTML_NAME = "results.json", "results.csv", "report.html"
+
+
+def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
+    """Write the three files into `out_dir`, made if need be; files of an earlier report are replaced.
+
+    All are written in full beside their place before the first is moved there. Returns their paths.
+    Raises MediaError if the folder cannot be made or written.
+    """
+    contents = {JSON_NAME: to_json(result), CSV_NAME: to_csv(result), HTML_NAME: render_html(result)}
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        work_dir = Path(tempfile.mkdtemp(prefix=".report-", dir=out_dir))
+        try:
+            for name, text in contents.items():
+                (work_dir / name).write_text(text, encoding="utf-8", newline="")
+            for name in contents:
+                os.replace(work_dir / name, out_dir / name)
+        finally:
+            shutil.rmtree(work_dir)
+    except OSError as error:
+        raise MediaError(f"the report cannot be written to {out_dir}: {error.strerror or error}") from error
+    return tuple(out_dir / name for name in contents)
+
+
+def to_json(result: EvaluationResult) -> str:
+    """Everything but the crops. Infinite figures (identical frames) are the string "inf": JSON has none."""
+    document = {
+        "protocol": result.protocol,
+        "set": result.set_name,
+        "degradation": result.degradation,
+        "channel": result.channel,
+        "metrics": list(result.metrics),
+        "limit_frames": result.limit_frames,
+        "environment": dict(result.environment),
+        "notices": list(result.notices),
+        "models": [
+            {
+                "name": model.name,
+                "description": dict(model.description),
+                "mean": {metric: model.mean(metric) for metric in result.metrics},
+                "mean_of_frames": {metric: model.mean_of_frames(metric) for metric in result.metrics},
+                "seconds_per_frame": model.seconds_per_frame,
+                "clips": [
+                    {
+                        "clip": scores.clip,
+                        "frame_count": scores.frame_count,
+                        "seconds": scores.seconds,
+                        "mean": {metric: scores.mean(metric) for metric in result.metrics},
+                        "frames": {metric: list(scores.frames[metric]) for metric in result.metrics},
+                    }
+                    for scores in model.clips
+                ],
+            }
+            for model in result.models
+        ],
+    }
+    return json.dumps(_finite(document), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_csv(result: EvaluationResult) -> str:
+    """One line per model, clip and frame (from 0), one column per metric."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    labels = [metric_label(metric, result.channel) for metric in result.metrics]
+    writer.writerow(["model", "clip", "frame", *labels])
+    for model in result.models:
+        for scores in model.clips:
+            columns = (scores.frames[metric] for metric in result.metrics)
+            for index, figures in enumerate(zip(*columns, strict=True)):
+                writer.writerow([model.name, scores.clip, index, *(repr(figure) for figure in figures)])
+    return text.getvalue()
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - a JSON document
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,91 @@
+"""What an evaluation found: figures per model, clip and frame, and the crops that a report shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+import numpy.typing as npt
+
+from tcnet.evaluation.metrics import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScores:
+    """One model on one clip. frames: for each metric, one figure per frame; seconds: to upscale them all."""
+
+    clip: str
+    frames: Mapping[str, tuple[float, ...]]
+    seconds: float
+
+    @property
+    def frame_count(self) -> int:
+        return len(next(iter(self.frames.values())))
+
+    def mean(self, metric: str) -> float:
+        return fmean(self.frames[metric])
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScores:
+    """One model on all clips. description: as its ClipUpscaler gave it (weights, precision, device)."""
+
+    name: str
+    description: Mapping[str, str]
+    clips: tuple[ClipScores, ...]
+
+    def mean(self, metric: str) -> float:
+        """The figure of the published tables: over the frames of each clip, then over the clips."""
+        return fmean(scores.mean(metric) for scores in self.clips)
+
+    def mean_of_frames(self, metric: str) -> float:
+        """Over all frames of all clips alike, so that long clips weigh more."""
+        return fmean(value for scores in self.clips for value in scores.frames[metric])
+
+    @property
+    def seconds_per_frame(self) -> float:
+        return sum(scores.seconds for scores in self.clips) / sum(scores.frame_count for scores in self.clips)
+
+
+@dataclass(frozen=True, slots=True)
+class CropBox:
+    """A rectangle of HR pixels in one frame (counted from 0)."""
+
+    frame: int
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipCrops:
+    """The same rectangle of each version of a frame, in the order of showing: uint8 (h, w, 3) RGB."""
+
+    clip: str
+    box: CropBox
+    images: tuple[tuple[str, npt.NDArray[np.uint8]], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationResult:
+    """All that one run of the bench measured, and on what.
+
+    protocol: see `tcnet.evaluation.protocol.protocol_id`. environment: versions, for repeating it.
+    notices: lines for people on what was odd in the ground truth.
+    """
+
+    protocol: str
+    set_name: str
+    degradation: str
+    channel: Channel
+    metrics: tuple[str, ...]
+    limit_frames: int | None
+    models: tuple[ModelScores, ...]
+    crops: tuple[ClipCrops, ...]
+    environment: Mapping[str, str]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def clip_names(self) -> tuple[str, ...]:
+        return tuple(scores.clip for scores in self.models[0].clips)

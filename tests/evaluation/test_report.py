@@ -1,0 +1,205 @@
+"""Tables, files and page of a small made-up result whose figures are known."""
+
+import csv
+import json
+import math
+import re
+from base64 import b64decode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from skimage.io import imread
+
+from tcnet.errors import MediaError
+from tcnet.evaluation.curves import draw_curves, round_ticks
+from tcnet.evaluation.html_report import render_html
+from tcnet.evaluation.published import published_scores
+from tcnet.evaluation.report import to_json, write_report
+from tcnet.evaluation.result import ClipCrops, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.tables import published_table, summary_table
+
+RED = np.full((4, 6, 3), (200, 10, 20), dtype=np.uint8)
+
+
+def model(name: str, gain: float) -> ModelScores:
+    return ModelScores(
+        name,
+        {"weights": "none", "precision": "fp32"},
+        (
+            ClipScores("calendar", {"psnr": (20.0 + gain, 22.0 + gain), "ssim": (0.5, 0.7)}, seconds=1.0),
+            ClipScores("city", {"psnr": (30.0 + gain,), "ssim": (0.9,)}, seconds=0.5),
+        ),
+    )
+
+
+def result(*models: ModelScores) -> EvaluationResult:
+    box = CropBox(frame=1, top=8, left=12, height=4, width=6)
+    return EvaluationResult(
+        protocol="vid4/BI/psnr-y,ssim-y/no-crop/all-frames/mean-of-frames-then-clips",
+        set_name="vid4",
+        degradation="BI",
+        channel="y",
+        metrics=("psnr", "ssim"),
+        limit_frames=None,
+        models=models or (model("bicubic", 0), model("tcnet-bi", 3.5)),
+        crops=(ClipCrops("calendar", box, (("ground truth", RED),)), ClipCrops("city", box, ())),
+        environment={"tcnet": "1.2.3", "torch": "4.5.6"},
+    )
+
+
+class Page(HTMLParser):
+    """Collects the tags, and checks that each is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_mean_is_over_frames_then_over_clips():
+    bicubic = result().models[0]
+    assert bicubic.mean("psnr") == pytest.approx((21 + 30) / 2)
+    assert bicubic.mean_of_frames("psnr") == pytest.approx((20 + 22 + 30) / 3)
+    assert bicubic.seconds_per_frame == pytest.approx(1.5 / 3)
+
+
+def test_summary_has_clips_and_averages_with_differences_to_the_first_model():
+    table = summary_table(result())
+    assert table.header == ("psnr-y / ssim-y", "bicubic", "tcnet-bi")
+    assert table.rows == (
+        ("calendar", "21.00 / 0.6000", "24.50 / 0.6000 (+3.50 / +0.0000)"),
+        ("city", "30.00 / 0.9000", "33.50 / 0.9000 (+3.50 / +0.0000)"),
+        ("mean of clips", "25.50 / 0.7500", "29.00 / 0.7500 (+3.50 / +0.0000)"),
+        ("mean of all frames", "24.00 / 0.7000", "27.50 / 0.7000 (+3.50 / +0.0000)"),
+        ("seconds per frame", "0.500", "0.500"),
+    )
+
+
+def test_the_difference_of_two_infinite_figures_is_a_dash():
+    table = summary_table(result(model("a", math.inf), model("b", math.inf)))
+    assert table.rows[0][2] == "inf / 0.6000 (– / +0.0000)"
+
+
+def test_published_figures_stand_only_beside_their_own_protocol():
+    table = published_table(result())
+    assert table is not None
+    assert table.header == ("published (PSNR / SSIM)", "mean")
+    assert ("TCNet", "27.48 / 0.8380") in table.rows
+    per_clip = published_table(replace(result(), degradation="BD"))
+    assert per_clip is not None
+    assert per_clip.header == ("published (PSNR / SSIM)", "calendar", "city", "mean")
+    assert published_table(replace(result(), limit_frames=3)) is None
+    assert published_table(replace(result(), set_name="folder")) is None
+
+
+@pytest.mark.parametrize("line", published_scores("vid4", "BD"), ids=lambda line: line.method)
+def test_published_averages_are_those_of_their_clips(line):
+    # Catches slips in copying; the sources' own averages are within rounding, one of them (BasicVSR) too.
+    clips = [figures for name, figures in line.figures.items() if name != "mean"]
+    assert np.mean(clips, axis=0) == pytest.approx(line.figures["mean"], abs=0.0101)
+
+
+def test_json_holds_every_frame_and_the_means():
+    document = json.loads(to_json(result()))
+    assert document["protocol"] == result().protocol
+    assert [entry["name"] for entry in document["models"]] == ["bicubic", "tcnet-bi"]
+    second = document["models"][1]
+    assert second["clips"][0]["frames"]["psnr"] == [23.5, 25.5]
+    assert second["mean"]["psnr"] == pytest.approx(29.0)
+    assert second["description"] == {"weights": "none", "precision": "fp32"}
+    assert document["environment"]["tcnet"] == "1.2.3"
+
+
+def test_json_spells_infinity_as_a_string():
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    document = json.loads(to_json(result(model("same", math.inf))), parse_constant=refuse)
+    assert document["models"][0]["mean"]["psnr"] == "inf"
+
+
+def test_write_report_makes_three_files_and_leaves_nothing_else(tmp_path):
+    out = tmp_path / "new" / "räport"
+    paths = write_report(result(), out)
+    assert sorted(entry.name for entry in out.iterdir()) == ["report.html", "results.csv", "results.json"]
+    assert sorted(paths) == sorted(out.iterdir())
+    with (out / "results.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["model", "clip", "frame", "psnr-y", "ssim-y"]
+    assert rows[2] == ["bicubic", "calendar", "1", "22.0", "0.7"]
+    assert len(rows) == 1 + 2 * 3
+
+
+def test_write_report_replaces_an_earlier_report(tmp_path):
+    write_report(result(), tmp_path)
+    write_report(result(model("other", 1)), tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text("utf-8"))["models"][0]["name"] == "other"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_write_report_says_where_it_cannot_write(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MediaError, match=r"file: .*exists"):
+        write_report(result(), tmp_path / "file")
+
+
+def test_the_page_is_whole_and_loads_nothing():
+    page = Page(render_html(result()))
+    tags = [tag for tag, _ in page.seen]
+    assert "script" not in tags
+    assert "link" not in tags
+    sources = [attributes["src"] for _, attributes in page.seen if "src" in attributes]
+    assert len(sources) == 1
+    assert sources[0] is not None
+    assert sources[0].startswith("data:image/png;base64,")
+    assert tags.count("svg") == 2
+
+
+def test_names_in_the_page_are_escaped():
+    text = render_html(result(model("<script>alert(1)</script>", 0), model('a"b & c', 1)))
+    Page(text)
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_crop_in_the_page_is_the_given_picture(tmp_path):
+    found = re.search(r"base64,([A-Za-z0-9+/=]+)", render_html(result()))
+    assert found is not None
+    path = tmp_path / "crop.png"
+    path.write_bytes(b64decode(found[1]))
+    np.testing.assert_array_equal(imread(path), RED)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(20.2, 31.7), (0, 1), (27.481, 27.483), (5, 5), (-3, 250), (9.99, 60)]
+)
+def test_ticks_are_few_even_and_enclose(low, high):
+    ticks = round_ticks(low, high)
+    assert 3 <= len(ticks) <= 7
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert np.ptp(np.diff(ticks)) == pytest.approx(0, abs=1e-9)
+
+
+def test_curves_run_from_edge_to_edge_and_leave_a_gap_at_infinity():
+    drawn = draw_curves("psnr-y", [("a", (20.0, 30.0, math.inf, 20.0, 30.0))])
+    path = re.search(r'<path d="([^"]+)" fill="none"', drawn)
+    assert path is not None
+    assert path[1] == "M52.0 204.0h0L226.0 10.0M574.0 204.0h0L748.0 10.0"
+    assert "<svg" not in draw_curves("psnr-y", [("a", (math.inf,))])
+    assert draw_curves("psnr-y", [("a", (25.0,))]).count("M400.0 ") == 1
