@@ -1,8 +1,10 @@
 """Everything of the input but its picture, copied as it is: sound, subtitles, attachments, chapters, tags."""
 
+import io
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +29,7 @@ _STALE_TAGS = frozenset(
 )
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _RESTART_SECONDS = 1
+_TRIAL_PACKETS = 500
 
 
 class Passthrough:
@@ -110,6 +113,7 @@ class Passthrough:
         self._input.close()
 
     def _add_streams(self) -> None:
+        first = _first_packets(self._path)
         for stream in self._input.streams:
             if stream.index == self._video.index:
                 stream.discard = av.stream.Discard.all
@@ -122,7 +126,7 @@ class Passthrough:
                     self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
                 stream.discard = av.stream.Discard.all
                 continue
-            copy = self._add_copy(stream)
+            copy = self._add_copy(stream, first.get(stream.index))
             copy.metadata.update(_kept(stream.metadata))
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
@@ -130,19 +134,15 @@ class Passthrough:
                 restart = round(_RESTART_SECONDS / (stream.time_base or Fraction(1, 1000)))
                 self._times[stream.index] = RisingTimes(restart=restart)
 
-    def _add_copy(self, stream: Stream) -> Stream:
-        if isinstance(stream, AttachmentStream) and self._output.format.name != "matroska":
-            raise MediaError(self._refusal(stream, [".mkv"]))
-        try:
-            return self._output.add_stream_from_template(stream, opaque=True)
-        except ValueError as error:
-            others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream)]
-            raise MediaError(self._refusal(stream, others)) from error
-
-    def _refusal(self, stream: Stream, others: list[str]) -> str:
-        advice = f"write {' or '.join(others)}" if others else "remove that stream from the input first"
+    def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream:
         muxer = self._output.format.name
-        return f"{self._path}: {muxer} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
+        if not _holds(muxer, stream, packet):
+            others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
+            advice = f"write {' or '.join(others)}" if others else "remove that stream from the input first"
+            raise MediaError(
+                f"{self._path}: {muxer} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
+            )
+        return self._output.add_stream_from_template(stream, opaque=True)
 
     def _demux(self) -> "Iterator[Packet[Stream]]":
         streams = [self._input.streams[index] for index in self._copies]
@@ -217,10 +217,40 @@ def _kind(stream: Stream) -> str:
     return f"{stream.type}, {codec or 'unknown codec'}"
 
 
-def _holds(muxer: str, stream: Stream) -> bool:
-    with av.open("unused", "w", format=muxer) as trial:
-        try:
-            trial.add_stream_from_template(stream, opaque=True)
-        except ValueError:
-            return False
+def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
+    """Whether a muxer takes the stream: asked by writing a file of one packet into memory.
+
+    The list that FFmpeg keeps of codecs by container does not tell: MP4 is said to take what its writer then
+    refuses, for some streams (PCM without a channel layout) only when the file is ended.
+    """
+    if isinstance(stream, AttachmentStream):
+        return muxer == "matroska"
+    trial = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        copy = trial.add_stream_from_template(stream, opaque=True)
+        trial.start_encoding()
+        if packet is not None:
+            packet.stream = copy
+            trial.mux(packet)
+        trial.close()
+    except (av.FFmpegError, ValueError):
+        return False
     return True
+
+
+def _first_packets(path: Path) -> "dict[int, Packet[Stream]]":
+    """The first packet of each stream but the video, as far as they come early in the file."""
+    found: dict[int, Packet[Stream]] = {}
+    with open_input(path) as container:
+        others = [s for s in container.streams if s.type in ("audio", "subtitle")]
+        if not others:
+            return found
+        try:
+            for packet in islice(container.demux(others), _TRIAL_PACKETS):
+                if packet.size:
+                    found.setdefault(packet.stream_index, packet)
+                if len(found) == len(others):
+                    break
+        except (av.FFmpegError, OSError):
+            return found  # damage is met, counted and told of when the streams are copied
+    return found

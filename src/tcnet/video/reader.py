@@ -258,8 +258,10 @@ class _Decoding:
             return Fraction(0)
         start = (self._stream.start_time or 0) * self._info.time_base
         missing = start + self._info.duration - self._end * self._info.time_base
-        known = _stream_duration(self._stream, self._info.time_base) is not None
-        tolerance = 2 * self._step * self._info.time_base if known else Fraction(1, 2)
+        own = _stream_duration(self._stream, self._info.time_base) is not None
+        # The length of the whole file may be that of a longer sound track.
+        alone = own or len(self._container.streams) == 1
+        tolerance = 2 * self._step * self._info.time_base if alone else Fraction(1, 2)
         return missing if missing > max(tolerance, Fraction(1, 50)) else Fraction(0)
 
 

@@ -1,6 +1,7 @@
 """Frames to a video file with the input's times, sound and tags."""
 
 import math
+import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -117,7 +118,11 @@ class VideoWriter:
         try:
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
-            raise self._failure(error) from error
+            # Each copied stream was tried before, so it is the new one.
+            raise UsageError(
+                f"{self._path.suffix} cannot hold {plan.codec} in {plan.pixel_format} ({_reason(error)}); "
+                "write .mkv or choose another codec"
+            ) from error
 
     def _add_video(self, container: OutputContainer, plan: EncoderPlan) -> VideoStream:
         info, color = self._info, self._from_rgb.color
@@ -142,6 +147,8 @@ class VideoWriter:
         context.thread_type = "AUTO"
         if "420" in plan.pixel_format or "422" in plan.pixel_format:
             context.options.setdefault("chroma_sample_location", "left")
+        if plan.encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only: it takes no other word on what it prints
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
