@@ -1,6 +1,7 @@
 """Upscaling frames and whole videos: device, precision, memory, windows, tiles and the pipeline."""
 
 from tcnet.upscale.compute import Statistics
+from tcnet.upscale.job import UpscaleResult, upscale_video
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.precision import choose_device, choose_precision
@@ -12,8 +13,10 @@ __all__ = [
     "Progress",
     "Statistics",
     "UpscaleOptions",
+    "UpscaleResult",
     "Upscaler",
     "choose_device",
     "choose_precision",
     "plan_upscale",
+    "upscale_video",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import MediaError
-from tcnet.models import load_model
+from tcnet.models import DEFAULT_MODEL, load_model
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pipeline import run_pipeline
@@ -19,8 +19,6 @@ from tcnet.upscale.progress import Progress, RateMeter
 from tcnet.upscale.upscaler import Upscaler
 from tcnet.video import EncodeOptions, default_output, open_sink, open_source
 from tcnet.video.frame import Frame, FrameSink, FrameSource, VideoInfo
-
-DEFAULT_MODEL = "tcnet-video"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +58,28 @@ def upscale_video(
     """
     begin = time.perf_counter()
     path_in = Path(input)
-    path_out = default_output(path_in) if output is None else Path(output)
+    options = options or UpscaleOptions()
+    path_out = default_output(path_in, _suffix(options)) if output is None else Path(output)
     name = str(model) if isinstance(model, str | Path) else type(model).__name__
     network = load_model(model) if isinstance(model, str | Path) else model
+    notices: list[str] = []
     with open_source(path_in, frame_rate=frame_rate) as source:
 
-        def sink(info: VideoInfo) -> FrameSink:
-            return open_sink(
-                path_out, info=info, options=encode or EncodeOptions(), copy_from=path_in, overwrite=overwrite
-            )
+        def make_sink(info: VideoInfo) -> FrameSink:
+            sink = open_sink(path_out, info=info, options=encode, copy_from=path_in, overwrite=overwrite)
+            notices.extend(sink.notices)
+            return sink
 
-        plan, frames, upscaler = upscale_source(source, sink, network, options, model=name, progress=progress)
+        plan, frames, upscaler = upscale_source(
+            source, make_sink, network, options, model=name, progress=progress
+        )
+        notices.extend(source.notices)
     return UpscaleResult(
         output=path_out,
         frames=frames,
         seconds=time.perf_counter() - begin,
         recomputed_frames=upscaler.statistics.recomputed_frames,
-        notices=(*plan.notices, *upscaler.statistics.notices),
+        notices=tuple(dict.fromkeys([*plan.notices, *upscaler.statistics.notices, *notices])),
         peak_memory=peak_memory(upscaler.compute.device),
         plan=plan,
     )
@@ -127,6 +130,13 @@ def peak_memory(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def _suffix(options: UpscaleOptions) -> str:
+    """What was done, for the output's default name: x4, x2, 1080p, 1920w."""
+    if options.height is not None:
+        return f"{options.height}p"
+    return f"x{options.scale or 4}" if options.width is None else f"{options.width}w"
 
 
 class _Counter:

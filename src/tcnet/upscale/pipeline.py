@@ -25,11 +25,38 @@ class _Stopped(BaseException):
 
 
 class _Run:
-    """What the stages share: the first error, and the lock that all queues use."""
+    """What the stages share: the first error, the threads at work, and the lock that all queues use."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.error: BaseException | None = None
+        self._at_work = 0
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work` in a thread; an error in it fails the run."""
+
+        def stage() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
+                self.fail(error)
+            with self.changed:
+                self._at_work -= 1
+                self.changed.notify_all()
+
+        thread = threading.Thread(target=stage, name=name, daemon=True)
+        with self.changed:
+            thread.start()
+            self._at_work += 1
+
+    def wait(self) -> None:
+        """Until no thread is at work.
+
+        Not by Thread.join: up to Python 3.12 a thread counts as ended when Ctrl-C interrupts the join.
+        """
+        with self.changed:
+            while self._at_work:
+                self.changed.wait(WAKE_SECONDS)
 
     def fail(self, error: BaseException) -> None:
         """Stop all stages because of `error`; later errors are consequences and not kept."""
@@ -96,15 +123,11 @@ def run_pipeline(
     """
     run = _Run()
     decoded, computed = _Queue(run, decoded_frames), _Queue(run, computed_frames)
-    threads = (
-        threading.Thread(target=_decode, args=(run, source, decoded), name="decode", daemon=True),
-        threading.Thread(target=_encode, args=(run, computed, sink), name="encode", daemon=True),
-    )
     try:
-        for thread in threads:
-            thread.start()
+        run.start("decode", lambda: _decode(source, decoded))
+        run.start("encode", lambda: _encode(computed, sink))
         count = _compute(compute, decoded, computed, on_frame)
-        _join(threads)
+        run.wait()
         if run.error is None:
             sink.finish()
             return count
@@ -112,12 +135,12 @@ def run_pipeline(
         run.fail(error)
     assert run.error is not None
     try:
-        _join(threads)
+        # A sink must not be taken from under the thread that writes to it, so after a second Ctrl-C, which
+        # ends the waiting, it is left as it is.
+        run.wait()
+        sink.abort()
     finally:
-        # Alive only after a second Ctrl-C; a sink must not be taken from under a thread that writes to it.
-        if not threads[1].is_alive():
-            sink.abort()
-    raise run.error
+        raise run.error
 
 
 def _compute(compute: Compute, decoded: _Queue, computed: _Queue, on_frame: Callable[[], None] | None) -> int:
@@ -137,26 +160,14 @@ def _compute(compute: Compute, decoded: _Queue, computed: _Queue, on_frame: Call
     return count
 
 
-def _decode(run: _Run, source: Iterable[Frame], decoded: _Queue) -> None:
-    try:
-        for frame in source:
-            decoded.put(frame)
-            del frame
-        decoded.end()
-    except BaseException as error:  # noqa: BLE001 - raised in the calling thread
-        run.fail(error)
+def _decode(source: Iterable[Frame], decoded: _Queue) -> None:
+    for frame in source:
+        decoded.put(frame)
+        del frame
+    decoded.end()
 
 
-def _encode(run: _Run, computed: _Queue, sink: FrameSink) -> None:
-    try:
-        for frame in computed:
-            sink.write(frame)
-            del frame
-    except BaseException as error:  # noqa: BLE001 - raised in the calling thread
-        run.fail(error)
-
-
-def _join(threads: Iterable[threading.Thread]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(WAKE_SECONDS)
+def _encode(computed: _Queue, sink: FrameSink) -> None:
+    for frame in computed:
+        sink.write(frame)
+        del frame

@@ -8,7 +8,6 @@ import torch
 from tcnet.upscale.compute import Compute, without_gradients
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout
-from tcnet.upscale.memory import available_memory
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.precision import precision_name
 from tcnet.upscale.upscaler import Upscaler
@@ -84,7 +83,7 @@ def plan_upscale(
         memory_limit=limit,
         seconds_per_frame=per_frame,
         seconds=known,
-        notices=_notices(upscaler, memory, limit),
+        notices=upscaler.memory_notices(layout, sample_bytes),
         options=replace(
             options,
             device=upscaler.compute.device.type,
@@ -129,15 +128,3 @@ def _computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count:
     length = frame_count or 100 * layout.window  # long enough for the first and last window not to matter
     spans = plan_spans(length, layout.window, layout.overlap, group)
     return layout.computed_area * sum(span.stop - span.start for span in spans) / length
-
-
-def _notices(upscaler: Upscaler, memory: int, limit: int) -> tuple[str, ...]:
-    notices = []
-    if upscaler.options.memory_limit is None and available_memory(upscaler.compute.device) is None:
-        notices.append(f"this system does not tell its free memory: {limit / 2**30:.1f} GiB are assumed")
-    if memory > limit:
-        notices.append(
-            f"the run may need {memory / 2**30:.1f} GiB, more than the limit of {limit / 2**30:.1f} GiB: "
-            f"give a smaller tile or a shorter window"
-        )
-    return tuple(notices)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from tcnet.errors import MediaError
+from tcnet.errors import MediaError, UsageError
 from tcnet.upscale.compute import Compute, Statistics
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout, choose_layout
@@ -47,16 +47,37 @@ class Upscaler:
         """Windows and tiles for LR frames of height x width, from the options and the memory there is.
 
         Raises MediaError for frames under the network's minimum, UsageError for windows and tiles that are
-        too small.
+        too small, and when the options' memory limit is too low for any.
         """
         limit = self.memory_limit()
-        return choose_layout(
+        layout = choose_layout(
             self.compute.network,
             self.options,
             height,
             width,
             lambda layout: self.memory_needed(layout, sample_bytes) <= limit,
         )
+        needed = self.memory_needed(layout, sample_bytes)
+        if self.options.memory_limit is not None and needed > limit:
+            raise UsageError(
+                f"{width}x{height} needs about {_gib(needed)} with {_described(layout)}, over the memory "
+                f"limit of {_gib(limit)}: raise it, or give a smaller tile, window or output size"
+            )
+        return layout
+
+    def memory_notices(self, layout: Layout, sample_bytes: int) -> tuple[str, ...]:
+        """What to tell of a run without a given limit: usually nothing, or that memory may not do."""
+        if self.options.memory_limit is not None:
+            return ()
+        notices = []
+        needed, limit = self.memory_needed(layout, sample_bytes), self.memory_limit()
+        if available_memory(self.compute.device) is None:
+            notices.append(f"this system does not tell its free memory: {_gib(limit)} are assumed")
+        if needed > limit:
+            notices.append(
+                f"the run may need {_gib(needed)} of memory, more than the {_gib(limit)} planned with"
+            )
+        return tuple(notices)
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
@@ -71,12 +92,22 @@ class Upscaler:
             return
         height, width, _ = first.pixels.shape
         layout = self.layout(height, width, first.pixels.itemsize)
+        self.statistics.notices.extend(self.memory_notices(layout, first.pixels.itemsize))
         checked = chain([first], checked)
         del first  # or it would live as long as the stream
         if self.compute.network.config.propagation == "forward":
             yield from upscale_recurrent(self.compute, layout, checked)
         else:
             yield from upscale_windows(self.compute, self.options, layout, checked)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _described(layout: Layout) -> str:
+    tiles = f"tiles of {layout.tile} pixels" if layout.tiled else "whole frames"
+    return f"{tiles} and windows of {layout.window} frames" if layout.window else tiles
 
 
 def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:

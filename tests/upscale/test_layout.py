@@ -1,0 +1,100 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from upscale_fakes import Nearest
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.upscale import UpscaleOptions
+from tcnet.upscale.layout import choose_layout, make_layout, smaller_tiles, smallest_tile
+
+NETWORK = Nearest(spatial_multiple=32)
+
+
+def chosen(fits, height=720, width=1280, network=NETWORK, **options):
+    return choose_layout(network, UpscaleOptions(**options), height, width, fits)
+
+
+def test_with_memory_to_spare_windows_are_long_and_frames_whole():
+    layout = chosen(lambda layout: True)
+    assert (layout.window, layout.overlap, layout.tiled) == (32, 4, False)
+    assert (layout.out_height, layout.out_width) == (2880, 5120)
+    assert layout.computed_area == layout.tile_area == 720 * 1280
+
+
+def test_tiles_shrink_first_then_windows_then_tiles_again():
+    seen = []
+    last = chosen(lambda layout: seen.append((layout.window, layout.tile)))
+    assert [pair for pair in seen if pair[0] == 32] == [
+        (32, 1280), (32, 1024), (32, 768), (32, 512), (32, 384), (32, 256), (32, 192), (32, 128)
+    ]  # fmt: skip
+    assert [window for window, tile in seen if tile == 128] == [32, 16, 12]
+    assert seen[-2:] == [(12, 96), (12, 64)]
+    assert (last.window, last.tile) == (12, 64)
+
+
+def test_what_is_given_is_not_changed():
+    layout = chosen(lambda layout: False, window=24, tile=200)
+    assert (layout.window, layout.tile) == (24, 200)
+    assert chosen(lambda layout: False, overlap=20).window == 44
+
+
+@given(st.integers(16, 400), st.integers(16, 400), st.integers(64, 300), st.sampled_from([0, 3, 16]))
+def test_tiles_suit_the_network_and_cover_the_frame_once(height, width, tile, overlap):
+    options = UpscaleOptions(tile=tile, tile_overlap=overlap)
+    layout = make_layout(NETWORK, options, height, width, None, tile)
+    kept = 0
+    for rows, columns in layout.tiles:
+        assert 16 <= rows.stop - rows.start <= tile
+        assert 16 <= columns.stop - columns.start <= tile
+        assert rows.start % 32 == columns.start % 32 == 0
+        kept += (rows.keep_stop - rows.keep_start) * (columns.keep_stop - columns.keep_start)
+    assert kept == height * width
+    assert layout.tile_area <= tile * tile
+
+
+def test_a_stream_has_no_window():
+    layout = chosen(lambda layout: True, network=Nearest("forward"), window=32)
+    assert (layout.window, layout.overlap) == (0, 0)
+
+
+def test_a_short_window_takes_what_context_it_can():
+    for window, overlap in ((4, 0), (8, 2), (11, 3), (12, 4), (64, 4)):
+        assert make_layout(NETWORK, UpscaleOptions(window=window), 64, 64, window, None).overlap == overlap
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 3}, "a window of 3 frames is too short: .* at least 4"),
+        ({"window": 12, "overlap": 5}, "a window of 12 frames is too short: .* at least 14"),
+        (
+            {"tile": 63},
+            "tiles of 63 pixels are too small: with an overlap of 16 this model needs at least 64",
+        ),
+        ({"tile": 31, "tile_overlap": 0}, "tiles of 31 .* at least 32"),
+    ],
+)
+def test_windows_and_tiles_that_cannot_advance_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        chosen(lambda layout: True, **options)
+
+
+def test_a_tile_larger_than_the_frame_is_no_tile():
+    assert not chosen(lambda layout: True, height=20, width=30, tile=40).tiled
+
+
+def test_frames_below_the_minimum_are_refused():
+    with pytest.raises(MediaError, match="frames are 100x15, the model needs at least 16x16"):
+        chosen(lambda layout: True, height=15, width=100)
+
+
+def test_tiles_shrink_to_the_smallest_and_no_further():
+    options = UpscaleOptions()
+    layout = make_layout(NETWORK, options, 300, 500, None, None)
+    sides = []
+    while layout is not None:
+        sides.append(layout.tile)
+        layout = smaller_tiles(NETWORK, options, layout)
+    assert sides[0] == 500
+    assert sides[-1] == smallest_tile(NETWORK, options) == 64
+    assert sides == sorted(set(sides), reverse=True)

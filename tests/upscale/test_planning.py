@@ -1,0 +1,92 @@
+import time
+
+import pytest
+from upscale_fakes import Nearest, TemporalBox, make_info
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.upscale import UpscaleOptions, Upscaler, plan_upscale
+
+CPU = {"device": "cpu", "precision": "fp32"}
+
+
+class Slow(Nearest):
+    """Takes 1 microsecond a pixel and frame, which is long against all else here."""
+
+    def frames(self, lr_clip):
+        for picture in super().frames(lr_clip):
+            time.sleep(1e-6 * lr_clip.shape[3] * lr_clip.shape[4])
+            yield picture
+
+
+def test_a_plan_says_what_will_be():
+    plan = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU), model="tcnet-bi")
+    assert (plan.model, plan.device, plan.precision) == ("tcnet-bi", "cpu", "fp32")
+    assert (plan.window, plan.overlap, plan.tile, plan.tiles) == (32, 4, None, 1)
+    assert (plan.output_width, plan.output_height) == (1280, 720)
+    assert 0 < plan.memory < plan.memory_limit
+    assert plan.seconds == pytest.approx(100 * plan.seconds_per_frame)
+    assert plan.notices == ()
+
+
+def test_its_options_leave_nothing_open():
+    plan = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU, tile=100, height=500))
+    assert plan.options == UpscaleOptions(**CPU, window=32, overlap=4, tile=100, height=500)
+    again = plan_upscale(make_info(100, 180, 320), Nearest(), plan.options, measure=False)
+    assert (again.window, again.overlap, again.tile) == (plan.window, plan.overlap, plan.tile)
+    whole = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU), measure=False)
+    assert not Upscaler(Nearest(), whole.options).layout(180, 320, 1).tiled
+
+
+def test_the_time_is_measured_and_counts_the_overlaps():
+    info = make_info(320, 128, 128)
+    plain = plan_upscale(info, Slow(), UpscaleOptions(**CPU, window=320, overlap=0))
+    assert plain.seconds == pytest.approx(320 * 128 * 128 * 1e-6, rel=0.5)
+    # of 12 frames 4 are kept, of 48x48 pixels 32x32 (less at the ends)
+    costly = plan_upscale(info, Slow(), UpscaleOptions(**CPU, window=12, overlap=4, tile=48, tile_overlap=8))
+    assert 3 < costly.seconds / plain.seconds < 8
+
+
+def test_the_probe_is_short():
+    begin = time.perf_counter()
+    plan_upscale(make_info(10, 1080, 1920), Slow(), UpscaleOptions(**CPU))
+    assert time.perf_counter() - begin < 2
+
+
+def test_without_a_length_there_is_a_rate_only():
+    plan = plan_upscale(make_info(None), Nearest(), UpscaleOptions(**CPU))
+    assert plan.seconds is None
+    assert plan.seconds_per_frame > 0
+    unmeasured = plan_upscale(make_info(10), Nearest(), UpscaleOptions(**CPU), measure=False)
+    assert (unmeasured.seconds, unmeasured.seconds_per_frame) == (None, None)
+
+
+def test_a_stream_has_no_window():
+    plan = plan_upscale(make_info(50), Nearest("forward"), UpscaleOptions(**CPU), measure=False)
+    assert (plan.window, plan.overlap) == (None, 0)
+    assert plan.options.window is None
+
+
+def test_tiles_and_windows_obey_the_memory_limit():
+    info = make_info(100, 720, 1280)
+    free = plan_upscale(info, Nearest(), UpscaleOptions(**CPU, memory_limit=2**40), measure=False)
+    assert free.tile is None
+    limit = 4 * 2**30
+    tight = plan_upscale(info, Nearest(), UpscaleOptions(**CPU, memory_limit=limit), measure=False)
+    assert tight.memory <= tight.memory_limit == limit < free.memory
+    assert tight.tile is not None
+
+
+def test_what_cannot_fit_is_refused_if_a_limit_was_given():
+    with pytest.raises(UsageError, match=r"1280x720 needs about \d.\d GiB .* limit of 0\.5 GiB"):
+        plan_upscale(make_info(100, 720, 1280), Nearest(), UpscaleOptions(**CPU, memory_limit=2**29))
+
+
+def test_deeper_frames_need_more():
+    shallow = plan_upscale(make_info(9), TemporalBox(1), UpscaleOptions(**CPU), measure=False)
+    deep = plan_upscale(make_info(9, bit_depth=10), TemporalBox(1), UpscaleOptions(**CPU), measure=False)
+    assert deep.memory > shallow.memory
+
+
+def test_small_frames_are_refused_before_anything_is_measured():
+    with pytest.raises(MediaError, match="frames are 8x8"):
+        plan_upscale(make_info(9, 8, 8), Nearest(), UpscaleOptions(**CPU))
