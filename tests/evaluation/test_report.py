@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -168,6 +169,16 @@ def test_the_page_is_whole_and_loads_nothing():
     assert sources[0] is not None
     assert sources[0].startswith("data:image/png;base64,")
     assert tags.count("svg") == 2
+
+
+def test_the_curves_are_well_formed_svg():
+    drawings = re.findall(r"<svg.*?</svg>", render_html(result(model("<a&b>", 0), model("b", 1))), re.DOTALL)
+    assert len(drawings) == 2
+    for drawing in drawings:
+        lines = [
+            path for path in ElementTree.fromstring(drawing).findall("path") if path.get("fill") == "none"
+        ]
+        assert [line.findtext("title") for line in lines] == ["<a&b>", "b"]
 
 
 def test_names_in_the_page_are_escaped():

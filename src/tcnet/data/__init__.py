@@ -1,0 +1,1 @@
+"""Clips for training and measuring: how HR becomes LR."""
