@@ -1,0 +1,137 @@
+"""The catalogue of models, and the only place that reads or writes weights.
+
+A weight file is a safetensors file whose metadata holds the network's configuration, so that it explains
+itself; nothing else is ever deserialised from it. A card (TOML, beside the file) says what the weights are.
+"""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.network import TCNet, TCNetConfig
+
+DEFAULT_MODEL = "tcnet-video"
+NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd")
+FORMAT = "tcnet-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What is to be known of a model before using it. `figures` are measured, each under its protocol."""
+
+    name: str
+    summary: str
+    weights: str
+    degradation: str
+    data: str
+    steps: int
+    licence: str
+    source: str
+    figures: dict[str, str]
+
+
+def list_models() -> tuple[ModelCard, ...]:
+    """The cards of the models in the package, the default first."""
+    return tuple(model_card(name) for name in NAMES)
+
+
+def model_card(name: str) -> ModelCard:
+    """The card of a model in the package. Raises UsageError for an unknown name."""
+    if name not in NAMES:
+        raise UsageError(f"unknown model {name!r}; the models are {', '.join(NAMES)}, or a .safetensors file")
+    text = (_weights_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    return ModelCard(name=name, **tomllib.loads(text))
+
+
+def weights_path(model: str | Path) -> Path:
+    """The file of a model in the package, or the given .safetensors file.
+
+    Raises UsageError for an unknown name and MediaError for a missing file.
+    """
+    if isinstance(model, Path) or model.endswith(".safetensors"):
+        path = Path(model)
+        if not path.is_file():
+            raise MediaError(f"{path}: no such weight file")
+        return path
+    return _weights_folder() / model_card(model).weights
+
+
+def weights_hash(model: str | Path) -> str:
+    """First 12 hex digits of the weight file's SHA-256: names the weights in results and journals."""
+    return _file_hash(weights_path(model))
+
+
+def load_model(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> TCNet:
+    """A TCNet in eval mode with channels_last weights, on `device` in `dtype`.
+
+    model: a name of the catalogue or a .safetensors file that `save_model` wrote.
+    Raises UsageError for an unknown name, MediaError for a file that is missing, damaged or of another shape.
+    """
+    path = weights_path(model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise MediaError(f"{path}: not a readable safetensors file ({error})") from error
+    network = TCNet(_read_config(path, metadata))
+    _check_tensors(path, network, tensors)
+    network.load_state_dict(tensors)
+    network.requires_grad_(False)
+    return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
+    """Write the weights with their configuration; half precision by default, which measures no loss."""
+    tensors = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
+    metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config), sort_keys=True)}
+    save_file(tensors, path, metadata)
+
+
+def _read_config(path: Path, metadata: dict[str, str]) -> TCNetConfig:
+    if metadata.get("format") != FORMAT or "config" not in metadata:
+        raise MediaError(f"{path}: holds no TCNet configuration; is it a file that tcnet wrote?")
+    try:
+        fields: dict[str, Any] = json.loads(metadata["config"])
+        return TCNetConfig(**fields)
+    except (TypeError, ValueError) as error:
+        raise MediaError(f"{path}: its configuration is not of this version of tcnet ({error})") from error
+
+
+def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor]) -> None:
+    expected = network.state_dict()
+    if missing := expected.keys() ^ tensors.keys():
+        raise MediaError(f"{path}: its tensors are not those of its configuration, such as {min(missing)!r}")
+    for key, tensor in tensors.items():
+        if tensor.shape != expected[key].shape:
+            shapes = f"{tuple(tensor.shape)}, expected {tuple(expected[key].shape)}"
+            raise MediaError(f"{path}: {key!r} has the shape {shapes}")
+        if not torch.isfinite(tensor).all():
+            raise MediaError(f"{path}: {key!r} holds values that are not finite")
+
+
+def _weights_folder() -> Path:
+    # The package is installed as files (setuptools, wheels unpacked), so the resource has a path.
+    return Path(str(resources.files("tcnet") / "weights"))
+
+
+@cache
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""Progressive fusion module (paper, section III-D): two pyramid fusions, one after the other."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tcnet.network.layers import ConvBlock, conv3x3
+
+
+class PyramidFusion(nn.Module):
+    """A small U: fuse at full size, go down `levels - 1` times by 2, come up again over the skips.
+
+    Adds what it finds to its residual input. `width` channels inside, at every resolution.
+    """
+
+    def __init__(self, channels: int, width: int, levels: int) -> None:
+        super().__init__()
+        self.entry = ConvBlock(2 * channels, width)
+        self.down = nn.ModuleList(
+            nn.Sequential(ConvBlock(width, width, stride=2), ConvBlock(width, width))
+            for _ in range(levels - 1)
+        )
+        self.up = nn.ModuleList(ConvBlock(2 * width, width) for _ in range(levels - 1))
+        self.last = conv3x3(width, channels)
+
+    def forward(self, first: Tensor, second: Tensor, residual: Tensor) -> Tensor:
+        """first, second, residual: (N, C, H, W) -> residual + fusion of first and second."""
+        x = self.entry(torch.cat((first, second), dim=1))
+        skips: list[Tensor] = []
+        for down in self.down:
+            skips.append(x)
+            x = down(x)
+        for up in self.up:
+            skip = skips.pop()
+            height, width = skip.shape[-2:]
+            # Doubling and cropping keeps pixels in place for odd sizes, where stretching would not.
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")[..., :height, :width]
+            x = up(torch.cat((x, skip), dim=1))
+        fused: Tensor = self.last(x)
+        return fused.add_(residual)
+
+
+class ProgressiveFusion(nn.Module):
+    """Stage one fuses what the two branches of the stability module found, stage two that with g itself."""
+
+    def __init__(self, channels: int, width: int, levels: int) -> None:
+        super().__init__()
+        self.stage_one = PyramidFusion(channels, width, levels)
+        self.stage_two = PyramidFusion(channels, width, levels)
+
+    def forward(self, g: Tensor, g_sa: Tensor, g_cm: Tensor) -> Tensor:
+        """All (N, C, H, W) -> the fused feature, same shape."""
+        branches = self.stage_one(g_cm, g_sa, residual=g_sa)
+        fused: Tensor = self.stage_two(g, branches, residual=g)
+        return fused

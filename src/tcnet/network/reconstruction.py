@@ -1,0 +1,86 @@
+"""From features to pixels: both recurrences fused, two pixel-shuffle x2 steps, plus bilinear (III-E)."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tcnet.network.layers import conv3x3, leaky_relu_
+
+SCALE = 4
+HALO = 2  # LR rows that the tail's convolutions see beyond their own: 1 + 1/2 + 1/4 + 1/4
+STRIP_PIXELS = 6400  # LR pixels in a strip: its 64-channel intermediates at x4 (13 MB in bf16) stay in cache
+
+
+class Reconstruction(nn.Module):
+    """Fuses two 64-channel features (1x1), upsamples by 4 and adds the bilinearly upsampled frame.
+
+    At the full frame's size the intermediates are 16 times a feature map; run at once they leave the cache
+    and the tail takes five times as long as its operations need. It runs in strips of rows, with a halo that
+    is computed and dropped: bit-identical to the whole frame.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fuse = nn.Conv2d(2 * channels, channels, 1)
+        self.up1 = conv3x3(channels, 4 * channels)
+        self.up2 = conv3x3(channels, 4 * channels)
+        self.conv = conv3x3(channels, channels)
+        self.last = conv3x3(channels, 3)
+
+    def forward(self, first: Tensor, second: Tensor, frame: Tensor, strip_rows: int | None = None) -> Tensor:
+        """first, second: (N, C, H, W) features; frame: (N, 3, H, W) -> (N, 3, 4H, 4W) float32, not clamped.
+
+        strip_rows: LR rows computed at once; None chooses by the frame's width, H gives the whole frame.
+        """
+        height, width = frame.shape[-2:]
+        rows = strip_rows or max(4, STRIP_PIXELS // width)
+        base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
+        for top, bottom in _strips(height, rows):
+            start, stop = max(0, top - HALO), min(height, bottom + HALO)
+            detail = self._detail(first[..., start:stop, :], second[..., start:stop, :])
+            kept = detail[..., SCALE * (top - start) : SCALE * (bottom - start), :]
+            base = _add_rows(base, kept, SCALE * top, SCALE * bottom)
+        return base
+
+    def _detail(self, first: Tensor, second: Tensor) -> Tensor:
+        x = leaky_relu_(self.fuse(torch.cat((first, second), dim=1)))
+        # LeakyReLU and the shuffle commute; before it, it works in place on the convolution's output.
+        x = shuffle2(leaky_relu_(self.up1(x)))
+        x = shuffle2(leaky_relu_(self.up2(x)))
+        x = leaky_relu_(self.conv(x))
+        # The last convolution has 3 outputs, but kernels compute 16 at a time: taking 2x2 pixels of output
+        # at once (12 outputs, stride 2) halves its cost. Exact: the larger kernel is the small one and zeros.
+        assert self.last.bias is not None
+        quads = F.conv2d(x, quad_kernel(self.last.weight), self.last.bias.repeat(4), stride=2, padding=1)
+        return shuffle2(quads)
+
+
+def shuffle2(x: Tensor) -> Tensor:
+    """Pixel shuffle x2 of (N, 4C, H, W) -> (N, C, 2H, 2W), channels ordered (row, column, C).
+
+    torch's pixel_shuffle has C first; in this order each copied run is C channels long, in channels_last
+    memory five times as fast.
+    """
+    n, c, height, width = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, c // 4).transpose(2, 3)
+    return x.reshape(n, 2 * height, 2 * width, c // 4).permute(0, 3, 1, 2)
+
+
+def quad_kernel(kernel: Tensor) -> Tensor:
+    """A kernel (O, C, 3, 3) -> (4*O, C, 4, 4), which at stride 2 gives 2x2 outputs at once, for shuffle2."""
+    shifted = [F.pad(kernel, (column, 1 - column, row, 1 - row)) for row in (0, 1) for column in (0, 1)]
+    return torch.cat(shifted).contiguous(memory_format=torch.channels_last)
+
+
+def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Equal strips of at most `rows` rows."""
+    count = -(-height // rows)
+    for i in range(count):
+        yield i * height // count, (i + 1) * height // count
+
+
+def _add_rows(base: Tensor, rows: Tensor, top: int, bottom: int) -> Tensor:
+    base[..., top:bottom, :] += rows
+    return base
