@@ -160,7 +160,9 @@ class Passthrough:
                 continue
             if packet is None:
                 return
-            if packet.size:  # the last, empty ones only flush decoders
+            # The last, empty ones only flush decoders; empty texts fill the gaps between subtitles in MP4,
+            # whose writer makes its own.
+            if packet.size and not (_is_mov_text(packet.stream) and bytes(packet) == b"\0\0"):
                 yield packet
 
     def _mux(self, packet: "Packet[Stream]") -> None:
@@ -202,6 +204,10 @@ class Passthrough:
                 if data.type == SideDataType.DISPLAYMATRIX:
                     return list(struct.unpack("=9i", bytes(data)[:36]))
         return None
+
+
+def _is_mov_text(stream: Stream) -> bool:
+    return stream.type == "subtitle" and stream.codec_context.name == "mov_text"
 
 
 def _kept(metadata: dict[str, str]) -> dict[str, str]:

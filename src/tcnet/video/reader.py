@@ -89,6 +89,8 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
     duration = _stream_duration(stream, time_base)
     if duration is None and container.duration is not None:
         duration = Fraction(container.duration, av.time_base)
+        if "matroska" in container.format.name:  # which counts from time zero, the others from the start
+            duration -= (stream.start_time or 0) * time_base
     rate = _frame_rate(stream)
     count = stream.frames or None
     if count is None and duration is not None and rate is not None:

@@ -40,7 +40,11 @@ class VideoWriter:
         self._info = info
         self._from_rgb = FromRgb(plan.pixel_format, info.color, info.width, info.height)
         self._durations: dict[int, int] = {}
+        self._first_pts: int | None = None
         self._last_pts: int | None = None
+        self._end_pts = 0
+        self._first_dts: int | None = None
+        self._held: Packet[VideoStream] | None = None
         self._target = TargetFile(path, overwrite=overwrite, source=copy_from)
         self._container: OutputContainer | None = None
         self._copy: Passthrough | None = None
@@ -69,6 +73,9 @@ class VideoWriter:
         picture.time_base = self._info.time_base
         picture.duration = self._ticks(frame.duration, frame.time_base)
         self._durations[pts] = picture.duration
+        self._end_pts = pts + picture.duration
+        if self._first_pts is None:
+            self._first_pts = pts
         self._last_pts = pts
         self._encode(picture)
 
@@ -79,8 +86,12 @@ class VideoWriter:
         if self._last_pts is None:
             raise MediaError(f"{self._path}: no frame was written")
         self._encode(None)
-        if self._copy is not None:
-            self._copy.mux_until(None)
+        try:
+            self._mux_last()
+            if self._copy is not None:
+                self._copy.mux_until(None)
+        except av.FFmpegError as error:
+            raise self._failure(error) from error
         container, self._container = self._container, None
         try:
             container.close()
@@ -174,14 +185,36 @@ class VideoWriter:
         assert self._container is not None
         try:
             for packet in self._stream.encode(picture):
-                self._mux(packet)
+                self._hold(packet)
         except av.FFmpegError as error:
             raise self._failure(error) from error
 
-    def _mux(self, packet: "Packet[VideoStream]") -> None:
-        assert self._container is not None
+    def _hold(self, packet: "Packet[VideoStream]") -> None:
+        """Muxes the packet before; the last one needs another duration."""
         if packet.pts is not None:
             packet.duration = self._durations.pop(packet.pts, 0)
+        if self._first_dts is None:
+            self._first_dts = packet.dts
+        if self._held is not None:
+            self._mux(self._held)
+        self._held = packet
+
+    def _mux_last(self) -> None:
+        """MP4 states a track's length as the sum of its packets' durations in decoding order, which with
+        B-frames and a variable rate is not how long it lasts; the last packet takes up the difference.
+        (The edit list may then end later than the track by the reordering delay, which does no harm.)
+        """
+        packet, self._held = self._held, None
+        if packet is None:
+            return
+        in_mp4 = self._target.path.suffix.lower() in (".mp4", ".m4v", ".mov")
+        if in_mp4 and packet.dts is not None and self._first_dts is not None and self._first_pts is not None:
+            length = self._end_pts - self._first_pts
+            packet.duration = max(length - (packet.dts - self._first_dts), 0)
+        self._mux(packet)
+
+    def _mux(self, packet: "Packet[VideoStream]") -> None:
+        assert self._container is not None
         if self._copy is not None and packet.dts is not None:
             self._copy.mux_until(packet.dts * packet.time_base)
         self._container.mux(packet)
