@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -88,7 +89,7 @@ def packets(path: Path, index: int) -> list[tuple[Fraction, bytes]]:
     """(time, bytes) of the packets of one stream."""
     with av.open(str(path)) as container:
         stream = container.streams[index]
-        return [(p.pts * p.time_base, bytes(p)) for p in container.demux(stream) if p.size]
+        return [((p.pts or 0) * p.time_base, bytes(p)) for p in container.demux(stream) if p.size]
 
 
 def convert(source: Path, target: Path, *, overwrite: bool = False, changes=None, **options) -> list[Frame]:
@@ -114,19 +115,15 @@ def read_all(path: Path) -> list[Frame]:
         return list(reader)
 
 
-@dataclass(frozen=True)
-class Tools:
-    """What the tests of this folder share: imports between test files are not possible here."""
-
-    clip: type[Clip] = Clip
-    write: Callable[[Path, Clip], Path] = staticmethod(write_clip)
-    tone = staticmethod(write_tone)
-    packets: Callable[[Path, int], list[tuple[Fraction, bytes]]] = staticmethod(packets)
-    convert = staticmethod(convert)
-    read = staticmethod(read_all)
-    picture = staticmethod(picture)
-
-
 @pytest.fixture(scope="session")
-def clips() -> Tools:
-    return Tools()
+def clips() -> SimpleNamespace:
+    """What the tests of this folder share: imports between test files are not possible here."""
+    return SimpleNamespace(
+        clip=Clip,
+        write=write_clip,
+        tone=write_tone,
+        packets=packets,
+        convert=convert,
+        read=read_all,
+        picture=picture,
+    )

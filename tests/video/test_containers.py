@@ -25,7 +25,7 @@ def test_default_output(tmp_path):
 def test_output_suffixes():
     assert output_container(Path("a.MKV")) == ("matroska", "h264")
     assert output_container(Path("a.mov")) == ("mov", "h264")
-    with pytest.raises(UsageError, match="'.wmv'"):
+    with pytest.raises(UsageError, match=r"'\.wmv'"):
         output_container(Path("a.wmv"))
 
 

@@ -145,6 +145,12 @@ def test_flat_colours_come_back(tmp_path, matrix, full, depth, codec):
         assert np.abs(middle - colour).max() <= 1, colour
 
 
+def test_hevc_in_mp4_has_the_tag_that_all_players_take(tmp_path):
+    write(tmp_path / "a.mp4", info_of(64, 64), np.zeros((64, 64, 3), np.uint8), codec="hevc")
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
 def test_sample_aspect_ratio_is_kept(clips, tmp_path):
     source = clips.write(tmp_path / "a.mkv", clips.clip(sample_aspect_ratio=Fraction(16, 15)))
     for suffix in (".mkv", ".mp4"):

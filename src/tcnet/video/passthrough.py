@@ -28,6 +28,7 @@ _STALE_TAGS = frozenset(
     )
 )
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
+_COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
 _RESTART_SECONDS = 1
 _TRIAL_PACKETS = 500
 
@@ -126,6 +127,10 @@ class Passthrough:
                     self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
                 stream.discard = av.stream.Discard.all
                 continue
+            if stream.type == "video" and self._output.format.name in ("matroska", "webm"):
+                self._attach_cover(stream, first.get(stream.index))
+                stream.discard = av.stream.Discard.all
+                continue
             copy = self._add_copy(stream, first.get(stream.index))
             copy.metadata.update(_kept(stream.metadata))
             copy.disposition = stream.disposition
@@ -133,6 +138,16 @@ class Passthrough:
                 self._copies[stream.index] = copy
                 restart = round(_RESTART_SECONDS / (stream.time_base or Fraction(1, 1000)))
                 self._times[stream.index] = RisingTimes(restart=restart)
+
+    def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
+        """In Matroska a cover picture is an attached file, though it is read as a video stream."""
+        kind = _COVER_TYPES.get(stream.codec_context.name if stream.codec_context is not None else "")
+        if packet is None or kind is None or self._output.format.name == "webm":
+            self._notices.append(f"the cover picture (stream {stream.index}) is not carried over")
+            return
+        name = stream.metadata.get("filename", f"cover.{kind}")
+        mime = stream.metadata.get("mimetype", f"image/{kind}")
+        self._output.add_attachment(name, mime, bytes(packet))
 
     def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream:
         muxer = self._output.format.name
@@ -167,6 +182,8 @@ class Passthrough:
 
     def _mux(self, packet: "Packet[Stream]") -> None:
         index = packet.stream_index
+        if packet.dts is None and packet.pts is None:
+            packet.dts = packet.pts = 0  # a cover picture
         if packet.dts is not None:
             self._learn_end(packet)
             dts = self._times[index].place(packet.dts, packet.duration or 0)
@@ -248,7 +265,11 @@ def _first_packets(path: Path) -> "dict[int, Packet[Stream]]":
     """The first packet of each stream but the video, as far as they come early in the file."""
     found: dict[int, Packet[Stream]] = {}
     with open_input(path) as container:
-        others = [s for s in container.streams if s.type in ("audio", "subtitle")]
+        others = [
+            s
+            for s in container.streams
+            if s.type in ("audio", "subtitle") or (s.type == "video" and s.disposition & _ATTACHED_PICTURE)
+        ]
         if not others:
             return found
         try:

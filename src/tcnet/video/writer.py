@@ -154,6 +154,8 @@ class VideoWriter:
             color.transfer,
         )
         context.color_range = RANGE_FULL if color.full_range else RANGE_LIMITED
+        if plan.codec == "hevc" and container.format.name in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # Apple's players do not open FFmpeg's default, hev1
         # PyAV asks for slice threads, with which x264 compresses worse.
         context.thread_type = "AUTO"
         if "420" in plan.pixel_format or "422" in plan.pixel_format:
