@@ -12,7 +12,7 @@ from upscale_fakes import BreaksInReducedPrecision, FakeSink, FakeSource, Neares
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.upscale import UpscaleOptions, upscale_video
+from tcnet.upscale import UpscaleOptions, plan_video, upscale_video
 from tcnet.upscale.job import peak_memory, upscale_source
 from tcnet.video import EncodeOptions, open_sink, open_source
 
@@ -104,6 +104,21 @@ def test_progress_is_told_from_start_to_end(tmp_path):
     assert [progress.frames_done for progress in told] == list(range(31))
     assert told[0].fps is not None  # from the probe
     assert all(progress.fps > 0 for progress in told)
+
+
+def test_the_plan_is_told_before_anything_is_written_and_is_the_one_of_a_dry_run(tmp_path):
+    write_video(tmp_path / "in.mkv", make_frames(5))
+    told = []
+
+    def on_plan(plan):
+        told.append((plan, [path.name for path in tmp_path.iterdir()]))
+
+    dry = plan_video(tmp_path / "in.mkv", model=Nearest(), options=OPTIONS)
+    result = upscale_video(tmp_path / "in.mkv", model=Nearest(), options=OPTIONS, on_plan=on_plan)
+    assert told == [(result.plan, ["in.mkv"])]
+    assert dry.options == result.plan.options
+    assert (dry.memory, dry.output_width) == (result.plan.memory, result.plan.output_width)
+    assert dry.seconds > 0
 
 
 def test_the_eta_is_honest_before_the_first_window_and_after():

@@ -1,7 +1,7 @@
 """Upscaling frames and whole videos: device, precision, memory, windows, tiles and the pipeline."""
 
 from tcnet.upscale.compute import Statistics
-from tcnet.upscale.job import UpscaleResult, upscale_video
+from tcnet.upscale.job import UpscaleResult, plan_video, upscale_video
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.precision import choose_device, choose_precision
@@ -18,5 +18,6 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "plan_upscale",
+    "plan_video",
     "upscale_video",
 ]

@@ -45,13 +45,14 @@ def upscale_video(
     encode: EncodeOptions | None = None,
     frame_rate: Fraction = Fraction(25),
     overwrite: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> UpscaleResult:
     """Upscale a video file or images; sound and everything else in the file is copied.
 
     input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
-    `list_models`, a weight file, or a network. frame_rate: frames a second, for images only. progress: called
-    in this thread once at the start and after every frame.
+    `list_models`, a weight file, or a network. frame_rate: frames a second, for images only. on_plan: called
+    in this thread before anything is written; progress: then once, and again after every frame.
 
     Nothing stands under the output's name before all is done, and nothing is left after an error or
     KeyboardInterrupt. Raises UsageError for options that cannot be, MediaError for files.
@@ -60,8 +61,7 @@ def upscale_video(
     path_in = Path(input)
     options = options or UpscaleOptions()
     path_out = default_output(path_in, _suffix(options)) if output is None else Path(output)
-    name = str(model) if isinstance(model, str | Path) else type(model).__name__
-    network = load_model(model) if isinstance(model, str | Path) else model
+    name, network = _network(model)
     notices: list[str] = []
     with open_source(path_in, frame_rate=frame_rate) as source:
 
@@ -71,7 +71,7 @@ def upscale_video(
             return sink
 
         plan, frames, upscaler = upscale_source(
-            source, make_sink, network, options, model=name, progress=progress
+            source, make_sink, network, options, model=name, on_plan=on_plan, progress=progress
         )
         notices.extend(source.notices)
     return UpscaleResult(
@@ -85,6 +85,19 @@ def upscale_video(
     )
 
 
+def plan_video(
+    input: Path | str,
+    *,
+    model: str | Path | VideoNetwork = DEFAULT_MODEL,
+    options: UpscaleOptions | None = None,
+    frame_rate: Fraction = Fraction(25),
+) -> Plan:
+    """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it."""
+    name, network = _network(model)
+    with open_source(Path(input), frame_rate=frame_rate) as source:
+        return plan_upscale(source.info, network, options, model=name)
+
+
 def upscale_source(
     source: FrameSource,
     make_sink: Callable[[VideoInfo], FrameSink],
@@ -92,6 +105,7 @@ def upscale_source(
     options: UpscaleOptions | None = None,
     *,
     model: str | None = None,
+    on_plan: Callable[[Plan], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Plan, int, Upscaler]:
     """Upscale `source` into the sink made for the output's VideoInfo; finishes the sink or aborts it.
@@ -100,6 +114,8 @@ def upscale_source(
     source has no frame.
     """
     plan = plan_upscale(source.info, network, options, model=model)
+    if on_plan is not None:
+        on_plan(plan)
     upscaler = Upscaler(network, plan.options)
     meter = RateMeter(source.info.frame_count, plan.seconds_per_frame, time.perf_counter())
     counter = _Counter(upscaler, meter, progress)
@@ -130,6 +146,13 @@ def peak_memory(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def _network(model: str | Path | VideoNetwork) -> tuple[str, VideoNetwork]:
+    """(name to show, network)."""
+    if isinstance(model, str | Path):
+        return str(model), load_model(model)
+    return type(model).__name__, model
 
 
 def _suffix(options: UpscaleOptions) -> str:

@@ -14,10 +14,10 @@ from tcnet.upscale.upscaler import Upscaler
 from tcnet.upscale.windows import plan_spans
 from tcnet.video.frame import VideoInfo
 
-PROBE_SIDE = 64
-"""LR pixels; the probe's first size. It grows until one run takes PROBE_SECONDS."""
-PROBE_SECONDS = 0.25
-"""A run this long is long enough to scale from; the next larger one would take four times as long."""
+PROBE_SIDE = 32
+"""LR pixels; the probe's first size, doubled until one run takes PROBE_SECONDS."""
+PROBE_SECONDS = 0.4
+"""A run this long is long enough to scale from; the last one takes at most about four times as long."""
 
 
 @dataclass(frozen=True, slots=True)
