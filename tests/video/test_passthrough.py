@@ -254,6 +254,7 @@ def test_a_cover_picture_is_no_video_and_is_copied(clips, tmp_path, suffix):
     assert len(clips.convert(source, tmp_path / f"b{suffix}")) == 7
     for path in (source, tmp_path / f"b{suffix}"):
         with av.open(str(path)) as container:
-            found = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+            flag = av.stream.Disposition.attached_pic
+            found = [s.index for s in container.streams.video if s.disposition & flag]
             assert len(container.streams) == 2
-        assert [clips.packets(path, s.index)[0][1] for s in found] == [picture]
+        assert [clips.packets(path, index)[0][1] for index in found] == [picture]

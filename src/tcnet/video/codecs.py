@@ -7,8 +7,9 @@ import av
 from av.codec.codec import Codec, UnknownCodecError
 
 from tcnet.errors import UsageError
-from tcnet.video.color import WRITABLE_FORMATS, bit_depth
+from tcnet.video.color import WRITABLE_FORMATS
 from tcnet.video.frame import VideoInfo
+from tcnet.video.h273 import bit_depth
 
 
 @dataclass(frozen=True, slots=True)

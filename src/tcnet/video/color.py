@@ -14,7 +14,6 @@ left-sited (the default of H.264, HEVC and MPEG-2), so that chroma does not cree
 """
 
 from fractions import Fraction
-from functools import lru_cache
 from typing import cast
 
 import av
@@ -25,26 +24,20 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from tcnet.errors import MediaError
 from tcnet.video.frame import ColorSpec, Pixels
+from tcnet.video.h273 import (
+    MATRIX_RGB,
+    RANGE_FULL,
+    RANGE_LIMITED,
+    UNSPECIFIED,
+    bit_depth,
+    code_scale,
+    is_gray,
+    is_rgb_like,
+    output_color,
+    resolve_color,
+    rgb_to_ycc_matrix,
+)
 
-MATRIX_RGB = 0
-MATRIX_BT709 = 1
-MATRIX_BT601 = 6
-MATRIX_YCGCO = 8
-MATRIX_BT2020 = 9
-UNSPECIFIED = 2
-RANGE_LIMITED = 1
-RANGE_FULL = 2
-
-# Kr and Kb of H.273 table 4.
-_LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
-    MATRIX_BT709: (0.2126, 0.0722),
-    4: (0.30, 0.11),  # FCC
-    5: (0.299, 0.114),  # BT.470 System B, G
-    MATRIX_BT601: (0.299, 0.114),
-    7: (0.212, 0.087),  # SMPTE 240M
-    MATRIX_BT2020: (0.2627, 0.0593),
-}
-MATRIX_NAMES = {1: "BT.709", 4: "FCC", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 8: "YCgCo", 9: "BT.2020"}
 # Names of the same matrices for libavfilter's `scale`; those absent go through numpy.
 _SCALE_MATRIX = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 # SWS_CS_* numbers are the H.273 ones, but for BT.601, which is 5 whichever of 5 and 6 was written.
@@ -58,82 +51,6 @@ _FLAGS = (
 )
 _FLAG_NAMES = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 _BAND_ROWS = 256  # rows that the numpy engine converts at a time: bounds its float copies at 8K to ~100 MB
-
-
-def default_matrix(height: int, primaries: int = UNSPECIFIED) -> int:
-    """The matrix of an untagged Y'CbCr picture: as its primaries say, else BT.709 from 720 lines on."""
-    by_primaries = {1: MATRIX_BT709, 5: MATRIX_BT601, 6: MATRIX_BT601, 7: 7, 9: MATRIX_BT2020}
-    if primaries in by_primaries:
-        return by_primaries[primaries]
-    return MATRIX_BT709 if height >= 720 else MATRIX_BT601
-
-
-def is_rgb_like(pixel_format: str) -> bool:
-    """True for formats without a matrix: RGB, palettes, grey, Bayer, XYZ."""
-    format_ = av.VideoFormat(pixel_format)
-    if format_.is_rgb or format_.has_palette or format_.is_bayer or pixel_format.startswith(("xyz", "mono")):
-        return True
-    return _is_gray(format_)
-
-
-def bit_depth(pixel_format: str) -> int:
-    """Bits of the deepest colour component (alpha does not count; floats count as 32)."""
-    components = av.VideoFormat(pixel_format).components
-    return max((part.bits for part in components if not part.is_alpha), default=8)
-
-
-def resolve_color(
-    pixel_format: str, height: int, *, matrix: int, color_range: int, primaries: int, transfer: int
-) -> ColorSpec:
-    """The colour of a stream from its tags (H.273 numbers; range 0 unknown, 1 limited, 2 full).
-
-    Untagged Y'CbCr is limited range (full for yuvj*) with `default_matrix`. RGB, palette and grey get
-    matrix 0 and full range.
-    Raises MediaError for a matrix that cannot be undone (ICtCp, constant luminance).
-    """
-    if is_rgb_like(pixel_format):
-        return ColorSpec(MATRIX_RGB, full_range=True, primaries=primaries, transfer=transfer)
-    if matrix in (MATRIX_RGB, UNSPECIFIED, 3):  # 0 on Y'CbCr samples is a wrong tag, 3 is reserved
-        matrix = default_matrix(height, primaries)
-    if matrix not in _LUMA_WEIGHTS and matrix != MATRIX_YCGCO:
-        raise MediaError(
-            f"colour matrix {matrix} (H.273) is not supported; convert the video to BT.709 or BT.2020 first"
-        )
-    full = color_range == RANGE_FULL or pixel_format.startswith("yuvj")
-    return ColorSpec(matrix, full_range=full, primaries=primaries, transfer=transfer)
-
-
-def output_color(color: ColorSpec, pixel_format: str, height: int) -> ColorSpec:
-    """The colour to encode with: RGB input gets the default matrix and limited range in a Y'CbCr format."""
-    if is_rgb_like(pixel_format):
-        return ColorSpec(MATRIX_RGB, full_range=True, primaries=color.primaries, transfer=color.transfer)
-    full = pixel_format.startswith("yuvj") or (color.full_range and color.matrix != MATRIX_RGB)
-    matrix = color.matrix
-    if matrix == MATRIX_RGB:
-        matrix = default_matrix(height, color.primaries)
-    return ColorSpec(matrix, full_range=full, primaries=color.primaries, transfer=color.transfer)
-
-
-def rgb_to_ycc_matrix(matrix: int) -> npt.NDArray[np.float64]:
-    """(3, 3): R'G'B' in [0, 1] to Y' in [0, 1], Cb and Cr in [-0.5, 0.5] (H.273, equations 38-49)."""
-    if matrix == MATRIX_YCGCO:
-        return np.array([[0.25, 0.5, 0.25], [-0.25, 0.5, -0.25], [0.5, 0.0, -0.5]])
-    if matrix not in _LUMA_WEIGHTS:
-        raise ValueError(f"no Y'CbCr matrix {matrix}, known: {sorted([*_LUMA_WEIGHTS, MATRIX_YCGCO])}")
-    red, blue = _LUMA_WEIGHTS[matrix]
-    luma = np.array([red, 1 - red - blue, blue])
-    cb = (np.array([0.0, 0.0, 1.0]) - luma) / (2 * (1 - blue))
-    cr = (np.array([1.0, 0.0, 0.0]) - luma) / (2 * (1 - red))
-    return np.stack([luma, cb, cr])
-
-
-def code_scale(depth: int, full_range: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(gain (3,), offset (3,)): code = gain * [Y', Cb, Cr] + offset, for `depth` bits (H.273, 8.3)."""
-    middle = float(1 << (depth - 1))
-    if full_range:
-        return np.full(3, float((1 << depth) - 1)), np.array([0.0, middle, middle])
-    unit = float(1 << (depth - 8))
-    return np.array([219.0, 224.0, 224.0]) * unit, np.array([16 * unit, middle, middle])
 
 
 class ToRgb:
@@ -152,7 +69,7 @@ class ToRgb:
     def __call__(self, frame: av.VideoFrame) -> Pixels:
         name = frame.format.name
         deep = bit_depth(name) > 8
-        if _is_gray(frame.format):
+        if is_gray(name):
             return self._from_gray(frame)
         if is_rgb_like(name):
             # An RGB frame may carry the matrix tag of its stream; swscale would refuse an exotic one.
@@ -344,15 +261,6 @@ WRITABLE_FORMATS: frozenset[str] = frozenset(
     + [f"gbrp{depth}" for depth in ("", "10le", "12le", "16le")]
     + ["rgb24", "bgr0", "rgb48le"]
 )
-
-
-@lru_cache(maxsize=256)
-def _gray_name(name: str) -> bool:
-    return name.startswith(("gray", "ya8", "ya16"))
-
-
-def _is_gray(format_: av.VideoFormat) -> bool:
-    return _gray_name(format_.name)
 
 
 def _graph(width: int, height: int, pixel_format: str, steps: list[tuple[str, str]]) -> Graph:

@@ -14,9 +14,10 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video.color import ToRgb, bit_depth, resolve_color
+from tcnet.video.color import ToRgb
 from tcnet.video.containers import MAX_SIDE, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
+from tcnet.video.h273 import bit_depth, resolve_color
 from tcnet.video.target import check_folder, sync, sync_folder
 
 IMAGE_SUFFIXES = frozenset(

@@ -13,9 +13,10 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
-from tcnet.video.color import ToRgb, bit_depth, is_rgb_like, resolve_color
+from tcnet.video.color import ToRgb
 from tcnet.video.containers import check_size, main_video, open_input
 from tcnet.video.frame import Frame, Pixels, VideoInfo
+from tcnet.video.h273 import bit_depth, is_rgb_like, resolve_color
 from tcnet.video.timing import RisingTimes, tagged_end
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and

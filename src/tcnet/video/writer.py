@@ -14,9 +14,10 @@ from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.codecs import EncodeOptions, EncoderPlan, plan_encoding
-from tcnet.video.color import RANGE_FULL, RANGE_LIMITED, FromRgb
+from tcnet.video.color import FromRgb
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
+from tcnet.video.h273 import RANGE_FULL, RANGE_LIMITED
 from tcnet.video.passthrough import Passthrough
 from tcnet.video.target import TargetFile
 
