@@ -69,7 +69,7 @@ def weights_path(model: str | Path) -> Path:
 
 def weights_hash(model: str | Path) -> str:
     """First 12 hex digits of the weight file's SHA-256: names the weights in results and journals."""
-    return _file_hash(weights_path(model))
+    return file_hash(weights_path(model))
 
 
 def load_model(
@@ -132,6 +132,7 @@ def _weights_folder() -> Path:
 
 
 @cache
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """First 12 hex digits of a file's SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]

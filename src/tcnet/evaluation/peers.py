@@ -79,7 +79,8 @@ class BasicVSR(nn.Module):
         x = F.leaky_relu(F.pixel_shuffle(self.upconv2(x), 2), 0.1)
         x = F.leaky_relu(self.conv_hr(x), 0.1)
         base = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
-        return base + self.conv_last(x).float()
+        frame_and_detail: Tensor = base + self.conv_last(x).float()
+        return frame_and_detail
 
 
 def find_basicvsr(name: str) -> Path:

@@ -1,0 +1,82 @@
+"""tcnet evaluate."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tcnet.cli.console import err, out, print_notices, print_table
+from tcnet.errors import UsageError
+from tcnet.evaluation import EvaluationProgress, published_table, summary_table, write_report
+from tcnet.evaluation import evaluate as run_evaluation
+from tcnet.evaluation.contenders import load_contender
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Option(
+            help="One or more, separated by commas: names of `tcnet models`, weight "
+            "files, bicubic, basicvsr-bi, basicvsr-bd, basicvsr-reds."
+        ),
+    ],
+    set_name: Annotated[
+        str, typer.Option("--set", help="vid4, or folder for any folder of HR clips.")
+    ] = "vid4",
+    data: Annotated[Path | None, typer.Option(help="Where the set lies [default: $TCNET_DATA/SET].")] = None,
+    degradation: Annotated[str, typer.Option(help="BI or BD.")] = "BI",
+    metrics: Annotated[str, typer.Option(help="psnr, ssim.")] = "psnr,ssim",
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results.json, .csv, report.html.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    limit_frames: Annotated[
+        int | None, typer.Option(help="A quick look at the first frames of each clip; not the protocol.")
+    ] = None,
+) -> None:
+    """Measure models on a benchmark by its published protocol; peers side by side on the same frames."""
+    folder = data if data is not None else _data_folder(set_name)
+    contenders = [load_contender(name, device, precision) for name in _split(model)]
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task("reading")
+
+        def show(progress: EvaluationProgress) -> None:
+            title = f"{progress.clip} ({progress.clip_index + 1}/{progress.clip_count})  {progress.model}"
+            bar.update(task, description=title, completed=progress.frames_done, total=progress.frame_count)
+
+        result = run_evaluation(
+            set_name, folder, degradation, contenders,
+            metrics=_split(metrics), limit_frames=limit_frames, progress=show,
+        )  # fmt: skip
+    print_notices(result.notices)
+    table = summary_table(result)
+    print_table(table.header, table.rows, title=result.protocol)
+    if published := published_table(result):
+        print_table(published.header, published.rows, title="published, not measured here")
+    if out_dir is not None:
+        for path in write_report(result, out_dir):
+            out.print(str(path), markup=False)
+
+
+def _split(names: str) -> list[str]:
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    if not found:
+        raise UsageError(f"{names!r} names nothing; give names separated by commas")
+    return found
+
+
+def _data_folder(set_name: str) -> Path:
+    if set_name == "folder":
+        raise UsageError("--set folder needs --data DIR, the folder of HR clips")
+    return Path(os.environ.get("TCNET_DATA", "../shared/data")) / set_name

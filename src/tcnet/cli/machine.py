@@ -1,0 +1,46 @@
+"""tcnet bench and tcnet doctor: what this machine can do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tcnet.benchmark import run_benchmark, write_json
+from tcnet.cli.console import err, out, print_pairs, print_table
+from tcnet.doctor import examine
+from tcnet.errors import UsageError
+from tcnet.models import DEFAULT_MODEL
+
+
+def bench(
+    model: Annotated[str, typer.Option(help="Name or weight file.")] = DEFAULT_MODEL,
+    size: Annotated[str, typer.Option(help="LR size, HEIGHTxWIDTH.")] = "180x320",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
+    rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+) -> None:
+    """Time a model against BasicVSR, alternately in one process, and against the convolution limit."""
+    height, width = _parse_size(size)
+    with err.status("measuring"):
+        result = run_benchmark(model, height, width, frames, rounds, device, precision)
+    print_table(result.header, result.rows, title=result.title)
+    for line in result.remarks:
+        out.print(line, markup=False)
+    if json is not None:
+        write_json(result, json)
+
+
+def doctor() -> None:
+    """Show what is installed and what this machine can do: devices, precisions, codecs, speed."""
+    with err.status("looking"):
+        rows = examine()
+    print_pairs(rows)
+
+
+def _parse_size(size: str) -> tuple[int, int]:
+    height, _, width = size.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise UsageError(f"--size {size!r}: write HEIGHTxWIDTH, such as 180x320")
+    return int(height), int(width)

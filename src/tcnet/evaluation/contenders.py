@@ -1,0 +1,55 @@
+"""Who takes part in an evaluation, by name: our models, the peers, interpolation."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
+from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
+from tcnet.models import file_hash, load_model, weights_hash
+from tcnet.upscale import choose_device, choose_precision
+from tcnet.upscale.precision import precision_name
+
+
+class ClipNetwork(Protocol):
+    """A network that upscales clips (B, T, 3, H, W) in [0, 1] frame by frame."""
+
+    def frames(self, lr_clip: Tensor) -> Iterator[Tensor]: ...
+
+
+class NetworkUpscaler:
+    """A network as a ClipUpscaler: the whole clip at once, without windows or tiles."""
+
+    def __init__(
+        self, name: str, network: ClipNetwork, device: torch.device, about: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self.description = about
+        self._network = network
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, lr_clip: Tensor) -> Iterator[Tensor]:
+        for frame in self._network.frames(lr_clip.unsqueeze(0).to(self._device)):
+            yield frame[0]
+
+
+def load_contender(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
+    """A model of the catalogue, a weight file, "bicubic" or "basicvsr-bi|bd|reds".
+
+    Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
+    """
+    if name == BicubicUpscaler.name:
+        return BicubicUpscaler()
+    chosen_device = choose_device(device)
+    dtype = choose_precision(precision, chosen_device)
+    about = {"precision": precision_name(dtype), "device": str(chosen_device)}
+    if name in BASICVSR_FILES:
+        path = find_basicvsr(name)
+        peer = load_basicvsr(path).to(device=chosen_device, dtype=dtype)
+        return NetworkUpscaler(name, peer, chosen_device, {"weights": file_hash(path), **about})
+    network = load_model(name, device=chosen_device, dtype=dtype)
+    return NetworkUpscaler(Path(name).stem, network, chosen_device, {"weights": weights_hash(name), **about})
