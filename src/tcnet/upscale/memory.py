@@ -31,8 +31,10 @@ WORKING_MAPS = 30
 """Feature maps alive at once while one frame is computed, attention of a group and the x4 tail included."""
 PICTURE_COPIES = 4
 """Float copies of one SR frame: network output, bilinear base, clamped, rounded or resized."""
-ENCODER_BYTES_PER_PIXEL = 120
-"""Bytes that the encoder keeps for each output pixel: about 40 frames of look-ahead and reference frames."""
+ENCODER_BYTES_PER_PIXEL = 170
+ENCODER_BYTES = 170 * 2**20
+"""What the encoder keeps (look-ahead, reference frames, threads): measured with x264 and x265 at 1280x720 and
+2560x1440, 303 and 702 to 753 MiB."""
 FIXED_BYTES = 300 * 2**20
 """Interpreter, torch and codec libraries."""
 QUEUED_FRAMES = 8
@@ -79,6 +81,7 @@ def estimate_memory(
         + lr_frame * (QUEUED_FRAMES + 2 * window)
         + sr_frame * QUEUED_FRAMES
         + layout.out_height * layout.out_width * ENCODER_BYTES_PER_PIXEL
+        + ENCODER_BYTES
     )
     weights = sum(parameter.numel() * 4 for parameter in network.parameters())
     return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=FIXED_BYTES + 3 * weights)
