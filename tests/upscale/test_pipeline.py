@@ -197,7 +197,7 @@ def test_ctrl_c_while_waiting_stops_promptly(waiting_for):
     with pytest.raises(KeyboardInterrupt):
         run_pipeline(slow(), through, sink, computed_frames=1000 if waiting_for == "end" else 4)
     timer.join()
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 5
     assert sink.aborted == 1
 
 

@@ -66,7 +66,7 @@ def plan_upscale(
     layout = upscaler.layout(info.height, info.width, sample_bytes)
     memory = upscaler.memory_needed(layout, sample_bytes)
     speed = measure_speed(upscaler.compute, layout) if measure else None
-    per_frame = None if speed is None else speed * _computed_area_per_frame(layout, network, info.frame_count)
+    per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
     precision = precision_name(upscaler.compute.dtype)
     known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
     return Plan(
@@ -120,7 +120,7 @@ def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
     return time.perf_counter() - begin
 
 
-def _computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count: int | None) -> float:
+def computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count: int | None) -> float:
     """LR pixels computed for each frame of output, the overlap of tiles and windows included."""
     if not layout.window:
         return float(layout.computed_area)
