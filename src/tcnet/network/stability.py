@@ -122,7 +122,7 @@ class PositionAttention(nn.Module):
             raise ValueError(f"the window must be a multiple of the pooling, got {window} and {pool}")
         self.window, self.pool = window, pool
         self.query = nn.Conv2d(channels, channels // 8, 1)
-        self.key = nn.Conv2d(channels, channels // 8, 1)
+        self.key = nn.Conv2d(channels, channels // 8, 1, bias=False)  # the softmax would cancel it
         self.value = nn.Conv2d(channels, channels, 1)
         self.gain = nn.Parameter(torch.full((1,), 0.1))
 

@@ -1,0 +1,70 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tcnet.network.flow import SPyNet, warp
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, 2), (-2, 1)])
+def test_warping_by_whole_pixels_moves_the_picture(dx, dy):
+    source = torch.rand(1, 3, 12, 15)
+    flow = torch.tensor([dx, dy], dtype=torch.float32).view(1, 2, 1, 1).expand(1, 2, 12, 15)
+    warped = warp(source, flow)
+    inside = slice(3, -3)
+    expected = torch.roll(source, (-dy, -dx), dims=(2, 3))
+    torch.testing.assert_close(warped[..., inside, inside], expected[..., inside, inside], atol=1e-5, rtol=0)
+
+
+def test_half_a_pixel_is_the_mean_of_two():
+    source = torch.rand(1, 1, 8, 8)
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 0] = 0.5
+    torch.testing.assert_close(warp(source, flow)[..., :-1], (source[..., :-1] + source[..., 1:]) / 2)
+
+
+@pytest.mark.parametrize(("mode", "outside"), [("zeros", 0.0), ("border", 1.0)])
+def test_what_lies_outside(mode, outside):
+    warped = warp(torch.ones(1, 1, 8, 8), torch.full((1, 2, 8, 8), 100.0), padding_mode=mode)
+    assert torch.equal(warped, torch.full_like(warped, outside))
+
+
+def test_half_precision_features_are_sampled_at_exact_positions():
+    source = torch.arange(400.0).expand(1, 1, 16, 400).to(torch.bfloat16)
+    flow = torch.zeros(1, 2, 16, 400)
+    flow[:, 0] = 1.0  # in bfloat16, position 300 + 1 could not be told from 300
+    warped = warp(source, flow)
+    assert warped.dtype == torch.bfloat16
+    assert torch.equal(warped[..., :-1], source[..., 1:])
+
+
+def test_untrained_flow_is_defined_at_every_size_and_in_pixels():
+    network = SPyNet().eval()
+    for level in network.levels[:-1]:
+        torch.nn.init.zeros_(level[-1].weight)
+        torch.nn.init.zeros_(level[-1].bias)
+    # Only the last level gives anything: a constant of (3, -2) pixels at the padded size.
+    torch.nn.init.zeros_(network.levels[-1][-1].weight)
+    network.levels[-1][-1].bias.data = torch.tensor([3.0, -2.0])
+    with torch.inference_mode():
+        for height, width in ((32, 64), (33, 47), (16, 16)):
+            flow = network(torch.rand(1, 3, height, width), torch.rand(1, 3, height, width))
+            padded = (-(-height // 32) * 32, -(-width // 32) * 32)
+            expected = torch.tensor([3.0 * width / padded[1], -2.0 * height / padded[0]])
+            torch.testing.assert_close(flow.mean(dim=(0, 2, 3)), expected, atol=1e-4, rtol=0)
+
+
+def test_the_flow_of_a_trained_network_brings_the_neighbour_onto_the_reference():
+    from tcnet.models import load_model
+
+    spynet = load_model("tcnet-bi").motion.spynet
+    generator = torch.Generator().manual_seed(1)
+    picture = F.interpolate(torch.rand(1, 3, 12, 16, generator=generator), size=(72, 104), mode="bicubic")
+    picture = picture.clamp(0, 1)
+    reference, neighbour = picture[..., 4:68, 4:100], picture[..., 2:66, 1:97]
+    with torch.inference_mode():
+        flow = spynet(reference, neighbour)
+    # The neighbour's window lies 3 pixels further left and 2 further up: its content 3 right and 2 down.
+    inside = flow[..., 16:-16, 16:-16].mean(dim=(0, 2, 3))
+    torch.testing.assert_close(inside, torch.tensor([3.0, 2.0]), atol=0.2, rtol=0)
+    error = (warp(neighbour, flow) - reference)[..., 8:-8, 8:-8].abs().mean()
+    assert error < 0.2 * (neighbour - reference)[..., 8:-8, 8:-8].abs().mean()

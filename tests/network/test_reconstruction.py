@@ -1,0 +1,48 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tcnet.network.reconstruction import Reconstruction, quad_kernel, shuffle2
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("height", [16, 23, 45])
+@pytest.mark.parametrize("rows", [1, 2, 5, 16])
+def test_strips_are_bit_identical_to_the_whole_frame(dtype, height, rows):
+    tail = Reconstruction(16).eval().to(dtype, memory_format=torch.channels_last)
+    first, second = (torch.randn(1, 16, height, 37).to(dtype) for _ in range(2))
+    frame = torch.rand(1, 3, height, 37)
+    whole = tail(first, second, frame, strip_rows=height)
+    assert torch.equal(tail(first, second, frame, strip_rows=rows), whole)
+
+
+@torch.inference_mode()
+def test_the_chosen_strips_are_bit_identical_too():
+    tail = Reconstruction(64).eval().to(torch.bfloat16, memory_format=torch.channels_last)
+    first, second = (torch.randn(1, 64, 180, 320).to(torch.bfloat16) for _ in range(2))
+    frame = torch.rand(1, 3, 180, 320)
+    assert torch.equal(tail(first, second, frame), tail(first, second, frame, strip_rows=180))
+
+
+@torch.inference_mode()
+def test_without_detail_it_is_bilinear():
+    tail = Reconstruction(16).eval()
+    tail.last.weight.zero_()
+    tail.last.bias.zero_()
+    frame = torch.rand(2, 3, 16, 18)
+    expected = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
+    assert torch.equal(tail(torch.randn(2, 16, 16, 18), torch.randn(2, 16, 16, 18), frame), expected)
+
+
+def test_shuffle_is_pixel_shuffle_in_another_order_of_channels():
+    x = torch.randn(2, 12, 5, 7)
+    reordered = x.unflatten(1, (4, 3)).transpose(1, 2).flatten(1, 2)  # (row, column, C) -> (C, row, column)
+    assert torch.equal(shuffle2(x), F.pixel_shuffle(reordered, 2))
+
+
+def test_the_quad_kernel_gives_the_convolution_of_the_small_one():
+    kernel, bias = torch.randn(3, 8, 3, 3), torch.randn(3)
+    x = torch.randn(1, 8, 10, 12)
+    quads = F.conv2d(x, quad_kernel(kernel), bias.repeat(4), stride=2, padding=1)
+    torch.testing.assert_close(shuffle2(quads), F.conv2d(x, kernel, bias, padding=1), atol=1e-5, rtol=1e-5)

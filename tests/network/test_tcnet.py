@@ -1,0 +1,162 @@
+import dataclasses
+
+import pytest
+import torch
+
+from tcnet.network import CONFIGS, TCNet, TCNetConfig
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (33, 47), (40, 18)])
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_any_length_and_size_with_the_same_weights(tcnet, size, frames):
+    sr = tcnet(torch.rand(2, frames, 3, *size))
+    assert sr.shape == (2, frames, 3, 4 * size[0], 4 * size[1])
+    assert sr.dtype == torch.float32
+    assert torch.isfinite(sr).all()
+
+
+@torch.inference_mode()
+def test_clips_of_a_batch_do_not_touch_each_other(tcnet):
+    clips = torch.rand(2, 5, 3, 20, 24)
+    both = tcnet(clips)
+    for i in (0, 1):
+        torch.testing.assert_close(tcnet(clips[i : i + 1])[0], both[i], atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("frames", [1, 2, 5, 13])
+@pytest.mark.parametrize("piece", [1, 3])
+def test_streaming_equals_the_whole_clip(forward_tcnet, frames, piece):
+    clip = torch.rand(1, frames, 3, 18, 35)
+    whole = forward_tcnet(clip)
+    state, parts, received, emitted = None, [], 0, 0
+    for start in range(0, frames, piece):
+        lr_frames = clip[:, start : start + piece]
+        received += lr_frames.shape[1]
+        sr, state = forward_tcnet.stream(lr_frames, state, last=received == frames)
+        parts.append(sr)
+        emitted += sr.shape[1]
+        assert received - emitted <= forward_tcnet.delay
+    assert emitted == frames
+    assert (torch.cat(parts, dim=1) - whole).abs().max() <= 1e-5
+
+
+@torch.inference_mode()
+def test_a_stream_may_end_with_no_further_frame(forward_tcnet):
+    clip = torch.rand(1, 6, 3, 16, 16)
+    first, state = forward_tcnet.stream(clip)
+    rest, _ = forward_tcnet.stream(clip[:, :0], state, last=True)
+    assert (torch.cat((first, rest), dim=1) - forward_tcnet(clip)).abs().max() <= 1e-5
+
+
+@torch.inference_mode()
+def test_the_stream_holds_a_bounded_number_of_frames(forward_tcnet):
+    state = None
+    for _ in range(23):
+        _, state = forward_tcnet.stream(torch.rand(1, 1, 3, 16, 16), state)
+        assert len(state.features) == len(state.around) < forward_tcnet.config.group_size
+
+
+def dependencies(network, frames, output):
+    """The input frames that output frame `output` depends on, found by gradients."""
+    clip = torch.rand(1, frames, 3, 16, 16, requires_grad=True)
+    sr = network(clip)[:, output]
+    (sr - sr.detach().mean()).square().sum().backward()
+    touched = clip.grad.abs().sum(dim=(0, 2, 3, 4)) > 0
+    return [i for i in range(frames) if touched[i]]
+
+
+def test_each_output_of_the_forward_network_sees_its_past_and_little_of_the_future(forward_tcnet):
+    frames = 10
+    for output, newest in ((0, 4), (3, 4), (4, 8), (7, 8), (9, 9)):
+        # The group that the frame is in, and the frame after it; everything before.
+        assert dependencies(forward_tcnet, frames, output) == list(range(newest + 1))
+
+
+def test_each_output_of_the_bidirectional_network_sees_the_whole_clip(bidirectional_tcnet):
+    for output in (0, 4, 6):
+        assert dependencies(bidirectional_tcnet, 7, output) == list(range(7))
+
+
+@torch.inference_mode()
+def test_outputs_lie_on_their_own_frames_in_time(tcnet):
+    # A frame unlike all others: without training its output is, above all, that frame upsampled.
+    clip = torch.zeros(1, 7, 3, 16, 16)
+    clip[:, 2] = 1.0
+    assert tcnet(clip).mean(dim=(0, 2, 3, 4)).argmax() == 2
+
+
+@torch.inference_mode()
+def test_the_bidirectional_recurrences_run_in_opposite_directions(bidirectional_tcnet):
+    network = bidirectional_tcnet
+    clip = torch.rand(1, 6, 3, 16, 16)
+    changed = clip.clone()
+    changed[:, 3] = 1 - changed[:, 3]
+    around, other = (network._observe(list(c.unbind(1))) for c in (clip, changed))
+    moved = [
+        bool((a - b).abs().max() > 0)
+        for a, b in zip(network._propagate(around), network._propagate(other), strict=True)
+    ]
+    assert moved == [True] * 5 + [False]  # all before frame 3, and its next neighbour, but none later
+
+
+def test_gradient_reaches_every_parameter(tcnet):
+    tcnet.train()
+    tcnet(torch.rand(1, 5, 3, 40, 40)).square().mean().backward()
+    without = [
+        name
+        for name, parameter in tcnet.named_parameters()
+        if parameter.grad is None or not parameter.grad.abs().max() > 0
+    ]
+    assert not without
+
+
+@torch.inference_mode()
+def test_frames_yields_what_forward_stacks(tcnet):
+    clip = torch.rand(1, 3, 3, 16, 20)
+    assert torch.equal(torch.stack(list(tcnet.frames(clip)), dim=1), tcnet(clip))
+
+
+@torch.inference_mode()
+def test_bfloat16_stays_close_to_float32(tcnet):
+    clip = torch.rand(1, 5, 3, 24, 24)
+    exact = tcnet(clip)
+    assert (tcnet.to(torch.bfloat16)(clip) - exact).abs().max() < 0.03
+
+
+def test_the_papers_configuration_builds_and_runs():
+    network = TCNet(CONFIGS["paper"]).eval()
+    millions = sum(p.numel() for p in network.parameters()) / 1e6
+    assert 6.5 < millions < 6.7  # docs/architecture.md explains the difference to the published 9.6
+    with torch.inference_mode():
+        assert network(torch.rand(1, 2, 3, 16, 16)).shape == (1, 2, 3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("clip", "error", "message"),
+    [
+        (torch.zeros(1, 2, 3, 16, 16, dtype=torch.uint8), TypeError, "uint8"),
+        (torch.zeros(2, 3, 16, 16), ValueError, r"\(2, 3, 16, 16\)"),
+        (torch.zeros(1, 0, 3, 16, 16), ValueError, r"\(1, 0, 3, 16, 16\)"),
+        (torch.zeros(1, 2, 4, 16, 16), ValueError, r"\(1, 2, 4, 16, 16\)"),
+        (torch.zeros(1, 2, 3, 15, 40), ValueError, "40x15"),
+    ],
+)
+def test_wrong_clips_are_refused_with_their_value(tcnet, clip, error, message):
+    with pytest.raises(error, match=message):
+        tcnet(clip)
+
+
+def test_only_the_forward_network_streams(bidirectional_tcnet):
+    with pytest.raises(ValueError, match="bidirectional"):
+        bidirectional_tcnet.stream(torch.rand(1, 1, 3, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("propagation", "sideways"), ("channels", 20), ("alignment_window", 30), ("matching_window", 15)],
+)
+def test_impossible_configurations_are_refused_with_their_value(field, value):
+    with pytest.raises(ValueError, match=str(value)):
+        TCNet(dataclasses.replace(TCNetConfig(), **{field: value}))
