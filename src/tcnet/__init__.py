@@ -9,7 +9,7 @@
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.models import ModelCard, list_models, load_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.upscale import Progress, Upscaler, UpscaleOptions, UpscaleResult, upscale_video
+from tcnet.upscale import Progress, UpscaleOptions, Upscaler, UpscaleResult, upscale_video
 from tcnet.version import __version__
 from tcnet.video import EncodeOptions, Frame
 
