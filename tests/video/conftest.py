@@ -44,7 +44,9 @@ def write_clip(path: Path, clip: Clip) -> Path:
         ticks = str(clip.time_base.denominator)
         options |= {"video_track_timescale": ticks, "movie_timescale": ticks}
     with av.open(str(path), "w", container_options=options) as container:
-        video = container.add_stream(clip.codec, rate=clip.rate, options=dict(clip.options))
+        # x264's mbtree is not deterministic at this size.
+        options = {"mbtree": "0"} if clip.codec == "libx264" else {}
+        video = container.add_stream(clip.codec, rate=clip.rate, options=options | dict(clip.options))
         video.width, video.height = clip.size
         video.pix_fmt = clip.pixel_format
         video.codec_context.time_base = clip.time_base

@@ -145,6 +145,22 @@ def test_flat_colours_come_back(tmp_path, matrix, full, depth, codec):
         assert np.abs(middle - colour).max() <= 1, colour
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "ffv1"])
+@pytest.mark.parametrize("size", [(68, 84), (132, 100)])
+def test_two_runs_give_the_same_picture(clips, tmp_path, codec, size):
+    """Resuming relies on it. x264 was not so for sizes that are no multiple of 16."""
+    pictures = [clips.picture(index, size) for index in range(30)]
+    runs = set()
+    for run in range(4):
+        path = tmp_path / f"{run}.mkv"
+        sink = open_sink(path, info=info_of(*size), options=EncodeOptions(codec=codec))
+        for index, pixels in enumerate(pictures):
+            sink.write(Frame(pixels, index, 1, Fraction(1, 25)))
+        sink.finish()
+        runs.add(b"".join(data for _, data in clips.packets(path, 0)))
+    assert len(runs) == 1
+
+
 def test_hevc_in_mp4_has_the_tag_that_all_players_take(tmp_path):
     write(tmp_path / "a.mp4", info_of(64, 64), np.zeros((64, 64, 3), np.uint8), codec="hevc")
     with av.open(str(tmp_path / "a.mp4")) as container:
@@ -186,6 +202,7 @@ def test_chosen_pixel_format_and_options(tmp_path):
         ({}, {"height": 25}, "a.mkv", "32x26"),
         ({}, {}, "a.avi", ".mkv, .mp4"),
         ({"codec": "prores"}, {}, "a.mp4", "cannot hold prores"),
+        ({"codec": "hevc"}, {}, "a.mkv", "under 64x64"),
         ({"codec": "av1"}, {"width": 64, "height": 64}, "a.mov", "cannot hold av1"),
     ],
 )

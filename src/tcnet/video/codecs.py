@@ -29,13 +29,17 @@ class EncodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class CodecChoice:
-    """One codec: encoders in order of preference, default formats from shallow to deep, default options."""
+    """One codec: encoders in order of preference, default formats from shallow to deep, default options.
+
+    smallest: pixels a side below which its encoder fails.
+    """
 
     encoders: tuple[str, ...]
     formats: tuple[str, ...]
     options: Mapping[str, str]
     crf: range | None
     odd_sizes: bool = False
+    smallest: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,11 @@ CODECS: dict[str, CodecChoice] = {
         ("yuv420p", "yuv420p10le", "yuv420p12le"),
         {"crf": "18", "preset": "medium", "x265-params": "log-level=error"},
         range(52),
+        smallest=64,  # x265 writes outside its buffers for less (seen at 36x28)
     ),
-    "av1": CodecChoice(("libsvtav1",), ("yuv420p", "yuv420p10le"), {"crf": "22", "preset": "6"}, range(64)),
+    "av1": CodecChoice(
+        ("libsvtav1",), ("yuv420p", "yuv420p10le"), {"crf": "22", "preset": "6"}, range(64), smallest=64
+    ),
     "ffv1": CodecChoice(
         ("ffv1",),
         ("yuv444p", "yuv444p10le", "yuv444p12le", "yuv444p16le"),
@@ -88,7 +95,16 @@ def plan_encoding(info: VideoInfo, options: EncodeOptions, default_codec: str) -
     _check_format(name, codec, pixel_format)
     if not choice.odd_sizes:
         _check_size(pixel_format, info.width, info.height)
+    if min(info.width, info.height) < choice.smallest:
+        raise UsageError(
+            f"{name} takes no pictures under {choice.smallest}x{choice.smallest} "
+            f"(got {info.width}x{info.height}); choose h264 or ffv1"
+        )
     settings = {**choice.options, **_quality(name, choice, options.crf)}
+    if name == "h264" and (info.width % 16 or info.height % 16 or info.width < 128):
+        # x264's AVX-512 code for mbtree reads memory that was never written unless the picture is made of
+        # whole macroblocks, and decides by what it finds: two runs then differ. A resumed run must not.
+        settings["mbtree"] = "0"
     _check_options(codec, options.encoder_options)
     return EncoderPlan(
         name, codec.name, pixel_format, {**settings, **options.encoder_options}, tuple(notices)

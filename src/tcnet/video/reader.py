@@ -149,6 +149,7 @@ class _Decoding:
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
         self._times = RisingTimes(restart=round(_RESTART_SECONDS / info.time_base))
         self._step = 0 if info.frame_rate is None else round(1 / (info.frame_rate * info.time_base))
+        self._longest = 0  # ticks that a frame stood so far
         self._damaged_packets = 0
         self._damaged_frames = 0
         self._untimed = 0
@@ -165,6 +166,7 @@ class _Decoding:
             duration = max(picture.duration, 0)
             pts = self._place(picture, held.pts if held else None, held_duration)
             if held is not None:
+                self._longest = max(self._longest, pts - held.pts)
                 yield _lasting(held, pts - held.pts)
             held, held_duration = Frame(self._pixels(picture), pts, 0, self._info.time_base), duration
             self._count += 1
@@ -224,7 +226,7 @@ class _Decoding:
         if length is not None and not self._times.shift:
             end = round(length / self._info.time_base) + (self._stream.start_time or 0)
             # A stated end far behind the last frame is a lost tail, no long last frame.
-            if 0 < end - pts <= max(own, self._step, 1) * 20:
+            if 0 < end - pts <= max(own, self._step, self._longest, 1) * 2:
                 return end - pts
         return own or self._step
 
