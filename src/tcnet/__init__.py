@@ -1,9 +1,9 @@
 """TCNet: video super-resolution x4 that does not flicker.
 
-    model = tcnet.load_model("tcnet-bi")          # an nn.Module in eval mode
-    sr = model(lr)                                # (B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)
-    tcnet.upscale_video("in.mp4", "out.mp4")      # a file, with sound and times
-    for frame in tcnet.Upscaler(model).stream(frames): ...
+model = tcnet.load_model("tcnet-bi")          # an nn.Module in eval mode
+sr = model(lr)                                # (B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)
+tcnet.upscale_video("in.mp4", "out.mp4")      # a file, with sound and times
+for frame in tcnet.Upscaler(model).stream(frames): ...
 """
 
 from tcnet.errors import MediaError, TcnetError, UsageError

@@ -6,9 +6,10 @@ what the network mostly is. A model's fraction of it is its multiply-adds per se
 
 import dataclasses
 import json
+import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +64,7 @@ class BenchmarkResult:
 
     @property
     def header(self) -> tuple[str, ...]:
-        return ("network", "ms/frame", "ratio", "GFLOP/frame", "of the limit", "peak memory")
+        return ("network", "ms", "ratio", "GFLOP", "of limit", "MiB")
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -74,7 +75,7 @@ class BenchmarkResult:
                 f"{c.ratio:.2f}",
                 f"{c.gflop_per_frame:.0f}",
                 f"{c.limit_fraction:.2f}",
-                "" if c.peak_memory is None else f"{c.peak_memory / 2**20:.0f} MiB",
+                "" if c.peak_memory is None else f"{c.peak_memory / 2**20:.0f}",
             )
             for c in self.contestants
         ]
@@ -190,10 +191,30 @@ def _copy(peer: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torc
 @torch.inference_mode()
 def _count_flops(network: _Network, clip: Tensor) -> float:
     """Floating-point operations of the convolutions and matrix products, per frame."""
-    with FlopCounterMode(display=False) as counter:
+    fused = torch.ops.mkldnn._convolution_pointwise
+    counts = {fused.default: _fused_flops, fused.binary: _fused_binary_flops}
+    with FlopCounterMode(display=False, custom_mapping=counts) as counter:
         for _ in network.frames(clip):
             pass
     return float(counter.get_total_flops()) / clip.shape[1]
+
+
+def _fused_flops(
+    x: Sequence[int], weight: Sequence[int], *_: object, out_shape: Sequence[int], **__: object
+) -> int:
+    """Of a convolution that oneDNN runs with its activation; arguments are shapes."""
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+def _fused_binary_flops(
+    x: Sequence[int],
+    other: Sequence[int],
+    weight: Sequence[int],
+    *_: object,
+    out_shape: Sequence[int],
+    **__: object,
+) -> int:
+    return _fused_flops(x, weight, out_shape=out_shape)
 
 
 @torch.inference_mode()

@@ -68,3 +68,26 @@ def test_the_flow_of_a_trained_network_brings_the_neighbour_onto_the_reference()
     torch.testing.assert_close(inside, torch.tensor([3.0, 2.0]), atol=0.2, rtol=0)
     error = (warp(neighbour, flow) - reference)[..., 8:-8, 8:-8].abs().mean()
     assert error < 0.2 * (neighbour - reference)[..., 8:-8, 8:-8].abs().mean()
+
+
+@pytest.mark.parametrize("mode", ["zeros", "border"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_fast_gather_equals_grid_sample(mode, dtype):
+    torch.manual_seed(0)
+    source = torch.randn(2, 16, 13, 17).to(dtype).contiguous(memory_format=torch.channels_last)
+    flow = 6 * torch.randn(2, 2, 13, 17)
+    flow[0, :, 0, 0] = torch.tensor([1e9, -1e9])
+    with torch.no_grad():
+        fast = warp(source, flow, mode)
+    slow = warp(source, flow, mode)  # with gradients
+    assert fast.dtype == slow.dtype == dtype
+    assert fast.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(fast, slow, atol=2e-5 if dtype == torch.float32 else 2e-2, rtol=1e-2)
+
+
+def test_gradients_reach_the_source_and_the_flow():
+    source = torch.rand(1, 3, 8, 8, requires_grad=True)
+    flow = torch.full((1, 2, 8, 8), 0.3, requires_grad=True)
+    warp(source, flow).square().sum().backward()
+    assert source.grad.abs().max() > 0
+    assert flow.grad.abs().max() > 0

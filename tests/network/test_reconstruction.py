@@ -8,7 +8,7 @@ from tcnet.network.reconstruction import Reconstruction, quad_kernel, shuffle2
 @torch.inference_mode()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("height", [16, 23, 45])
-@pytest.mark.parametrize("rows", [1, 2, 5, 16])
+@pytest.mark.parametrize("rows", [4, 5, 7, 16])
 def test_strips_are_bit_identical_to_the_whole_frame(dtype, height, rows):
     tail = Reconstruction(16).eval().to(dtype, memory_format=torch.channels_last)
     first, second = (torch.randn(1, 16, height, 37).to(dtype) for _ in range(2))

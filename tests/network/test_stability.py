@@ -22,9 +22,9 @@ def window_slices(height, width, window):
 def test_temporal_self_alignment_equals_attention_written_out():
     c, p, window, n = 16, 2, 8, 3
     layer = TemporalSelfAlignment(c, blocks=1, patch=p, window=window, group_size=4, shift=0).eval()
-    group = torch.randn(2, n, c, 16, 8)
-    x = layer.blocks(group.flatten(0, 1)).view_as(group)
-    gathered = torch.zeros_like(x)
+    group = torch.randn(n, 2, c, 16, 8)
+    x = layer.blocks(group.flatten(0, 1)).view_as(group).transpose(0, 1)
+    gathered = torch.zeros(2, n, c, 16, 8)
     side = window // p
     for b in range(2):
         for rows, columns in window_slices(16, 8, window):
@@ -47,20 +47,21 @@ def test_temporal_self_alignment_equals_attention_written_out():
                 patch = out[a].view(p, p, c).permute(2, 0, 1)
                 top, left = rows.start + i * p, columns.start + j * p
                 gathered[b, t, :, top : top + p, left : left + p] = patch
-    expected = layer.last(gathered.flatten(0, 1)).view_as(x) + x
-    torch.testing.assert_close(layer(group), expected, atol=1e-5, rtol=1e-5)
+    expected = layer.last(gathered.flatten(0, 1)).view_as(gathered) + x
+    aligned = layer(group.flatten(0, 1), n).view_as(group).transpose(0, 1)
+    torch.testing.assert_close(aligned, expected, atol=1e-5, rtol=1e-5)
 
 
 @torch.inference_mode()
 def test_shifted_windows_see_across_the_border_of_the_unshifted():
-    group = torch.randn(1, 2, 16, 16, 16)
+    group = torch.randn(2, 16, 16, 16)
     changed = group.clone()
-    changed[..., 8] = torch.randn(1, 2, 16, 16)  # the first column of the second window
+    changed[..., 8] = torch.randn(2, 16, 16)  # the first column of the second window
     for shift, reaches in ((0, False), (4, True)):
         layer = TemporalSelfAlignment(16, blocks=0, patch=4, window=8, group_size=4, shift=shift).eval()
         layer.last.weight.zero_()
         layer.last.weight[:, :, 1, 1] = torch.eye(16)  # no convolution: only attention moves anything
-        difference = (layer(group) - layer(changed)).abs()[..., :8].max()
+        difference = (layer(group, 2) - layer(changed, 2)).abs()[..., :8].max()
         assert bool(difference > 1e-6) is reaches
 
 

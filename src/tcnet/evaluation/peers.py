@@ -122,5 +122,9 @@ def load_basicvsr(path: Path) -> BasicVSR:
 
 def _our_key(key: str) -> str:
     """The published name of a tensor -> its name in BasicVSR above."""
-    key = key.replace("spynet.basic_module", "spynet.levels").replace(".basic_module.", ".")
-    return key.replace("trunk.main.0.", "trunk.entry.conv.").replace("trunk.main.2.", "trunk.blocks.")
+    key = key.replace("trunk.main.0.", "trunk.entry.conv.").replace("trunk.main.2.", "trunk.blocks.")
+    if not key.startswith("spynet.basic_module."):
+        return key
+    # spynet.basic_module.LEVEL.basic_module.INDEX.weight, where ReLUs count in INDEX
+    _, _, level, _, index, name = key.split(".")
+    return f"spynet.levels.{level}.{int(index) // 2}.{name}"

@@ -5,43 +5,104 @@ wide frame (bfloat16 steps by 1 pixel from 256 on).
 """
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tcnet.network.layers import convolve, memory_layout
 
-def warp(source: Tensor, flow: Tensor, padding_mode: str = "zeros") -> Tensor:
+
+def warp(source: Tensor, flow: Tensor, padding_mode: Literal["zeros", "border"] = "zeros") -> Tensor:
     """Sample `source` at each pixel's position plus `flow`, bilinearly.
 
-    source: (N, C, H, W), any float dtype; flow: (N, 2, H, W) float32 in pixels, x before y.
-    Returns (N, C, H, W) in source's dtype. The sampling itself runs in float32: with
-    channels_last memory it is then 2.5 times as fast as in bfloat16.
+    source: (N, C, H, W), any float dtype; flow: (N, 2, H, W) float32 in pixels, x before y. padding_mode:
+    what lies outside the frame. Returns (N, C, H, W) in source's dtype; sampled in float32.
     """
+    if _gathers_fast(source):
+        return _gather_bilinear(source, flow, padding_mode)
     height, width = flow.shape[-2:]
-    y = torch.arange(height, device=flow.device, dtype=torch.float32)
-    x = torch.arange(width, device=flow.device, dtype=torch.float32)
+    x, y = _positions(flow)
     # grid_sample with align_corners puts -1 and 1 on the centres of the outermost pixels.
-    grid_x = (x + flow[:, 0]) * (2.0 / max(width - 1, 1)) - 1.0
-    grid_y = (y[:, None] + flow[:, 1]) * (2.0 / max(height - 1, 1)) - 1.0
-    grid = torch.stack((grid_x, grid_y), dim=-1)
+    grid = torch.stack((x * (2.0 / max(width - 1, 1)) - 1.0, y * (2.0 / max(height - 1, 1)) - 1.0), dim=-1)
     sampled = F.grid_sample(
         source.float(), grid, mode="bilinear", padding_mode=padding_mode, align_corners=True
     )
     return sampled.to(source.dtype)
 
 
-class FlowResidual(nn.Sequential):
+def _gathers_fast(source: Tensor) -> bool:
+    """Whether _gather_bilinear serves: on a CPU, for many channels, without gradients."""
+    few = source.shape[1] < 16  # the weights then cost more than the sampling
+    return source.device.type == "cpu" and not (
+        few or torch.is_grad_enabled() or torch.compiler.is_compiling()
+    )
+
+
+def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where to sample, in pixels: x and y, each (N, H, W)."""
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device, dtype=torch.float32)
+    y = torch.arange(height, device=flow.device, dtype=torch.float32)
+    return x + flow[:, 0], y[:, None] + flow[:, 1]
+
+
+def _gather_bilinear(source: Tensor, flow: Tensor, padding_mode: str) -> Tensor:
+    """warp on a CPU: weighted sums of four rows of channels, which embedding_bag does in one pass.
+
+    Eight times as fast as grid_sample on 64 channels in channels_last memory, and it stays in that layout.
+    """
+    n, c, height, width = source.shape
+    x, y = _positions(flow)
+    if padding_mode == "border":
+        x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    else:  # beyond one pixel outside all weights are zero; integers must not overflow
+        x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
+    columns, column_weights = _two_taps(x, width)
+    rows, row_weights = _two_taps(y, height)
+    rows = rows + height * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1, 1)
+    indices = rows.unsqueeze(-1) * width + columns.unsqueeze(-2)  # (N, H, W, 2, 2)
+    weights = row_weights.unsqueeze(-1) * column_weights.unsqueeze(-2)
+    sampled = F.embedding_bag(
+        indices.view(-1, 4),
+        source.permute(0, 2, 3, 1).reshape(-1, c).float(),
+        mode="sum",
+        per_sample_weights=weights.view(-1, 4),
+    )
+    return sampled.to(source.dtype).view(n, height, width, c).permute(0, 3, 1, 2)
+
+
+def _two_taps(positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """(N, H, W) positions -> the two pixels around each and their weights, (N, H, W, 2); zero outside."""
+    first = positions.floor()
+    share = positions - first
+    taps = torch.stack((first, first + 1), dim=-1)
+    inside = (taps >= 0) & (taps < length)
+    weights = torch.stack((1 - share, share), dim=-1) * inside
+    return taps.clamp(0, length - 1).to(torch.int32), weights
+
+
+class FlowResidual(nn.ModuleList):
     """One pyramid level: [reference, warped neighbour, flow] (N, 8, h, w) -> correction (N, 2, h, w)."""
 
     def __init__(self) -> None:
         widths = (8, 32, 64, 32, 16, 2)
-        layers: list[nn.Module] = []
-        for i in range(5):
-            layers.append(nn.Conv2d(widths[i], widths[i + 1], 7, padding=3))
-            if i < 4:
-                layers.append(nn.ReLU(inplace=True))
-        super().__init__(*layers)
+        super().__init__(nn.Conv2d(i, o, 7, padding=3) for i, o in pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        *inner, last = self.convolutions()
+        x = x.to(last.weight.dtype, memory_format=memory_layout(last))
+        for conv in inner:
+            x = convolve(conv, x, "relu")
+        return convolve(last, x).float()
+
+    def convolutions(self) -> Iterator[nn.Conv2d]:
+        for conv in self:
+            assert isinstance(conv, nn.Conv2d)
+            yield conv
 
 
 class SPyNet(nn.Module):
@@ -78,8 +139,7 @@ class SPyNet(nn.Module):
                 flow = 2.0 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=True)
             warped = warp(neighbours[index], flow, padding_mode="border")
             features = torch.cat((references[index], warped, flow), dim=1)  # (N, 8, h, w)
-            dtype = level[0].weight.dtype  # type: ignore[index]
-            flow = flow + level(features.to(dtype)).float()
+            flow = flow + level(features)
 
         if size != (height, width):
             flow = F.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ConvBlock, conv3x3
+from tcnet.network.layers import ConvBlock, conv3x3, convolve
 
 
 class PyramidFusion(nn.Module):
@@ -36,8 +36,7 @@ class PyramidFusion(nn.Module):
             # Doubling and cropping keeps pixels in place for odd sizes, where stretching would not.
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")[..., :height, :width]
             x = up(torch.cat((x, skip), dim=1))
-        fused: Tensor = self.last(x)
-        return fused.add_(residual)
+        return convolve(self.last, x, residual=residual)
 
 
 class ProgressiveFusion(nn.Module):

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import conv3x3, leaky_relu_
+from tcnet.network.layers import conv3x3, convolve
 
 SCALE = 4
 HALO = 2  # LR rows that the tail's convolutions see beyond their own: 1 + 1/2 + 1/4 + 1/4
+LEAST_ROWS = 4  # in a strip: with fewer, a halo could reach beyond the frame by a part of itself
 STRIP_PIXELS = 6400  # LR pixels in a strip: its 64-channel intermediates at x4 (13 MB in bf16) stay in cache
 
 
@@ -32,29 +33,32 @@ class Reconstruction(nn.Module):
     def forward(self, first: Tensor, second: Tensor, frame: Tensor, strip_rows: int | None = None) -> Tensor:
         """first, second: (N, C, H, W) features; frame: (N, 3, H, W) -> (N, 3, 4H, 4W) float32, not clamped.
 
-        strip_rows: LR rows computed at once; None chooses by the frame's width, H gives the whole frame.
+        strip_rows: LR rows computed at once, at least 4; None chooses by the width, H is the whole frame.
         """
         height, width = frame.shape[-2:]
-        rows = strip_rows or max(4, STRIP_PIXELS // width)
+        rows = max(LEAST_ROWS, strip_rows or STRIP_PIXELS // width)
         base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
         for top, bottom in _strips(height, rows):
-            start, stop = max(0, top - HALO), min(height, bottom + HALO)
-            detail = self._detail(first[..., start:stop, :], second[..., start:stop, :])
-            kept = detail[..., SCALE * (top - start) : SCALE * (bottom - start), :]
-            base = _add_rows(base, kept, SCALE * top, SCALE * bottom)
+            above, below = min(HALO, top), min(HALO, height - bottom)
+            strip = slice(top - above, bottom + below)
+            detail = self._detail(first[..., strip, :], second[..., strip, :], above > 0, below > 0)
+            base[..., SCALE * top : SCALE * bottom, :] += detail
         return base
 
-    def _detail(self, first: Tensor, second: Tensor) -> Tensor:
-        x = leaky_relu_(self.fuse(torch.cat((first, second), dim=1)))
-        # LeakyReLU and the shuffle commute; before it, it works in place on the convolution's output.
-        x = shuffle2(leaky_relu_(self.up1(x)))
-        x = shuffle2(leaky_relu_(self.up2(x)))
-        x = leaky_relu_(self.conv(x))
+    def _detail(self, first: Tensor, second: Tensor, above: bool, below: bool) -> Tensor:
+        """The detail of one strip; above, below: whether it has a halo there, which is dropped."""
+        x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
+        for up in (self.up1, self.up2):
+            # The zeros beyond a halo spoil one row in each convolution. It goes at once: less to compute.
+            # LeakyReLU and the shuffle commute; before it, it joins the convolution.
+            x = shuffle2(_drop_rows(convolve(up, x, "leaky_relu"), above, below))
+        x = convolve(self.conv, x, "leaky_relu")
         # The last convolution has 3 outputs, but kernels compute 16 at a time: taking 2x2 pixels of output
         # at once (12 outputs, stride 2) halves its cost. Exact: the larger kernel is the small one and zeros.
         assert self.last.bias is not None
         quads = F.conv2d(x, quad_kernel(self.last.weight), self.last.bias.repeat(4), stride=2, padding=1)
-        return shuffle2(quads)
+        # Of 2 LR rows of halo, 1/2 is left: two rows of x4, one of these quads.
+        return shuffle2(_drop_rows(quads, above, below))
 
 
 def shuffle2(x: Tensor) -> Tensor:
@@ -74,13 +78,12 @@ def quad_kernel(kernel: Tensor) -> Tensor:
     return torch.cat(shifted).contiguous(memory_format=torch.channels_last)
 
 
+def _drop_rows(x: Tensor, above: bool, below: bool) -> Tensor:
+    return x[..., int(above) : x.shape[-2] - int(below), :]
+
+
 def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:
     """Equal strips of at most `rows` rows."""
     count = -(-height // rows)
     for i in range(count):
         yield i * height // count, (i + 1) * height // count
-
-
-def _add_rows(base: Tensor, rows: Tensor, top: int, bottom: int) -> Tensor:
-    base[..., top:bottom, :] += rows
-    return base

@@ -4,11 +4,13 @@ Both attend inside windows of fixed size, so that cost grows linearly with the f
 weights serve every size. Frames that are no multiple of the window are continued by replicating their edge.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ResidualBlock, conv3x3
+from tcnet.network.layers import ResidualBlock, conv3x3, convolve
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:
@@ -63,12 +65,12 @@ class TemporalSelfAlignment(nn.Module):
         self.relative_bias = nn.Parameter(torch.empty(2 * group_size - 1, 2 * side - 1, 2 * side - 1))
         nn.init.trunc_normal_(self.relative_bias, std=0.02)
 
-    def forward(self, group: Tensor) -> Tensor:
-        """(B, n, C, H, W), 1 <= n <= group_size -> the same shape, aligned."""
-        batch, n, c, height, width = group.shape
-        x = self.blocks(group.flatten(0, 1))  # (B*n, C, H, W)
+    def forward(self, group: Tensor, n: int) -> Tensor:
+        """1 <= n <= group_size frames (n*B, C, H, W), one time after the other -> same shape, aligned."""
+        height, width = group.shape[-2:]
+        x = self.blocks(group)
         padded = pad_to_windows(x, self.window, self.shift)
-        tokens = self.norm(self._to_patches(padded, batch))  # (B*windows, n*side², patch², C)
+        tokens = self.norm(self._to_patches(padded, n))  # (B*windows, n*side², patch², C)
         queries, keys, values = (
             layer(tokens).flatten(2) for layer in (self.query, self.key, self.value)
         )  # (B*windows, n*side², patch² * C/4, C/4, C)
@@ -76,26 +78,26 @@ class TemporalSelfAlignment(nn.Module):
             self._bias(n).to(queries.dtype), queries, keys.transpose(1, 2), alpha=queries.shape[-1] ** -0.5
         )
         gathered = torch.softmax(scores, dim=-1).to(values.dtype) @ values
-        y = self._from_patches(gathered, padded)
+        y = self._from_patches(gathered, padded, n)
         y = y[..., self.shift : self.shift + height, self.shift : self.shift + width]
-        return self.last(y).add_(x).view(batch, n, c, height, width)  # type: ignore[no-any-return]
+        return convolve(self.last, y.contiguous(memory_format=torch.channels_last), residual=x)
 
-    def _to_patches(self, x: Tensor, batch: int) -> Tensor:
-        """(B*n, C, H, W) -> (B*windows, n*side², patch², C), side = window / patch."""
+    def _to_patches(self, x: Tensor, n: int) -> Tensor:
+        """(n*B, C, H, W) -> (B*windows, n*side², patch², C), side = window / patch."""
         p, side = self.patch, self.window // self.patch
         frames, c, height, width = x.shape
-        rows, columns, n = height // self.window, width // self.window, frames // batch
-        x = x.permute(0, 2, 3, 1).reshape(batch, n, rows, side, p, columns, side, p, c)
-        x = x.permute(0, 2, 5, 1, 3, 6, 4, 7, 8)  # (B, rows, columns, n, side, side, p, p, C)
+        batch, rows, columns = frames // n, height // self.window, width // self.window
+        x = x.permute(0, 2, 3, 1).reshape(n, batch, rows, side, p, columns, side, p, c)
+        x = x.permute(1, 2, 5, 0, 3, 6, 4, 7, 8)  # (B, rows, columns, n, side, side, p, p, C)
         return x.reshape(batch * rows * columns, n * side * side, p * p, c)
 
-    def _from_patches(self, tokens: Tensor, like: Tensor) -> Tensor:
-        """(B*windows, n*side², patch²*C) -> (B*n, C, H, W) as `like`, in channels_last memory."""
+    def _from_patches(self, tokens: Tensor, like: Tensor, n: int) -> Tensor:
+        """(B*windows, n*side², patch²*C) -> (n*B, C, H, W) as `like`, in channels_last memory."""
         p, side = self.patch, self.window // self.patch
         frames, c, height, width = like.shape
-        rows, columns, n = height // self.window, width // self.window, tokens.shape[1] // side**2
+        rows, columns = height // self.window, width // self.window
         x = tokens.view(-1, rows, columns, n, side, side, p, p, c)
-        x = x.permute(0, 3, 1, 4, 6, 2, 5, 7, 8)  # (B, n, rows, side, p, columns, side, p, C)
+        x = x.permute(3, 0, 1, 4, 6, 2, 5, 7, 8)  # (n, B, rows, side, p, columns, side, p, C)
         return x.reshape(frames, height, width, c).permute(0, 3, 1, 2)
 
     def _bias(self, n: int) -> Tensor:
@@ -184,10 +186,10 @@ class SpatialCorrelativeMatching(nn.Module):
         position = self.position(padded)[..., :height, :width]
         channel = self.channel(padded)[..., :height, :width]
         branches = torch.cat(
-            (F.relu_(self.position_conv(position)), F.relu_(self.channel_conv(channel))), dim=1
+            (convolve(self.position_conv, position, "relu"), convolve(self.channel_conv, channel, "relu")),
+            dim=1,
         )
-        merged: Tensor = self.last(branches)
-        return merged.add_(x)
+        return convolve(self.last, branches, residual=x)
 
 
 class SpatioTemporalStability(nn.Module):
@@ -218,17 +220,17 @@ class SpatioTemporalStability(nn.Module):
             )
             for index in range(alignment_depth)
         )
-        self.matching = nn.ModuleList(
-            SpatialCorrelativeMatching(channels, matching_window, matching_pool)
-            for _ in range(matching_depth)
+        self.matching = nn.Sequential(
+            *(
+                SpatialCorrelativeMatching(channels, matching_window, matching_pool)
+                for _ in range(matching_depth)
+            )
         )
 
-    def forward(self, group: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, n, C, H, W) propagated features of a group -> g_sa, g_cm of the same shape."""
-        g_sa = group
+    def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes."""
+        n = len(features)
+        group = torch.cat(tuple(features))  # (n*B, C, H, W)
         for alignment in self.alignment:
-            g_sa = alignment(g_sa)
-        g_cm = group.flatten(0, 1)
-        for matching in self.matching:
-            g_cm = matching(g_cm)
-        return g_sa, g_cm.view_as(group)
+            group = alignment(group, n)
+        return list(group.chunk(n)), [self.matching(g) for g in features]

@@ -243,10 +243,8 @@ class TCNet(nn.Module):
 
     def _stabilise(self, features: list[Tensor]) -> list[Tensor]:
         """Stability and progressive fusion of one group of frames: g -> fused, each (B, C, H, W)."""
-        g = torch.stack(features, dim=1)
-        g_sa, g_cm = self.stability(g)
-        fused = self.fusion(g.flatten(0, 1), g_sa.flatten(0, 1), g_cm.flatten(0, 1))
-        return list(fused.unflatten(0, g.shape[:2]).unbind(1))
+        g_sa, g_cm = self.stability(features)
+        return [self.fusion(*branches) for branches in zip(features, g_sa, g_cm, strict=True)]
 
     def _refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
         """One step of the refinement recurrence, forward in time for both topologies."""
