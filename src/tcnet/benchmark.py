@@ -191,30 +191,18 @@ def _copy(peer: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torc
 @torch.inference_mode()
 def _count_flops(network: _Network, clip: Tensor) -> float:
     """Floating-point operations of the convolutions and matrix products, per frame."""
-    fused = torch.ops.mkldnn._convolution_pointwise
-    counts = {fused.default: _fused_flops, fused.binary: _fused_binary_flops}
+    counts = {torch.ops.mkldnn._convolution_pointwise: _fused_flops}
     with FlopCounterMode(display=False, custom_mapping=counts) as counter:
         for _ in network.frames(clip):
             pass
     return float(counter.get_total_flops()) / clip.shape[1]
 
 
-def _fused_flops(
-    x: Sequence[int], weight: Sequence[int], *_: object, out_shape: Sequence[int], **__: object
-) -> int:
-    """Of a convolution that oneDNN runs with its activation; arguments are shapes."""
+def _fused_flops(x: Sequence[int], *shapes: Sequence[int], out_shape: Sequence[int], **_: object) -> int:
+    """Of oneDNN's convolution with activation (x, weight, bias) or sum (x, other, weight, bias)."""
+    with_sum = len(shapes[1]) == len(out_shape)
+    weight = shapes[1] if with_sum else shapes[0]
     return 2 * math.prod(out_shape) * math.prod(weight[1:])
-
-
-def _fused_binary_flops(
-    x: Sequence[int],
-    other: Sequence[int],
-    weight: Sequence[int],
-    *_: object,
-    out_shape: Sequence[int],
-    **__: object,
-) -> int:
-    return _fused_flops(x, weight, out_shape=out_shape)
 
 
 @torch.inference_mode()

@@ -160,3 +160,9 @@ def test_only_the_forward_network_streams(bidirectional_tcnet):
 def test_impossible_configurations_are_refused_with_their_value(field, value):
     with pytest.raises(ValueError, match=str(value)):
         TCNet(dataclasses.replace(TCNetConfig(), **{field: value}))
+
+
+@torch.inference_mode()
+def test_frames_before_the_start_are_context_only(tcnet):
+    clip = torch.rand(1, 5, 3, 16, 20)
+    assert torch.equal(torch.stack(list(tcnet.frames(clip, start=3)), dim=1), tcnet(clip)[:, 3:])

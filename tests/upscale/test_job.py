@@ -123,8 +123,8 @@ def test_the_plan_is_told_before_anything_is_written_and_is_the_one_of_a_dry_run
 
 def test_the_eta_is_honest_before_the_first_window_and_after():
     class Slow(Nearest):
-        def frames(self, lr_clip):
-            for picture in super().frames(lr_clip):
+        def frames(self, lr_clip, start=0):
+            for picture in super().frames(lr_clip, start):
                 time.sleep(0.002)
                 yield picture
 
@@ -170,8 +170,8 @@ def test_nothing_is_left_when_the_model_fails(tmp_path):
 
 def test_nothing_is_left_after_ctrl_c(tmp_path):
     class Slow(Nearest):
-        def frames(self, lr_clip):
-            for picture in super().frames(lr_clip):
+        def frames(self, lr_clip, start=0):
+            for picture in super().frames(lr_clip, start):
                 time.sleep(0.01)
                 yield picture
 

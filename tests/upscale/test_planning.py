@@ -14,8 +14,8 @@ CPU = {"device": "cpu", "precision": "fp32"}
 class Slow(Nearest):
     """Takes 1 microsecond a pixel and frame, which is long against all else here."""
 
-    def frames(self, lr_clip):
-        for picture in super().frames(lr_clip):
+    def frames(self, lr_clip, start=0):
+        for picture in super().frames(lr_clip, start):
             time.sleep(1e-6 * lr_clip.shape[3] * lr_clip.shape[4])
             yield picture
 

@@ -207,8 +207,8 @@ class OutOfMemory(Nearest):
         super().__init__()
         self.limit = limit
 
-    def frames(self, lr_clip):
-        for i, picture in enumerate(super().frames(lr_clip)):
+    def frames(self, lr_clip, start=0):
+        for i, picture in enumerate(super().frames(lr_clip, start), start):
             if i == 6 and lr_clip.shape[3] * lr_clip.shape[4] > self.limit:
                 raise torch.OutOfMemoryError("tried to allocate 3 GiB")
             yield picture
@@ -228,7 +228,7 @@ def test_tiles_shrink_when_memory_runs_out_and_no_frame_is_lost_or_doubled():
 
 def test_other_runtime_errors_are_not_taken_for_want_of_memory():
     class Broken(Nearest):
-        def frames(self, lr_clip):
+        def frames(self, lr_clip, start=0):
             raise RuntimeError("shape mismatch")
             yield
 

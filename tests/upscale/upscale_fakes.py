@@ -37,9 +37,9 @@ class Nearest(nn.Module):
         self.clips = []
         self.eval()
 
-    def frames(self, lr_clip):
+    def frames(self, lr_clip, start=0):
         self.clips.append((lr_clip.shape[1], *lr_clip.shape[3:]))
-        for frame in lr_clip.unbind(1):
+        for frame in lr_clip.unbind(1)[start:]:
             yield enlarge(frame)
 
     def stream(self, lr_frames, state=None, *, last=False):
@@ -58,11 +58,11 @@ class TemporalBox(Nearest):
         super().__init__(**options)
         self.radius = radius
 
-    def frames(self, lr_clip):
+    def frames(self, lr_clip, start=0):
         self.clips.append((lr_clip.shape[1], *lr_clip.shape[3:]))
         # Integer sums, so that no rounding depends on where a window begins.
         codes = (lr_clip.double() * 255).round()
-        for i in range(lr_clip.shape[1]):
+        for i in range(start, lr_clip.shape[1]):
             box = codes[:, max(0, i - self.radius) : i + self.radius + 1]
             yield enlarge(box.sum(1) / box.shape[1] / 255).float()
 
@@ -74,8 +74,8 @@ class SpatialBox(Nearest):
         super().__init__(**options)
         self.radius = radius
 
-    def frames(self, lr_clip):
-        for frame in (lr_clip.double() * 255).round().unbind(1):
+    def frames(self, lr_clip, start=0):
+        for frame in (lr_clip.double() * 255).round().unbind(1)[start:]:
             size = 2 * self.radius + 1
             mean = torch.nn.functional.avg_pool2d(
                 frame, size, stride=1, padding=self.radius, count_include_pad=False
@@ -120,8 +120,8 @@ class BreaksInReducedPrecision(Nearest):
             pictures[frames[..., 0, 0, 0] == 1] = float("nan")
         return pictures
 
-    def frames(self, lr_clip):
-        for frame, picture in zip(lr_clip.unbind(1), super().frames(lr_clip), strict=True):
+    def frames(self, lr_clip, start=0):
+        for frame, picture in zip(lr_clip.unbind(1)[start:], super().frames(lr_clip, start), strict=True):
             yield self.spoil(picture, frame)
 
     def stream(self, lr_frames, state=None, *, last=False):

@@ -152,8 +152,11 @@ class TCNet(nn.Module):
         """
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
-    def frames(self, lr_clip: Tensor) -> Iterator[Tensor]:
-        """Like forward, but yields the frames (B, 3, 4H, 4W) one by one: nobody need hold them all."""
+    def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
+        """Like forward, but yields the frames (B, 3, 4H, 4W) one by one: nobody need hold them all.
+
+        Frames before `start` are context: they inform the others, but are not reconstructed.
+        """
         self._check(lr_clip)
         around = self._observe(list(lr_clip.float().unbind(1)))
         features = self._propagate(around)
@@ -161,9 +164,10 @@ class TCNet(nn.Module):
         for start in range(0, len(features), size):
             features[start : start + size] = self._stabilise(features[start : start + size])
         refined = None
-        for neighbourhood, fused in zip(around, features, strict=True):
+        for i, (neighbourhood, fused) in enumerate(zip(around, features, strict=True)):
             refined = self._refine(neighbourhood, fused, refined)
-            yield self.reconstruction(fused, refined, neighbourhood.frame)
+            if i >= start:
+                yield self.reconstruction(fused, refined, neighbourhood.frame)
 
     def stream(
         self, lr_frames: Tensor, state: StreamState | None = None, *, last: bool = False

@@ -81,18 +81,15 @@ def _pictures(
     At the first frame that is not finite the clip is computed again in float32, which gives that frame and
     those after it; their numbers are added to `recomputed`. Frames after the kept ones are never refined.
     """
-    pictures = without_gradients(compute.network.frames(clip))
+    pictures = without_gradients(compute.network.frames(clip, kept.start))
     final = not compute.reduced
-    for i in range(kept.stop):
+    for i in kept:
         picture = next(pictures)
-        if i not in kept:
-            continue
         if not final and not torch.isfinite(picture).all():
             final = True
             compute.statistics.recomputed_windows += 1
-            pictures = without_gradients(compute.float32().frames(clip))
-            for _ in range(i + 1):
-                picture = next(pictures)
+            pictures = without_gradients(compute.float32().frames(clip, i))
+            picture = next(pictures)
         if final:
             check_finite(picture, begin + i)
             if compute.reduced:
