@@ -18,7 +18,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("clip", type=Path)
     hr, lr = EXAMPLES / "sample.mkv", EXAMPLES / "sample-lr.mkv"
     with open_source(parser.parse_args().clip) as source:

@@ -160,9 +160,9 @@ class TCNet(nn.Module):
         self._check(lr_clip)
         around = self._observe(list(lr_clip.float().unbind(1)))
         features = self._propagate(around)
-        size = self.config.group_size
-        for start in range(0, len(features), size):
-            features[start : start + size] = self._stabilise(features[start : start + size])
+        for first in range(0, len(features), self.config.group_size):
+            group = slice(first, first + self.config.group_size)
+            features[group] = self._stabilise(features[group])
         refined = None
         for i, (neighbourhood, fused) in enumerate(zip(around, features, strict=True)):
             refined = self._refine(neighbourhood, fused, refined)

@@ -29,7 +29,7 @@ class VideoNetwork(Protocol):
     def spatial_multiple(self) -> int: ...
 
     def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
-        """lr_clip: (1, T, 3, H, W) -> SR frames `start` to T - 1, each (1, 3, 4H, 4W) float32, not clamped."""
+        """lr_clip: (1, T, 3, H, W) -> SR frames from `start` on, each (1, 3, 4H, 4W) float32, unclamped."""
 
     def stream(self, lr_frames: Tensor, state: Any, *, last: bool) -> tuple[Tensor, Any]:  # noqa: ANN401 - the network's own
         """lr_frames: (1, n >= 0, 3, H, W) -> the frames that became ready (1, m, 3, 4H, 4W), new state."""
