@@ -1,4 +1,4 @@
-"""Progressive fusion module (paper, section III-D): two pyramid fusions, one after the other."""
+"""Progressive fusion module of the paper: two pyramid fusions, one after the other."""
 
 import torch
 import torch.nn.functional as F

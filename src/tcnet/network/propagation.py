@@ -1,4 +1,4 @@
-"""Information pre-propagation (paper, section III-B): a sliding window and a recurrence in one.
+"""Information pre-propagation, the first stage of the paper: a sliding window and a recurrence in one.
 
 The short term is the previous and the next frame, warped onto the current one; the long term is the hidden
 feature of the frame before in the direction of the recurrence, warped likewise.

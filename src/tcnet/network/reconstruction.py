@@ -1,4 +1,4 @@
-"""From features to pixels: both recurrences fused, two pixel-shuffle x2 steps, plus bilinear (III-E)."""
+"""From features to pixels: both recurrences fused, two pixel-shuffle x2 steps, plus bilinear."""
 
 from collections.abc import Iterator
 

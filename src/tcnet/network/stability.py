@@ -1,4 +1,4 @@
-"""Spatio-temporal stability module (paper, III-C): temporal self-alignment and spatial correlative matching.
+"""Spatio-temporal stability module of the paper: temporal self-alignment and spatial correlative matching.
 
 Both attend inside windows of fixed size, so that cost grows linearly with the frame's area and the same
 weights serve every size. Frames that are no multiple of the window are continued by replicating their edge.
