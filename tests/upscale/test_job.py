@@ -10,7 +10,7 @@ import pytest
 import torch
 from upscale_fakes import BreaksInReducedPrecision, FakeSink, FakeSource, Nearest, make_frames, make_info
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import UpscaleOptions, plan_video, upscale_video
 from tcnet.upscale.job import peak_memory, upscale_source
@@ -227,6 +227,18 @@ def test_an_existing_output_stays_unless_overwritten(tmp_path):
     assert out.read_bytes() == b"precious"
     upscale_video(tmp_path / "in.mkv", out, model=Nearest(), options=OPTIONS, overwrite=True)
     assert len(read_video(out)[1]) == 2
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "folder", "missing/out.mkv", "in.mkv", "out.avi", "x.png"])
+def test_a_place_that_will_not_do_is_refused_before_the_model_is_used(tmp_path, name):
+    write_video(tmp_path / "in.mkv", make_frames(2))
+    (tmp_path / "out.mkv").write_bytes(b"precious")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "00000001.png").write_bytes(b"precious")
+    network = Nearest()
+    with pytest.raises(TcnetError, match=name.split("/")[0]):
+        upscale_video(tmp_path / "in.mkv", tmp_path / name, model=network, options=OPTIONS)
+    assert network.clips == []
 
 
 def test_unknown_models_and_missing_files_are_refused(tmp_path):

@@ -164,6 +164,41 @@ def test_abort_and_overwrite(tmp_path):
         sink.write(Frame(noise(5), 1, 1, Fraction(1, 25)))
 
 
+def write_frames(target, count, **options):
+    sink = open_sink(target, info=info_of(9, 7), **options)
+    for index in range(count):
+        sink.write(Frame(noise(index), index, 1, Fraction(1, 25)))
+    sink.finish()
+
+
+@pytest.mark.parametrize("name", ["out", "out/f%d.png", "out/%03d.png"])
+def test_a_shorter_run_that_overwrites_leaves_no_frames_of_the_longer_one(tmp_path, name):
+    write_frames(tmp_path / name, 5)
+    before = sorted(p.name for p in (tmp_path / "out").iterdir())
+    for other in ("99.png", "2020.png", "00000099.png", "notes.txt"):
+        (tmp_path / "out" / other).write_text("precious")
+    write_frames(tmp_path / name, 3, overwrite=True)
+    after = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert after == sorted([*before[:3], "99.png", "2020.png", "00000099.png", "notes.txt"])
+
+
+def test_overwriting_by_names_leaves_other_images(tmp_path):
+    write_frames(tmp_path / "out", 3, copy_from=fill(tmp_path / "in", ["a.png", "b.png", "c.png"]))
+    write_frames(tmp_path / "out", 1, copy_from=fill(tmp_path / "one", ["b.png"]), overwrite=True)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("names", [("a.png", "a.tif"), ("a.png", "A.bmp")])
+def test_two_images_never_become_one(tmp_path, names):
+    folder = fill(tmp_path / "in", names)
+    with pytest.raises(MediaError, match="would both become") as caught:
+        open_sink(tmp_path / "out", info=info_of(9, 7), copy_from=folder)
+    assert all(name in str(caught.value) for name in names)
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+    write_frames(tmp_path / "out" / "%d.png", 2, copy_from=folder)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["1.png", "2.png"]
+
+
 def test_wrong_frames_and_empty_runs(tmp_path):
     sink = open_sink(tmp_path / "out", info=info_of(9, 7))
     with pytest.raises(ValueError, match="8x7, expected 9x7"):

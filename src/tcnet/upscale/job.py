@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import MediaError
-from tcnet.models import DEFAULT_MODEL, load_model
+from tcnet.models import DEFAULT_MODEL, load_model, weights_path
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.progress import Progress, RateMeter
 from tcnet.upscale.upscaler import Upscaler
-from tcnet.video import EncodeOptions, default_output, open_sink, open_source
+from tcnet.video import EncodeOptions, check_output, default_output, open_sink, open_source
 from tcnet.video.frame import Frame, FrameSink, FrameSource, VideoInfo
 
 
@@ -61,9 +61,12 @@ def upscale_video(
     path_in = Path(input)
     options = options or UpscaleOptions()
     path_out = default_output(path_in, _suffix(options)) if output is None else Path(output)
-    name, network = _network(model)
     notices: list[str] = []
+    _check_model(model)
     with open_source(path_in, frame_rate=frame_rate) as source:
+        # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
+        check_output(path_out, copy_from=path_in, overwrite=overwrite)
+        name, network = _network(model)
 
         def make_sink(info: VideoInfo) -> FrameSink:
             sink = open_sink(path_out, info=info, options=encode, copy_from=path_in, overwrite=overwrite)
@@ -93,8 +96,9 @@ def plan_video(
     frame_rate: Fraction = Fraction(25),
 ) -> Plan:
     """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it."""
-    name, network = _network(model)
+    _check_model(model)
     with open_source(Path(input), frame_rate=frame_rate) as source:
+        name, network = _network(model)
         return plan_upscale(source.info, network, options, model=name)
 
 
@@ -146,6 +150,12 @@ def peak_memory(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def _check_model(model: str | Path | VideoNetwork) -> None:
+    """Raises like `load_model` for an unknown name or a missing file, without reading weights."""
+    if isinstance(model, str | Path):
+        weights_path(model)
 
 
 def _network(model: str | Path | VideoNetwork) -> tuple[str, VideoNetwork]:

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.errors import UsageError
 from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs
 from tcnet.video.containers import CONTAINERS, default_output, output_container
 from tcnet.video.frame import ColorSpec, Frame, FrameSink, FrameSource, Pixels, VideoInfo
@@ -11,12 +11,14 @@ from tcnet.video.images import (
     IMAGE_SUFFIXES,
     ImageReader,
     ImageWriter,
+    check_images_target,
     is_pattern,
     list_images,
     read_image,
     write_png,
 )
 from tcnet.video.reader import VideoReader
+from tcnet.video.target import check_target
 from tcnet.video.writer import VideoWriter
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "available_codecs",
+    "check_output",
     "default_output",
     "open_sink",
     "open_source",
@@ -73,22 +76,39 @@ def open_sink(
     names) are carried over. Raises UsageError for wishes that cannot be met and MediaError for files that
     must not or cannot be written, in both cases before anything stands on disk.
     """
-    options = options or EncodeOptions()
+    if _names_video(path):
+        video = copy_from if copy_from is not None and _is_video(copy_from) else None
+        options = options or EncodeOptions()
+        return VideoWriter(path, info=info, options=options, copy_from=video, overwrite=overwrite)
+    return ImageWriter(path, info=info, sources=_images(copy_from), overwrite=overwrite)
+
+
+def check_output(path: Path, *, copy_from: Path | None = None, overwrite: bool = False) -> None:
+    """Whether the place of an output is free and can be written to, known before the long work begins.
+
+    Raises what `open_sink` would raise of the place, and leaves everything as it is.
+    """
+    if _names_video(path):
+        check_target(path, overwrite=overwrite, source=copy_from)
+    else:
+        check_images_target(path, sources=_images(copy_from), overwrite=overwrite)
+
+
+def _names_video(path: Path) -> bool:
+    """True for the name of a video file, False for a place of images; UsageError for what is neither."""
     suffix = path.suffix.lower()
-    copies_video = (
-        copy_from is not None and copy_from.is_file() and copy_from.suffix.lower() not in IMAGE_SUFFIXES
-    )
-    if suffix in CONTAINERS and not path.is_dir():
-        source = copy_from if copies_video else None
-        return VideoWriter(path, info=info, options=options, copy_from=source, overwrite=overwrite)
-    if not is_pattern(path) and not path.is_dir():
-        if suffix in _OTHER_MEDIA:
-            output_container(path)
-        if suffix in IMAGE_SUFFIXES:
-            raise UsageError(f"{path}: names one image; give a folder or a pattern like out/%05d.png")
-    files = [] if copy_from is None or copies_video else list_images(copy_from)
-    folder = path.parent if is_pattern(path) else path
-    if files and folder.exists() and files[0].parent.samefile(folder):
-        raise MediaError(f"{folder}: holds the input images; choose another folder for the output")
-    names = [file.stem for file in files]
-    return ImageWriter(path, info=info, names=names, overwrite=overwrite)
+    if is_pattern(path) or path.is_dir():
+        return suffix in CONTAINERS and not path.is_dir()
+    if suffix in _OTHER_MEDIA:
+        output_container(path)
+    if suffix in IMAGE_SUFFIXES:
+        raise UsageError(f"{path}: names one image; give a folder or a pattern like out/%05d.png")
+    return suffix in CONTAINERS
+
+
+def _is_video(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
+
+
+def _images(path: Path | None) -> list[Path]:
+    return [] if path is None or _is_video(path) else list_images(path)

@@ -14,7 +14,7 @@ from tcnet.video.h273 import bit_depth
 
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
-    """What the user asks of the encoder; None means the default.
+    """What the user asks of the encoder; None means the default. Raises UsageError for an unknown codec.
 
     codec: "h264", "hevc", "av1", "ffv1" or "prores"; default by container. crf: constant quality, lower is
     better. pixel_format: FFmpeg's name, e.g. "yuv444p10le". encoder_options: passed on as they are, e.g.
@@ -25,6 +25,10 @@ class EncodeOptions:
     crf: int | None = None
     pixel_format: str | None = None
     encoder_options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.codec is not None and self.codec.lower() not in CODECS:
+            raise UsageError(f"unknown codec {self.codec!r}; choose {', '.join(CODECS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,11 @@ CODECS: dict[str, CodecChoice] = {
 def plan_encoding(info: VideoInfo, options: EncodeOptions, default_codec: str) -> EncoderPlan:
     """Encoder, pixel format and options for an output of `info`'s size and depth.
 
-    Raises UsageError, naming the choices, for an unknown codec, one that this build lacks, a pixel format
+    Raises UsageError, naming the choices, for a codec that this build lacks, a pixel format
     that it cannot encode, a size that the format cannot have, a crf out of range, or an unknown option.
     """
     name = (options.codec or default_codec).lower()
-    choice = CODECS.get(name)
-    if choice is None:
-        raise UsageError(f"unknown codec {options.codec!r}; choose {', '.join(CODECS)}")
+    choice = CODECS[name]
     codec = _find_encoder(name, choice)
     notices: list[str] = []
     pixel_format = options.pixel_format or _default_format(name, choice, info.bit_depth, notices)

@@ -164,28 +164,25 @@ class ImageReader:
 
 
 class ImageWriter:
-    """A FrameSink that writes PNGs into a hidden folder and moves them to their place when all are done."""
+    """A FrameSink that writes PNGs into a hidden folder and moves them to their place when all are done.
 
-    def __init__(self, path: Path, *, info: VideoInfo, names: Sequence[str], overwrite: bool) -> None:
-        """path: a folder, or a pattern such as out/%05d.png. names: file stems to use, in order.
+    Overwriting replaces the images of the same names, and removes those that follow without a gap in the
+    numbering: they are left from a longer run and would be taken for part of the new clip. All else stays.
+    """
 
-        Raises UsageError for a pattern that is no PNG pattern, MediaError when images are there already and
-        overwriting is not allowed, or when the place cannot be written to.
+    def __init__(self, path: Path, *, info: VideoInfo, sources: Sequence[Path], overwrite: bool) -> None:
+        """path: a folder, or a pattern such as out/%05d.png. sources: the input images, in order, after which
+        those in a folder are named; without them they are numbered.
+
+        Raises like `check_images_target`.
         """
+        check_images_target(path, sources=sources, overwrite=overwrite)
         self._info = info
-        self._names = tuple(names)
-        self._pattern: str | None = None
-        if is_pattern(path):
-            if path.suffix.lower() != ".png" or not re.search(r"%\d*d", path.name):
-                raise UsageError(
-                    f"{path}: images are written as PNG; give a folder or a name like out/%05d.png"
-                )
-            self._pattern = path.name
+        self._pattern = path.name if is_pattern(path) else None
+        self._names = () if self._pattern else tuple(file.stem for file in sources)
         self._folder = (path.parent if self._pattern else path).absolute()
         self._overwrite = overwrite
-        self._refuse_existing()
         self._parent = _nearest_folder(self._folder.parent)
-        check_folder(self._folder if self._folder.is_dir() else self._parent)
         self._work = self._parent / f".{self._folder.name}.part"
         shutil.rmtree(self._work, ignore_errors=True)
         self._work.mkdir()
@@ -212,13 +209,14 @@ class ImageWriter:
             raise ValueError(f"{self._folder}: the sink is finished or aborted")
         if self._count == 0:
             raise MediaError(f"{self._folder}: no frame was written")
-        self._refuse_existing()
+        _refuse_existing(self._folder, self._pattern, self._overwrite)
         for file in self._work.iterdir():
             sync(file)
         if self._folder.is_dir():
             for file in sorted(self._work.iterdir()):
                 file.replace(self._folder / file.name)
             self._work.rmdir()
+            self._remove_surplus()
         else:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             self._work.replace(self._folder)
@@ -238,17 +236,53 @@ class ImageWriter:
             return f"{self._names[index]}.png"
         return f"{index + 1:08d}.png"
 
-    def _refuse_existing(self) -> None:
-        if self._folder.exists() and not self._folder.is_dir():
-            raise MediaError(f"{self._folder}: is a file; choose another folder")
-        if self._overwrite or not self._folder.is_dir():
-            return
-        matches = _pattern(self._pattern) if self._pattern else None
-        for file in self._folder.iterdir():
-            if matches is None or matches.fullmatch(file.name):
+    def _remove_surplus(self) -> None:
+        if self._names:
+            return  # there is no telling which other names an earlier run gave
+        index = self._count
+        while (file := self._folder / self._name(index)).is_file():
+            file.unlink()
+            index += 1
+
+
+def check_images_target(path: Path, *, sources: Sequence[Path], overwrite: bool) -> None:
+    """Whether PNGs can be written to a folder or by a pattern; changes nothing.
+
+    Raises UsageError for a pattern that is no PNG pattern, MediaError when images are there already and
+    overwriting is not allowed, when the place cannot be written to or holds the input images, and when two
+    input images would give one output (a.png and a.jpg).
+    """
+    pattern = path.name if is_pattern(path) else None
+    if pattern and (path.suffix.lower() != ".png" or not re.search(r"%\d*d", pattern)):
+        raise UsageError(f"{path}: images are written as PNG; give a folder or a name like out/%05d.png")
+    folder = (path.parent if pattern else path).absolute()
+    if sources and folder.exists() and sources[0].parent.samefile(folder):
+        raise MediaError(f"{folder}: holds the input images; choose another folder for the output")
+    if not pattern:
+        seen: dict[str, Path] = {}
+        for file in sources:
+            other = seen.setdefault(file.stem.casefold(), file)  # some file systems ignore case
+            if other is not file:
                 raise MediaError(
-                    f"{self._folder}: {file.name} is there already; choose another place or allow overwriting"
+                    f"{file.parent}: {other.name} and {file.name} would both become {file.stem}.png; "
+                    "rename one, or number the output with a pattern like out/%05d.png"
                 )
+    _refuse_existing(folder, pattern, overwrite)
+    check_folder(folder if folder.is_dir() else _nearest_folder(folder.parent))
+
+
+def _refuse_existing(folder: Path, pattern: str | None, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise MediaError(f"{folder}: is a file; choose another folder")
+    if overwrite or not folder.is_dir():
+        return
+    matches = _pattern(pattern) if pattern else None
+    for file in folder.iterdir():
+        if matches is None or matches.fullmatch(file.name):
+            raise MediaError(
+                f"{folder}: {file.name} is there already; choose another place or allow overwriting "
+                "(--overwrite)"
+            )
 
 
 def _decode(path: Path) -> tuple[Pixels, str]:

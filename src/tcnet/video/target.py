@@ -11,20 +11,10 @@ class TargetFile:
 
     def __init__(self, path: Path, *, overwrite: bool, source: Path | None = None) -> None:
         """Raises MediaError when the file must not or cannot be written, before anything is changed."""
+        check_target(path, overwrite=overwrite, source=source)
         self.path = path.absolute()
         self.work = self.path.with_name(f".{path.stem}.part{path.suffix}")
         self._overwrite = overwrite
-        if (
-            source is not None
-            and source.exists()
-            and self.path.exists()
-            and os.path.samefile(source, self.path)
-        ):
-            raise MediaError(f"{path}: output and input are the same file; choose another name")
-        if self.path.is_dir():
-            raise MediaError(f"{path}: is a folder; give a file name in it")
-        self._refuse_existing()
-        check_folder(self.path.parent)
         try:
             self.work.touch()
         except OSError as error:
@@ -32,7 +22,7 @@ class TargetFile:
 
     def commit(self) -> None:
         """Syncs the finished work file to disk and renames it."""
-        self._refuse_existing()
+        _refuse_existing(self.path, self._overwrite)
         sync(self.work)
         self.work.replace(self.path)
         sync_folder(self.path.parent)
@@ -40,9 +30,21 @@ class TargetFile:
     def discard(self) -> None:
         self.work.unlink(missing_ok=True)
 
-    def _refuse_existing(self) -> None:
-        if self.path.exists() and not self._overwrite:
-            raise MediaError(f"{self.path}: exists already; choose another name or allow overwriting")
+
+def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
+    """Raises MediaError for a file that must not or cannot be written; changes nothing."""
+    path = path.absolute()
+    if source is not None and source.exists() and path.exists() and path.samefile(source):
+        raise MediaError(f"{path}: output and input are the same file; choose another name")
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder; give a file name in it")
+    _refuse_existing(path, overwrite)
+    check_folder(path.parent)
+
+
+def _refuse_existing(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise MediaError(f"{path}: exists already; choose another name or allow overwriting (--overwrite)")
 
 
 def check_folder(folder: Path) -> None:
