@@ -1,7 +1,9 @@
 """The `tcnet` command: parse, call one function, map errors to exit codes."""
 
+import signal
 import sys
 import traceback
+from types import FrameType
 
 import typer
 
@@ -14,7 +16,16 @@ from tcnet.cli.upscale import upscale
 from tcnet.errors import TcnetError
 from tcnet.version import __version__
 
-INTERRUPTED = 130
+_SIGNALLED = 128  # and the signal's number: how shells report it
+_STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
+
+
+class _Stopped(BaseException):
+    """A signal that ends the program. No KeyboardInterrupt: typer would take that for a quiet exit."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = _SIGNALLED + number
+
 
 app = typer.Typer(
     help="Video super-resolution x4 that does not flicker.",
@@ -35,38 +46,48 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Version."),
     debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
 ) -> None:
-    pass
+    context.obj = debug
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated."""
+    for name in _STOPPING_SIGNALS:
+        number = getattr(signal, name, None)
+        # What is ignored stays ignored: that is how nohup works.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code. Errors are one line unless --debug is given."""
+    """Run the command line; returns the exit code. Errors are one line unless --debug is given, anywhere."""
+    debug = "--debug" in arguments
     try:
-        return app(arguments, prog_name="tcnet", standalone_mode=False) or 0
+        # Whoever needs --debug adds it at the end, behind the command that failed.
+        rest = [argument for argument in arguments if argument != "--debug"]
+        code = app(["--debug"] * debug + rest, prog_name="tcnet", standalone_mode=False) or 0
     except (TcnetError, typer.TyperException) as error:
-        _trace(arguments)
+        if debug:
+            traceback.print_exc()
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        if text:
+        if text:  # none where help was printed instead
             print_error(text)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print_error("interrupted; nothing was left behind")
-        return INTERRUPTED
+    except _Stopped as stopped:
+        code = stopped.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: an error of ours, said in one line
-        _trace(arguments)
-        print_error(
-            f"{type(error).__name__}: {error} (a defect of tcnet; --debug before the command shows where)"
-        )
+        if debug:
+            traceback.print_exc()
+        print_error(f"{type(error).__name__}: {error} (a defect of tcnet; --debug shows where)")
         return 1
+    if code > _SIGNALLED:
+        print_error("interrupted; nothing half-done was left behind")
+    return code
 
 
-def _trace(arguments: list[str]) -> None:
-    if "--debug" in arguments:
-        traceback.print_exc()
+def _stop(number: int, _: FrameType | None) -> None:
+    raise _Stopped(number)

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -22,13 +23,17 @@ PROGRESS = ("auto", "bar", "json", "none")
 
 
 def upscale(
+    context: typer.Context,
     inputs: Annotated[
-        list[str], typer.Argument(help="Video file, folder or pattern of images.", metavar="INPUT...")
+        list[str], typer.Argument(help="Video file, folder or pattern of images.", metavar="INPUT")
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="File, folder or pattern of PNGs [default: NAME.x4.mp4 or .mkv]."
+            "-o",
+            "--output",
+            help="File, folder or pattern (out/%05d.png) of PNGs; by default NAME.x4.mp4 or NAME.x4.mkv "
+            "beside the input, for images the folder NAME.x4.",
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="Name from `tcnet models`, or a weight file.")] = DEFAULT_MODEL,
@@ -43,7 +48,7 @@ def upscale(
     ] = None,
     tile: Annotated[int | None, typer.Option(help="Largest tile side in input pixels.")] = None,
     memory_limit: Annotated[
-        float | None, typer.Option(help="GiB to stay under [default: 70 % of what is free].")
+        float | None, typer.Option(help="GiB to stay under; by default 70 % of what is free.")
     ] = None,
     codec: Annotated[str | None, typer.Option(help="h264, hevc, av1, ffv1 or prores.")] = None,
     crf: Annotated[int | None, typer.Option(help="Constant quality; lower is better.")] = None,
@@ -55,12 +60,19 @@ def upscale(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     progress: Annotated[
-        str, typer.Option(help="auto, bar, json (a line a frame on stdout) or none.")
+        str,
+        typer.Option(
+            help="auto, bar, none, or json: on stdout one JSON object a line, for each frame with input, "
+            "frames_done, frames_total, fps, eta_seconds and time, at the end of each input with input, "
+            "output, frames, seconds and notices."
+        ),
     ] = "auto",
 ) -> None:
     """Upscale videos by 4, with sound, times and colours kept.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    Prints where the output is. Of several inputs, one that fails does not stop the others.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.
     """
     if progress not in PROGRESS:
         raise UsageError(f"unknown --progress {progress!r}: choose one of {', '.join(PROGRESS)}")
@@ -81,27 +93,29 @@ def upscale(
         if dry_run:
             _print_plan(plan_video(path, model=model, options=options, frame_rate=rate))
             return
-        shown = _progress_display(progress)
+        shown = _progress_display(progress, path)
         with shown:
             result = upscale_video(
                 path, output, model=model, options=options, encode=encode, frame_rate=rate,
                 overwrite=overwrite, on_plan=_print_plan, progress=shown.update,
             )  # fmt: skip
-        _print_result(result)
+        shown.finish(result)
 
     if len(inputs) == 1:
         one(inputs[0])
         return
-    raise typer.Exit(_each(inputs, one))
+    raise typer.Exit(_each(inputs, one, debug=bool(context.obj)))
 
 
-def _each(inputs: list[str], one: Callable[[str], None]) -> int:
+def _each(inputs: list[str], one: Callable[[str], None], *, debug: bool) -> int:
     """Go through several inputs; one that fails does not stop the rest. Returns the exit code."""
     worst = 0
     for path in inputs:
         try:
             one(path)
         except TcnetError as error:
+            if debug:
+                traceback.print_exc()
             print_error(str(error))
             worst = max(worst, error.exit_code)
     return worst
@@ -110,11 +124,12 @@ def _each(inputs: list[str], one: Callable[[str], None]) -> int:
 class _Display:
     """Progress on the terminal, as JSON lines, or not at all."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, path: str) -> None:
         self._json = kind == "json"
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._path = path
+        columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
         self._bar = Bar(*columns, TextColumn("{task.fields[rate]}"), console=err, disable=kind != "bar")
-        self._task = self._bar.add_task("upscaling", rate="")
+        self._task = self._bar.add_task("upscaling", rate="", total=None)
 
     def __enter__(self) -> "_Display":
         self._bar.start()
@@ -125,12 +140,10 @@ class _Display:
 
     def update(self, progress: Progress) -> None:
         if self._json:
-            record = {
+            self._write({
                 "frames_done": progress.frames_done, "frames_total": progress.frames_total,
                 "fps": progress.fps, "eta_seconds": progress.eta_seconds, "time": time.time(),
-            }  # fmt: skip
-            sys.stdout.write(json.dumps(record) + "\n")
-            sys.stdout.flush()
+            })  # fmt: skip
         rate = "" if progress.fps is None else f"{progress.fps:.2f} fps"
         if progress.eta_seconds is not None:
             rate += f"  {format_seconds(progress.eta_seconds)} left"
@@ -139,9 +152,24 @@ class _Display:
             total = None  # the container's count was an estimate, and too low
         self._bar.update(self._task, completed=progress.frames_done, total=total, rate=rate)
 
+    def finish(self, result: UpscaleResult) -> None:
+        """Say what came out: in words, and on stdout the path or the last JSON record."""
+        _print_result(result)
+        if self._json:
+            self._write({
+                "output": str(result.output), "frames": result.frames, "seconds": result.seconds,
+                "notices": result.notices,
+            })  # fmt: skip
+        else:
+            out.print(str(result.output), markup=False)
 
-def _progress_display(kind: str) -> _Display:
-    return _Display(("bar" if err.is_terminal else "none") if kind == "auto" else kind)
+    def _write(self, record: dict[str, object]) -> None:
+        sys.stdout.write(json.dumps({"input": self._path, **record}) + "\n")
+        sys.stdout.flush()
+
+
+def _progress_display(kind: str, path: str) -> _Display:
+    return _Display(("bar" if err.is_terminal else "none") if kind == "auto" else kind, path)
 
 
 def _print_plan(plan: Plan) -> None:
@@ -166,7 +194,6 @@ def _print_result(result: UpscaleResult) -> None:
     err.print(
         f"{result.frames} frames in {format_seconds(result.seconds)} ({rate}){redone}{peak}", markup=False
     )
-    out.print(str(result.output), markup=False)
 
 
 def _gibibytes(count: float | None) -> int | None:
