@@ -12,8 +12,9 @@ import torch
 from tcnet.data.degradation import degrade_bi, find_degradation, imresize, to_8bit
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.evaluation import BicubicUpscaler, CropBox, EvaluationProgress, evaluate
+from tcnet.evaluation.clips import find_clips, read_clip
 from tcnet.evaluation.metrics import psnr, ssim
-from tcnet.evaluation.protocol import evaluation_set, find_clips, read_clip
+from tcnet.evaluation.protocol import evaluation_set
 from tcnet.video import write_png
 
 DATA = Path(os.environ.get("TCNET_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data"))
@@ -122,14 +123,14 @@ def test_crops_show_the_same_place_of_every_version(clips):
     box = CropBox(frame=1, top=3, left=5, height=6, width=7)
     marked = [clip / 255 for clip in hr]
     result = evaluate("folder", folder, "BI", [KnownUpscaler("known", *marked)], crops={"one": box})
-    shown = result.crops[0]
-    assert [label for label, _ in shown.images] == ["bicubic of the input", "known", "ground truth"]
+    shown = result.pictures[0]
+    assert [label for label, _ in shown.crops] == ["bicubic of the input", "known", "ground truth"]
     truth = hr[0][1, :, 3:9, 5:12].permute(1, 2, 0).numpy()
-    np.testing.assert_array_equal(shown.images[2][1], truth)
-    np.testing.assert_array_equal(shown.images[1][1], truth)
+    np.testing.assert_array_equal(shown.crops[2][1], truth)
+    np.testing.assert_array_equal(shown.crops[1][1], truth)
     bicubic = to_8bit(imresize(degrade_bi(hr[0][1] / 255), 4))[:, 3:9, 5:12].permute(1, 2, 0)
-    np.testing.assert_array_equal(shown.images[0][1], bicubic.numpy())
-    assert result.crops[1].box == CropBox(0, 0, 0, 16, 24)  # smaller than the usual crop: all of it
+    np.testing.assert_array_equal(shown.crops[0][1], bicubic.numpy())
+    assert result.pictures[1].box == CropBox(0, 0, 0, 16, 24)  # smaller than the usual crop: all of it
 
 
 def test_the_crop_is_where_bicubic_is_worst(tmp_path):
@@ -137,7 +138,7 @@ def test_the_crop_is_where_bicubic_is_worst(tmp_path):
     pixels[120:180:2, 250:330] = 240  # fine lines, which a quarter of the size cannot hold
     (tmp_path / "clip").mkdir()
     write_png(tmp_path / "clip" / "0.png", pixels)
-    box = evaluate("folder", tmp_path, "BI", [BicubicUpscaler()]).crops[0].box
+    box = evaluate("folder", tmp_path, "BI", [BicubicUpscaler()]).pictures[0].box
     assert box.top <= 120
     assert box.top + box.height >= 180
     assert box.left <= 250
@@ -186,6 +187,27 @@ def test_a_missing_clip_is_found_before_anything_is_computed(tmp_path):
     with pytest.raises(MediaError, match="'calendar'"):
         evaluate("vid4", tmp_path, "BI", [upscaler])
     assert upscaler.seen == []
+
+
+def test_of_a_septuplet_the_mean_of_both_restorations_of_the_centre_is_measured(tmp_path):
+    folder = tmp_path / "sequences" / "00001" / "0002"
+    folder.mkdir(parents=True)
+    (tmp_path / "sep_testlist.txt").write_text("00001/0002\n")
+    frames = np.random.default_rng(3).integers(30, 220, (7, 12, 16, 3), dtype=np.uint8)
+    for index, pixels in enumerate(frames, start=1):
+        write_png(folder / f"im{index}.png", pixels)
+    hr = torch.from_numpy(frames).permute(0, 3, 1, 2)
+    wrong = torch.zeros(14, 3, 12, 16)
+    wrong[3], wrong[10] = (hr[3] + 7) / 255, (hr[3] - 7.0) / 255
+    upscaler = KnownUpscaler("known", wrong)
+    result = evaluate("vimeo90k", tmp_path, "BI", [upscaler])
+    assert upscaler.seen[0].shape == (14, 3, 3, 4)
+    scores = result.models[0].clips[0]
+    assert scores.frames["psnr"] == (math.inf,)
+    assert scores.timed_count == 14
+    assert [label for label, _ in result.pictures[0].crops][-1] == "ground truth"
+    with pytest.raises(UsageError, match="measures one frame"):
+        evaluate("vimeo90k", tmp_path, "BI", [upscaler], limit_frames=3)
 
 
 @pytest.mark.skipif(not (DATA / "vid4" / "walk.mkv").exists(), reason="TCNET_DATA has no vid4")

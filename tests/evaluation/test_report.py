@@ -18,7 +18,7 @@ from tcnet.evaluation.curves import draw_curves, round_ticks
 from tcnet.evaluation.html_report import render_html
 from tcnet.evaluation.published import published_scores
 from tcnet.evaluation.report import to_json, write_report
-from tcnet.evaluation.result import ClipCrops, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
 from tcnet.evaluation.tables import published_table, summary_table
 
 RED = np.full((4, 6, 3), (200, 10, 20), dtype=np.uint8)
@@ -45,7 +45,7 @@ def result(*models: ModelScores) -> EvaluationResult:
         metrics=("psnr", "ssim"),
         limit_frames=None,
         models=models or (model("bicubic", 0), model("tcnet-bi", 3.5)),
-        crops=(ClipCrops("calendar", box, (("ground truth", RED),)), ClipCrops("city", box, ())),
+        pictures=(ClipPictures("calendar", box, (("ground truth", RED),)), ClipPictures("city", box, ())),
         environment={"tcnet": "1.2.3", "torch": "4.5.6"},
     )
 

@@ -12,6 +12,7 @@ from tcnet.errors import UsageError
 from tcnet.evaluation import EvaluationProgress, published_table, summary_table, write_report
 from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.contenders import load_contender
+from tcnet.evaluation.protocol import GIVEN, evaluation_set
 
 
 def evaluate(
@@ -23,10 +24,17 @@ def evaluate(
         ),
     ],
     set_name: Annotated[
-        str, typer.Option("--set", help="vid4, or folder for any folder of HR clips.")
+        str,
+        typer.Option(
+            "--set",
+            help="vid4, reds4, vimeo90k, udm10, spmcs, spmcs11; folder: any folder of HR clips; "
+            "pairs: HR and LR clips below HR/ and LR/.",
+        ),
     ] = "vid4",
     data: Annotated[Path | None, typer.Option(help="Where the set lies [default: $TCNET_DATA/SET].")] = None,
-    degradation: Annotated[str, typer.Option(help="BI or BD.")] = "BI",
+    degradation: Annotated[
+        str | None, typer.Option(help="BI or BD; none for pairs. [default: BI, or none]", show_default=False)
+    ] = None,
     metrics: Annotated[str, typer.Option(help="psnr, ssim.")] = "psnr,ssim",
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for results.json, .csv, report.html.")
@@ -38,6 +46,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure models on a benchmark by its published protocol; peers side by side on the same frames."""
+    if degradation is None:
+        degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
     contenders = [load_contender(name, device, precision) for name in _split(model)]
     with Progress(
@@ -77,6 +87,6 @@ def _split(names: str) -> list[str]:
 
 
 def _data_folder(set_name: str) -> Path:
-    if set_name == "folder":
-        raise UsageError("--set folder needs --data DIR, the folder of HR clips")
+    if set_name in ("folder", "pairs"):
+        raise UsageError(f"--set {set_name} needs --data DIR, the folder of the clips")
     return Path(os.environ.get("TCNET_DATA", "../shared/data")) / set_name

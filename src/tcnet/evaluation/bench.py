@@ -1,25 +1,30 @@
 """The bench: degrade each clip, let every upscaler restore it, compare frame by frame with the original."""
 
 import platform
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from tcnet.data.degradation import SCALE, find_degradation, imresize, to_8bit
-from tcnet.errors import TcnetError, UsageError
+from tcnet.errors import UsageError
 from tcnet.evaluation.clip_upscaler import ClipUpscaler
-from tcnet.evaluation.metrics import METRICS, Channel, rgb_to_y
-from tcnet.evaluation.protocol import evaluation_set, find_clips, protocol_id, read_clip
-from tcnet.evaluation.result import ClipCrops, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.clips import PreparedClip, find_clips, prepare_clip
+from tcnet.evaluation.measuring import ClipMeter, RestoredClip
+from tcnet.evaluation.metrics import METRICS, Channel
+from tcnet.evaluation.pictures import (
+    Picture,
+    PictureTaker,
+    bicubic_frames,
+    check_box,
+    choose_box,
+    take_pictures,
+)
+from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
+from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
 from tcnet.version import __version__
 
-CROP_HEIGHT, CROP_WIDTH = 96, 128
+PICTURED_CLIPS = 12  # of sets like Vimeo-90K with its thousands a page can show no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,18 @@ def evaluate(
     """Measure upscalers on a set of clips, in one pass over the clips.
 
     set_name: a set of EVALUATION_SETS ("vid4", "folder"); data_dir: where its ground truth lies.
-    degradation: what makes the LR clips, "BI" or "BD".
+    degradation: what makes the LR clips, "BI" or "BD"; "none" for sets that bring them ("pairs").
     limit_frames: only the first so many frames of each clip; such figures are not the published protocol's.
     crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
-        bicubic interpolation restores worst.
+        bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
     Raises UsageError for unknown names and impossible options, MediaError for missing or unreadable clips,
     TcnetError if a model gives NaN or infinity, ValueError if an upscaler breaks its contract.
     """
     chosen = evaluation_set(set_name)
-    degrade = find_degradation(degradation)
-    _check_options(upscalers, metrics, limit_frames)
+    check_degradation(chosen, degradation)
+    _check_options(chosen, upscalers, metrics, limit_frames)
     clips = find_clips(chosen, data_dir)
     boxes = crops or {}
     if unknown := boxes.keys() - {clip.name for clip in clips}:
@@ -72,17 +77,21 @@ def evaluate(
 
     bench = _Bench(upscalers, metrics, chosen.channel, progress)
     scores: list[list[ClipScores]] = []
-    shown: list[ClipCrops] = []
+    shown: list[ClipPictures] = []
     notices: list[str] = []
-    for index, clip in enumerate(clips):
-        truth = read_clip(clip, limit_frames=limit_frames)
-        hr_clip = truth.frames  # (T, 3, H, W) uint8
-        notices += [f"{clip.name}: {notice}" for notice in truth.notices]
-        lr_clip = torch.stack([degrade(hr_frame / 255) for hr_frame in hr_clip])  # (T, 3, H/4, W/4)
-        start = EvaluationProgress(clip.name, index, len(clips), "", 0, len(upscalers), 0, len(hr_clip))
-        measured, crop = bench.measure(lr_clip, hr_clip, boxes.get(clip.name), start)
+    for index, found in enumerate(clips):
+        clip = prepare_clip(chosen, found, degradation, limit_frames=limit_frames)
+        notices += [f"{clip.name}: {notice}" for notice in clip.notices]
+        box = boxes.get(clip.name)
+        if box is not None:
+            check_box(box, clip)
+        elif index < PICTURED_CLIPS:
+            box = choose_box(clip)
+        start = EvaluationProgress(clip.name, index, len(clips), "", 0, len(upscalers), 0, len(clip.hr_clip))
+        measured, pictures = bench.measure(clip, box, start)
         scores.append(measured)
-        shown.append(crop)
+        if pictures is not None:
+            shown.append(pictures)
     return EvaluationResult(
         protocol=protocol_id(chosen, degradation, metrics, limit_frames),
         set_name=chosen.name,
@@ -94,7 +103,7 @@ def evaluate(
             ModelScores(upscaler.name, dict(upscaler.description), of_model)
             for upscaler, of_model in zip(upscalers, zip(*scores, strict=True), strict=True)
         ),
-        crops=tuple(shown),
+        pictures=tuple(shown),
         environment=_environment(),
         notices=tuple(notices),
     )
@@ -108,96 +117,48 @@ class _Bench:
     progress: ProgressCallback | None
 
     def measure(
-        self, lr_clip: Tensor, hr_clip: Tensor, box: CropBox | None, start: EvaluationProgress
-    ) -> tuple[list[ClipScores], ClipCrops]:
-        """Every upscaler on one clip: its scores, and what it makes of the crop."""
-        if box is None:
-            box = _worst_box(lr_clip, hr_clip, frame=len(hr_clip) // 2)
-        _check_box(box, start.clip, hr_clip)
-        versions = [("bicubic of the input", _cut(_bicubic(lr_clip[box.frame]), box))]
+        self, clip: PreparedClip, box: CropBox | None, start: EvaluationProgress
+    ) -> tuple[list[ClipScores], ClipPictures | None]:
+        """Every upscaler on one clip: its scores, and its pictures where a box is given."""
+        versions: list[tuple[str, Picture, Picture]] = []
+        if box is not None and all(upscaler.name != "bicubic" for upscaler in self.upscalers):
+            versions.append(("bicubic of the input", *take_pictures(box, bicubic_frames(clip))))
         scores = []
         for index, upscaler in enumerate(self.upscalers):
             at = replace(start, model=upscaler.name, model_index=index)
-            measured, cut = self._measure_one(upscaler, lr_clip, hr_clip, box, at)
-            scores.append(measured)
-            versions.append((upscaler.name, cut))
-        versions.append(("ground truth", _cut(hr_clip[box.frame], box)))
-        return scores, ClipCrops(start.clip, box, tuple(versions))
+            taker = None if box is None else PictureTaker(box)
+            scores.append(self._measure_one(upscaler, clip, taker, at))
+            if taker is not None:
+                versions.append((upscaler.name, taker.crop(), taker.profile()))
+        if box is None:
+            return scores, None
+        versions.append(("ground truth", *take_pictures(box, clip.hr_clip)))
+        crops, profiles = zip(*(((name, c), (name, p)) for name, c, p in versions), strict=True)
+        return scores, ClipPictures(clip.name, box, crops, profiles)
 
     def _measure_one(
-        self, upscaler: ClipUpscaler, lr_clip: Tensor, hr_clip: Tensor, box: CropBox, at: EvaluationProgress
-    ) -> tuple[ClipScores, npt.NDArray[np.uint8]]:
-        figures: dict[str, list[float]] = {metric: [] for metric in self.metrics}
-        seconds = 0.0
-        cut = np.empty((0, 0, 3), dtype=np.uint8)
-        for index, (sr_frame, spent) in enumerate(_upscaled(upscaler, lr_clip, hr_clip.shape, at.clip)):
-            seconds += spent
-            for metric in self.metrics:
-                figures[metric].append(METRICS[metric](sr_frame, hr_clip[index], self.channel).item())
-            if index == box.frame:
-                cut = _cut(sr_frame, box)
+        self,
+        upscaler: ClipUpscaler,
+        clip: PreparedClip,
+        taker: PictureTaker | None,
+        at: EvaluationProgress,
+    ) -> ClipScores:
+        meter = ClipMeter(clip, self.metrics, self.channel)
+        restored = RestoredClip(upscaler, clip)
+        for index, codes in restored:
+            meter.add(index, codes)
+            if taker is not None:
+                taker.add(index, codes)
             if self.progress is not None:
                 self.progress(replace(at, frames_done=index + 1))
-        return ClipScores(at.clip, {metric: tuple(found) for metric, found in figures.items()}, seconds), cut
-
-
-def _upscaled(
-    upscaler: ClipUpscaler, lr_clip: Tensor, shape: torch.Size, clip: str
-) -> Iterator[tuple[Tensor, float]]:
-    """The SR frames as 8-bit codes (3, 4H, 4W) on the CPU, each with the seconds it took."""
-    frame_count = shape[0]
-    began = time.perf_counter()
-    frames = upscaler(lr_clip)
-    for index in range(frame_count):
-        with torch.no_grad():
-            sr_frame = next(frames, None)
-            if sr_frame is None:
-                raise ValueError(f"{upscaler.name} gave {index} of the {frame_count} frames of {clip}")
-            sr_frame = sr_frame.cpu()  # waits for the device, so it belongs to the time
-        spent = time.perf_counter() - began
-        if sr_frame.shape != shape[1:]:
-            raise ValueError(
-                f"{upscaler.name} gave shape {tuple(sr_frame.shape)} for frame {index} of {clip}, "
-                f"not {tuple(shape[1:])}"
-            )
-        if not sr_frame.isfinite().all():
-            raise TcnetError(
-                f"{upscaler.name} gave NaN or infinity in frame {index} of {clip}; try fp32 precision"
-            )
-        yield to_8bit(sr_frame), spent
-        began = time.perf_counter()
-    if next(frames, None) is not None:
-        raise ValueError(f"{upscaler.name} gave more than the {frame_count} frames of {clip}")
-
-
-def _bicubic(lr_frame: Tensor) -> Tensor:
-    return to_8bit(imresize(lr_frame, SCALE))
-
-
-def _worst_box(lr_clip: Tensor, hr_clip: Tensor, frame: int) -> CropBox:
-    """Where the squared error of bicubic interpolation on luma is largest, on a grid of 4 pixels."""
-    error = (rgb_to_y(_bicubic(lr_clip[frame])) - rgb_to_y(hr_clip[frame])).square()  # (1, H, W)
-    height, width = min(CROP_HEIGHT, error.shape[1]), min(CROP_WIDTH, error.shape[2])
-    means = torch.nn.functional.avg_pool2d(error, (height, width), stride=SCALE)[0]
-    row, column = divmod(int(means.argmax()), means.shape[1])
-    return CropBox(frame, SCALE * row, SCALE * column, height, width)
-
-
-def _cut(codes: Tensor, box: CropBox) -> npt.NDArray[np.uint8]:
-    """(3, H, W) uint8 -> the box as an (h, w, 3) array of its own."""
-    cut = codes[:, box.top : box.top + box.height, box.left : box.left + box.width]
-    return cut.permute(1, 2, 0).contiguous().numpy()
-
-
-def _check_box(box: CropBox, clip: str, hr_clip: Tensor) -> None:
-    frames, _, height, width = hr_clip.shape
-    inside = 0 <= box.top < box.top + box.height <= height and 0 <= box.left < box.left + box.width <= width
-    if not inside or not 0 <= box.frame < frames:
-        raise UsageError(f"{box} does not lie in {clip}, which has {frames} frames of {width}x{height}")
+        return meter.scores(restored.seconds)
 
 
 def _check_options(
-    upscalers: Sequence[ClipUpscaler], metrics: Sequence[str], limit_frames: int | None
+    chosen: EvaluationSet,
+    upscalers: Sequence[ClipUpscaler],
+    metrics: Sequence[str],
+    limit_frames: int | None,
 ) -> None:
     names = [upscaler.name for upscaler in upscalers]
     if not names:
@@ -211,6 +172,8 @@ def _check_options(
             raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(METRICS)}")
     if limit_frames is not None and limit_frames < 1:
         raise UsageError(f"a limit of {limit_frames} frames leaves nothing to measure; give 1 or more")
+    if limit_frames is not None and chosen.centre_of_mirrored:
+        raise UsageError(f"{chosen.name} measures one frame of each clip; leave the limit of frames out")
 
 
 def _environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ from html import escape
 
 from tcnet.evaluation.curves import draw_curves
 from tcnet.evaluation.protocol import metric_label
-from tcnet.evaluation.result import ClipCrops, EvaluationResult
+from tcnet.evaluation.result import ClipPictures, EvaluationResult
 from tcnet.evaluation.tables import Table, published_table, summary_table
 from tcnet.video.images import encode_png
 
@@ -46,8 +46,9 @@ def render_html(result: EvaluationResult) -> str:
             '<p class="note">Quoted from the TCNet paper (IEEE TCSVT 33(4), 2023), not measured here.</p>',
         ]
     parts += [f'<p class="note">{escape(notice)}</p>' for notice in result.notices]
-    for index, crops in enumerate(result.crops):
-        parts += [f"<h2>{escape(crops.clip)}</h2>", _curves(result, index), _pictures(crops)]
+    for shown in result.pictures:
+        index = result.clip_names.index(shown.clip)
+        parts += [f"<h2>{escape(shown.clip)}</h2>", _curves(result, index), _pictures(shown)]
     parts += ["<h2>Models and environment</h2>", _html_table(_descriptions(result)), _environment(result)]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -85,10 +86,10 @@ def _curves(result: EvaluationResult, clip_index: int) -> str:
     return draw_curves(metric_label(metric, result.channel), curves)
 
 
-def _pictures(crops: ClipCrops) -> str:
-    box = crops.box
+def _pictures(shown: ClipPictures) -> str:
+    box = shown.box
     figures = []
-    for label, pixels in crops.images:
+    for label, pixels in shown.crops:
         data = base64.b64encode(encode_png(pixels)).decode("ascii")
         figures.append(
             f'<figure><img src="data:image/png;base64,{data}" width="{ZOOM * box.width}" '

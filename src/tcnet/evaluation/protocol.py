@@ -1,74 +1,86 @@
-"""What is measured, on which frames: the benchmarks' sets as data, their clips on disk, the protocol's name.
+"""What is measured, on which frames: the benchmarks' sets as data, and the protocol's name.
 
 The averages follow the literature: over the frames of a clip, then over clips. Nothing is cropped at the
-border, every frame counts, and HR is cut to a multiple of 4 before it is degraded.
+border, every frame counts (of Vimeo-90K the centre frame), and HR is cut to a multiple of 4 before it is
+degraded. How the clips are found and read: `tcnet.evaluation.clips`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
-from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-import torch
-from torch import Tensor
+from tcnet.data.degradation import DEGRADATIONS, find_degradation
+from tcnet.errors import UsageError
+from tcnet.evaluation.metrics import Channel
 
-from tcnet.data.degradation import SCALE, crop_to_multiple
-from tcnet.errors import MediaError, UsageError
-from tcnet.evaluation.metrics import SSIM_WINDOW, Channel
-from tcnet.video import Pixels, open_source
-from tcnet.video.images import IMAGE_SUFFIXES
-
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
-MINIMUM_SIZE = (
-    -(-SSIM_WINDOW // SCALE) * SCALE
-)  # HR pixels a side: one SSIM window after cutting to multiples
+GIVEN = "none"  # the degradation of sets whose LR clips are given
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
     """A benchmark: which clips it has, where its distributions put them, and what is measured on them.
 
-    clips: their names in the order of the published tables; None takes every clip that lies in the folder.
+    clips: their names in the order of the published tables; None takes every clip that lies in the folder,
+        of which there must be `clip_count`, where that is known.
+    clip_list: a text file below the data folder that names the clips instead, one a line.
     layouts: paths below the data folder, `{clip}` standing for a clip's name; each may be a folder of images
-        or a video file of that name with a suffix of VIDEO_SUFFIXES. The first layout that exists is taken.
+        or a video file of that name with a known suffix. The first layout that exists is taken.
+    lr_layouts: where the LR clips lie, where they are given and not made.
+    frame_count: of every clip, where all have the same.
+    centre_of_mirrored: the clip is shown forwards and then backwards, and only its centre frame is measured.
     """
 
     name: str
     channel: Channel
     clips: tuple[str, ...] | None
     layouts: tuple[str, ...] = ("{clip}",)
+    lr_layouts: tuple[str, ...] = ()
+    clip_list: str | None = None
+    clip_count: int | None = None
+    frame_count: int | None = None
+    centre_of_mirrored: bool = False
 
+
+_UDM10 = ("archpeople", "archwall", "auditorium", "band", "caffe", "camera", "clap", "lake", "photography",
+          "polyflow")  # fmt: skip
+_SPMCS11 = ("car05_001", "hdclub_003_001", "hitachi_isee5_001", "hk004_001", "HKVTG_004", "jvc_009_001",
+            "NYVTG_006", "PRVTG_012", "RMVTG_011", "veni3_011", "veni5_015")  # fmt: skip
+# UDM10 and SPMCS came as one folder a clip, with the HR frames in "truth"; others rearranged them below "GT".
+_TRUTH = ("{clip}/truth", "GT/{clip}", "{clip}")
 
 EVALUATION_SETS: Mapping[str, EvaluationSet] = MappingProxyType(
     {
         known.name: known
         for known in (
             EvaluationSet("vid4", "y", ("calendar", "city", "foliage", "walk"), ("{clip}", "GT/{clip}")),
+            # Four clips of the training part of REDS that are trained on by nobody (Wang et al., EDVR, 2019).
+            EvaluationSet(
+                "reds4",
+                "rgb",
+                ("000", "011", "015", "020"),
+                ("train_sharp/{clip}", "train/train_sharp/{clip}", "GT/{clip}", "{clip}"),
+                frame_count=100,
+            ),
+            # The test part of the septuplets (Xue et al., IJCV 2019); mirrored as BasicVSR's authors do it.
+            EvaluationSet(
+                "vimeo90k",
+                "y",
+                None,
+                ("sequences/{clip}", "GT/{clip}", "target/{clip}"),
+                clip_list="sep_testlist.txt",
+                frame_count=7,
+                centre_of_mirrored=True,
+            ),
+            EvaluationSet("udm10", "y", _UDM10, _TRUTH, frame_count=32),  # Yi et al., PFNL, ICCV 2019
+            EvaluationSet("spmcs", "y", None, _TRUTH, clip_count=30, frame_count=31),  # Tao et al., ICCV 2017
+            EvaluationSet("spmcs11", "y", _SPMCS11, _TRUTH, frame_count=31),  # the part that PFNL reports
             EvaluationSet("folder", "y", None),
+            EvaluationSet(
+                "pairs", "y", None, ("HR/{clip}", "GT/{clip}"), ("LR/{clip}", "LQ/{clip}", "BIx4/{clip}")
+            ),
         )
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One ground-truth clip on disk: a video file or a folder of images."""
-
-    name: str
-    path: Path
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GroundTruth:
-    """A clip's frames as uint8 (T, 3, H, W) RGB; deeper ones are rounded to 8 bits, as the protocol demands.
-
-    notices: lines for people on what the reader met (damage, a dropped alpha channel).
-    """
-
-    frames: Tensor
-    notices: tuple[str, ...]
 
 
 def evaluation_set(name: str) -> EvaluationSet:
@@ -78,42 +90,14 @@ def evaluation_set(name: str) -> EvaluationSet:
     return EVALUATION_SETS[name]
 
 
-def find_clips(chosen: EvaluationSet, data_dir: Path) -> tuple[Clip, ...]:
-    """The set's clips below `data_dir`, in the set's order (by name where the set has none).
-
-    Raises MediaError if the folder or a clip is missing, if a clip is there twice, or if none is found.
-    """
-    if not data_dir.is_dir():
-        raise MediaError(f"{data_dir} is not a folder; give the folder that holds the clips of {chosen.name}")
-    if chosen.clips is not None:
-        return tuple(_find_clip(chosen, name, data_dir) for name in chosen.clips)
-    clips = [Clip(_clip_name(entry), entry) for entry in data_dir.iterdir() if _is_clip(entry)]
-    if not clips:
-        raise MediaError(f"{data_dir} holds neither video files nor folders of images")
-    clips.sort(key=lambda clip: (clip.name, clip.path))
-    for first, second in pairwise(clips):
-        if first.name == second.name:
-            raise MediaError(f"{first.path} and {second.path} are one clip by name; move one of them away")
-    return tuple(clips)
-
-
-def read_clip(clip: Clip, *, limit_frames: int | None = None) -> GroundTruth:
-    """All frames of a clip, or its first `limit_frames`, cut to multiples of 4 at the bottom and the right.
-
-    The whole clip is held in memory, as the networks that are compared need it.
-    Raises MediaError if it cannot be read, holds no frame or frames of different sizes, or is too small.
-    """
-    frames: list[Tensor] = []
-    with open_source(clip.path) as source:
-        width, height = source.info.width, source.info.height
-        if min(width, height) < MINIMUM_SIZE:
-            raise MediaError(
-                f"{clip.path} is {width}x{height}; a frame needs {MINIMUM_SIZE} pixels a side to be measured"
-            )
-        for frame in islice(source, limit_frames):
-            frames.append(torch.from_numpy(_eight_bits(frame.pixels)).permute(2, 0, 1))  # (3, H, W)
-        notices = source.notices
-    return GroundTruth(crop_to_multiple(torch.stack(frames), SCALE), notices)
+def check_degradation(chosen: EvaluationSet, degradation: str) -> None:
+    """Raises UsageError for a degradation that does not exist or that this set does not go with."""
+    if chosen.lr_layouts and degradation != GIVEN:
+        raise UsageError(f"{chosen.name} brings its LR clips; give the degradation {GIVEN!r}")
+    if not chosen.lr_layouts and degradation == GIVEN:
+        raise UsageError(f"the LR clips of {chosen.name} are made; choose one of {', '.join(DEGRADATIONS)}")
+    if degradation != GIVEN:
+        find_degradation(degradation)
 
 
 def metric_label(metric: str, channel: Channel) -> str:
@@ -130,38 +114,6 @@ def protocol_id(
     """
     measured = ",".join(metric_label(metric, chosen.channel) for metric in metrics)
     frames = "all-frames" if limit_frames is None else f"first-{limit_frames}-frames"
+    if chosen.centre_of_mirrored:
+        frames = "mirrored-centre-frame"
     return f"{chosen.name}/{degradation}/{measured}/no-crop/{frames}/mean-of-frames-then-clips"
-
-
-def _find_clip(chosen: EvaluationSet, name: str, data_dir: Path) -> Clip:
-    for layout in chosen.layouts:
-        place = data_dir / layout.format(clip=name)
-        candidates = sorted(place.parent.iterdir()) if place.parent.is_dir() else []
-        found = [entry for entry in candidates if _is_clip(entry) and _clip_name(entry) == place.name]
-        if len(found) > 1:
-            raise MediaError(f"{found[0]} and {found[1]} are one clip by name; move one of them away")
-        if found:
-            return Clip(name, found[0])
-    places = " or ".join(str(data_dir / layout.format(clip=name)) for layout in chosen.layouts)
-    raise MediaError(
-        f"clip {name!r} of {chosen.name} is missing: no folder of images or video file at {places}"
-    )
-
-
-def _is_clip(entry: Path) -> bool:
-    if entry.name.startswith("."):
-        return False
-    if entry.is_dir():
-        return any(inner.suffix.lower() in IMAGE_SUFFIXES for inner in entry.iterdir())
-    return entry.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _clip_name(entry: Path) -> str:
-    return entry.name if entry.is_dir() else entry.stem
-
-
-def _eight_bits(pixels: Pixels) -> Pixels:
-    if pixels.dtype == np.uint8:
-        return pixels
-    # k * 257 is k; 257 is odd, so there are no ties.
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

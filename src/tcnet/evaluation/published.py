@@ -1,7 +1,8 @@
 """Figures that others published, to stand beside measured ones. They are quoted, never recomputed.
 
 Source of all: Liu et al., "Temporal Consistency Learning of Inter-Frames for Video Super-Resolution", IEEE
-TCSVT 33(4), 2023, Table I (BI) and Table II (BD), as there printed. PSNR in dB and SSIM on Y, Vid4.
+TCSVT 33(4), 2023, Table I (BI) and Table II (BD), as there printed. PSNR in dB and SSIM; on RGB for REDS4, on Y
+elsewhere.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,14 @@ PUBLISHED = (
     PublishedScores("BasicVSR", "vid4", "BI", {MEAN: (27.29, 0.8267)}),
     PublishedScores("IconVSR", "vid4", "BI", {MEAN: (27.39, 0.8279)}),
     PublishedScores("TCNet", "vid4", "BI", {MEAN: (27.48, 0.8380)}),
+    PublishedScores("Bicubic", "reds4", "BI", {MEAN: (26.14, 0.7292)}),
+    PublishedScores("BasicVSR", "reds4", "BI", {MEAN: (31.42, 0.8909)}),
+    PublishedScores("IconVSR", "reds4", "BI", {MEAN: (31.67, 0.8948)}),
+    PublishedScores("TCNet", "reds4", "BI", {MEAN: (31.82, 0.9002)}),
+    PublishedScores("Bicubic", "vimeo90k", "BI", {MEAN: (31.32, 0.8684)}),
+    PublishedScores("BasicVSR", "vimeo90k", "BI", {MEAN: (37.18, 0.9450)}),
+    PublishedScores("IconVSR", "vimeo90k", "BI", {MEAN: (37.47, 0.9476)}),
+    PublishedScores("TCNet", "vimeo90k", "BI", {MEAN: (37.84, 0.9514)}),
     # Its LR frames were sampled at phase 0, 1.5 pixels beside the others': not comparable with ours.
     _vid4_bd(
         "Bicubic (phase 0)",

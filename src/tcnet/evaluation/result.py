@@ -12,15 +12,24 @@ from tcnet.evaluation.metrics import Channel
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
-    """One model on one clip. frames: for each metric, one figure per frame; seconds: to upscale them all."""
+    """One model on one clip.
+
+    frames: for each metric, one figure per measured frame. seconds: to upscale all frames; `upscaled` is
+    their number where it is not that of the measured ones.
+    """
 
     clip: str
     frames: Mapping[str, tuple[float, ...]]
     seconds: float
+    upscaled: int | None = None
 
     @property
     def frame_count(self) -> int:
         return len(next(iter(self.frames.values())))
+
+    @property
+    def timed_count(self) -> int:
+        return self.frame_count if self.upscaled is None else self.upscaled
 
     def mean(self, metric: str) -> float:
         return fmean(self.frames[metric])
@@ -44,7 +53,7 @@ class ModelScores:
 
     @property
     def seconds_per_frame(self) -> float:
-        return sum(scores.seconds for scores in self.clips) / sum(scores.frame_count for scores in self.clips)
+        return sum(scores.seconds for scores in self.clips) / sum(scores.timed_count for scores in self.clips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +68,16 @@ class CropBox:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClipCrops:
-    """The same rectangle of each version of a frame, in the order of showing: uint8 (h, w, 3) RGB."""
+class ClipPictures:
+    """What a report shows of a clip, of each version in the order of showing: uint8 (h, w, 3) RGB.
+
+    crops: the rectangle `box`; profiles: its middle column over time, (height, T, 3).
+    """
 
     clip: str
     box: CropBox
-    images: tuple[tuple[str, npt.NDArray[np.uint8]], ...]
+    crops: tuple[tuple[str, npt.NDArray[np.uint8]], ...]
+    profiles: tuple[tuple[str, npt.NDArray[np.uint8]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +85,7 @@ class EvaluationResult:
     """All that one run of the bench measured, and on what.
 
     protocol: see `tcnet.evaluation.protocol.protocol_id`. environment: versions, for repeating it.
-    notices: lines for people on what was odd in the ground truth.
+    notices: lines for people on what was odd in the ground truth. pictures: of the first clips at least.
     """
 
     protocol: str
@@ -82,7 +95,7 @@ class EvaluationResult:
     metrics: tuple[str, ...]
     limit_frames: int | None
     models: tuple[ModelScores, ...]
-    crops: tuple[ClipCrops, ...]
+    pictures: tuple[ClipPictures, ...]
     environment: Mapping[str, str]
     notices: tuple[str, ...] = ()
 

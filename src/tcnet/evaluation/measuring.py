@@ -1,0 +1,88 @@
+"""One upscaler on one clip: its frames, timed and checked, and every figure of them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tcnet.data.degradation import to_8bit
+from tcnet.errors import TcnetError
+from tcnet.evaluation.clip_upscaler import ClipUpscaler
+from tcnet.evaluation.clips import PreparedClip
+from tcnet.evaluation.metrics import METRICS, Channel
+from tcnet.evaluation.result import ClipScores
+
+
+@dataclass(slots=True)
+class RestoredClip:
+    """An upscaler's restoration of a clip, made frame by frame while it is iterated.
+
+    Yields the index of each measured frame and its 8-bit codes (3, 4H, 4W). seconds: spent so far, moving the
+    frames to the CPU included.
+    """
+
+    upscaler: ClipUpscaler
+    clip: PreparedClip
+    seconds: float = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        restorations = self.clip.restorations
+        partial: dict[int, Tensor] = {}  # by measured frame, where several restorations are averaged
+        for index, sr_frame in enumerate(self._frames()):
+            for measured, sources in enumerate(restorations):
+                if index in sources:
+                    share = sr_frame / len(sources)
+                    partial[measured] = partial[measured] + share if measured in partial else share
+                    if index == max(sources):
+                        yield measured, to_8bit(partial.pop(measured))
+
+    def _frames(self) -> Iterator[Tensor]:
+        """All SR frames in order, float32 on the CPU."""
+        count, _, height, width = self.clip.lr_clip.shape
+        expected = (3, 4 * height, 4 * width)
+        began = time.perf_counter()
+        frames = iter(self.upscaler(self.clip.lr_clip))
+        for index in range(count):
+            with torch.no_grad():
+                sr_frame = next(frames, None)
+                if sr_frame is None:
+                    raise ValueError(
+                        f"{self.upscaler.name} gave {index} of the {count} frames of {self.clip.name}"
+                    )
+                sr_frame = sr_frame.cpu()  # waits for the device, so it belongs to the time
+            self.seconds += time.perf_counter() - began
+            self._check(sr_frame, index, expected)
+            yield sr_frame
+            began = time.perf_counter()
+        if next(frames, None) is not None:
+            raise ValueError(f"{self.upscaler.name} gave more than the {count} frames of {self.clip.name}")
+
+    def _check(self, sr_frame: Tensor, index: int, expected: tuple[int, ...]) -> None:
+        name, clip = self.upscaler.name, self.clip.name
+        if tuple(sr_frame.shape) != expected:
+            raise ValueError(
+                f"{name} gave shape {tuple(sr_frame.shape)} for frame {index} of {clip}, not {expected}"
+            )
+        if not sr_frame.isfinite().all():
+            raise TcnetError(f"{name} gave NaN or infinity in frame {index} of {clip}; try fp32 precision")
+
+
+class ClipMeter:
+    """Collects the figures of one version of a clip, frame by frame."""
+
+    def __init__(self, clip: PreparedClip, metrics: Sequence[str], channel: Channel) -> None:
+        self._clip = clip
+        self._channel = channel
+        self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
+
+    def add(self, index: int, codes: Tensor) -> None:
+        """The frame `index` as uint8 (3, H, W); frames come in order."""
+        hr_frame = self._clip.hr_clip[index]
+        for metric, figures in self._figures.items():
+            figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+
+    def scores(self, seconds: float) -> ClipScores:
+        frames = {metric: tuple(figures) for metric, figures in self._figures.items()}
+        return ClipScores(self._clip.name, frames, seconds, upscaled=len(self._clip.lr_clip))
