@@ -1,0 +1,175 @@
+"""Decoded clips on disk, to be mapped into memory: decoding costs more than a training step."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from tcnet.errors import MediaError, TcnetError
+from tcnet.video import Pixels, open_source, read_image
+from tcnet.video.target import sync
+
+INDEX = "index.json"
+
+
+class CacheError(TcnetError):
+    """The cache itself fails, not a clip: must not be taken for an unreadable clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFiles:
+    """A clip before it is decoded: one video file, or its images in order."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedClip:
+    """A decoded clip: `path` is an .npy file of (frames, height, width, 3) uint8."""
+
+    name: str
+    path: Path
+    frames: int
+    height: int
+    width: int
+
+    def read(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels:
+        """Those frames of that region, (n, h, w, 3) uint8; only they are read from disk."""
+        frames: Pixels = np.load(self.path, mmap_mode="r")
+        return stack_pixels([frames[index, rows, columns] for index in indices])
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClip:
+    """A clip whose images are decoded each time they are asked for."""
+
+    name: str
+    files: tuple[Path, ...]
+    height: int
+    width: int
+
+    @property
+    def frames(self) -> int:
+        return len(self.files)
+
+    def read(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels:
+        """Those frames of that region, (n, h, w, 3) uint8. Raises MediaError for an unreadable image."""
+        pictures = [to_eight_bits(read_image(self.files[index])) for index in indices]
+        return stack_pixels([picture[rows, columns] for picture in pictures])
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What became of the clips asked for. skipped: one line for each that could not be read."""
+
+    clips: tuple[CachedClip, ...]
+    skipped: tuple[str, ...]
+
+
+def cache_clips(
+    clips: Sequence[ClipFiles], folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Decoded:
+    """Decode what is not in `folder` yet.
+
+    A clip is known again by its files' paths, sizes and times of change. Unreadable clips are skipped and
+    named. progress: called with the number of clips done and of all.
+    Raises CacheError where the cache cannot be written (a full disk).
+    """
+    index = _read_index(folder)
+    done: list[CachedClip] = []
+    skipped: list[str] = []
+    for number, clip in enumerate(clips, start=1):
+        key = ""
+        try:
+            key = _identity(clip)
+            if key not in index or not (folder / f"{key}.npy").is_file():
+                index[key] = [clip.name, *_decode(clip, folder, key)]
+                _write_index(folder, index)
+        except MediaError as error:
+            skipped.append(f"{clip.name} is skipped: {error}")
+        else:
+            frames, height, width = cast(list[int], index[key][1:])
+            done.append(CachedClip(clip.name, folder / f"{key}.npy", frames, height, width))
+        if progress is not None:
+            progress(number, len(clips))
+    return Decoded(tuple(done), tuple(skipped))
+
+
+def stack_pixels(pictures: Sequence[Pixels]) -> Pixels:
+    """(H, W, 3) uint8 each -> (T, H, W, 3) uint8."""
+    return np.stack(pictures).astype(np.uint8, copy=False)
+
+
+def to_eight_bits(pixels: Pixels) -> Pixels:
+    """Codes of 16 bits to 8, rounded to nearest; 8-bit ones as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    # k * 257 is k; 257 is odd, so there are no ties.
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _decode(clip: ClipFiles, folder: Path, key: str) -> tuple[int, int, int]:
+    frames = np.stack(list(_frames(clip)))
+    work = folder / f".{key}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with work.open("wb") as file:
+            np.save(file, frames)
+        sync(work)
+        work.replace(folder / f"{key}.npy")
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        raise CacheError(
+            f"{folder}: the cache of decoded clips cannot be written "
+            f"({error.strerror}, {frames.nbytes >> 20} MiB for {clip.name}); "
+            "set data.cache to a folder with room"
+        ) from error
+    count, height, width, _ = frames.shape
+    return count, height, width
+
+
+def _frames(clip: ClipFiles) -> Iterator[Pixels]:
+    if len(clip.files) == 1 and not clip.files[0].is_dir():
+        with open_source(clip.files[0]) as source:
+            for frame in source:
+                yield to_eight_bits(frame.pixels)
+        return
+    size: tuple[int, ...] | None = None
+    for file in clip.files:
+        pixels = to_eight_bits(read_image(file))
+        if size is not None and pixels.shape != size:
+            raise MediaError(f"{file} is {pixels.shape[1]}x{pixels.shape[0]}, unlike the images before it")
+        size = pixels.shape
+        yield pixels
+
+
+def _identity(clip: ClipFiles) -> str:
+    digest = hashlib.sha256()
+    for file in clip.files:
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise MediaError(f"{file}: cannot be read ({error.strerror})") from error
+        digest.update(f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+def _read_index(folder: Path) -> dict[str, list[str | int]]:
+    try:
+        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}  # decoded again, which costs time only
+    assert isinstance(entries, dict)
+    return entries
+
+
+def _write_index(folder: Path, index: dict[str, list[str | int]]) -> None:
+    work = folder / f".{INDEX}.{os.getpid()}.part"
+    work.write_text(json.dumps(index, indent=0, sort_keys=True), encoding="utf-8")
+    work.replace(folder / INDEX)

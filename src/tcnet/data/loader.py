@@ -1,0 +1,57 @@
+"""Batches for the training loop, made ahead of time by other processes."""
+
+import signal
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from tcnet.data.samples import SampleMaker
+
+PREFETCH = 4  # batches that each worker is ahead
+
+
+class StepNumbers:
+    """The sample numbers of each batch of one process: a batch sampler for torch's DataLoader.
+
+    Step s of all processes together uses the numbers s * n .. (s + 1) * n - 1, n = ranks * accumulate *
+    batch: how they are spread over processes and accumulated batches does not change which they are.
+    """
+
+    def __init__(self, start: int, stop: int, *, batch: int, accumulate: int, rank: int, ranks: int) -> None:
+        self._steps = range(start, stop)
+        self._batch = batch
+        self._accumulate = accumulate
+        self._rank = rank
+        self._ranks = ranks
+
+    def __len__(self) -> int:
+        return len(self._steps) * self._accumulate
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self._steps:
+            for part in range(self._accumulate):
+                place = (step * self._ranks + self._rank) * self._accumulate + part
+                yield list(range(place * self._batch, (place + 1) * self._batch))
+
+
+def load_batches(
+    samples: SampleMaker, numbers: StepNumbers, *, workers: int, pin_memory: bool
+) -> DataLoader[dict[str, Tensor]]:
+    """Batches in the order of `numbers`, each {"lr": (B, T, 3, h, w), "hr": ...} uint8."""
+    return DataLoader(
+        samples,
+        batch_sampler=numbers,
+        num_workers=workers,
+        worker_init_fn=_begin_worker,
+        prefetch_factor=PREFETCH if workers else None,
+        pin_memory=pin_memory,
+    )
+
+
+def _begin_worker(_worker: int) -> None:
+    # The training process decides when to end; a Ctrl-C reaches the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,79 @@
+"""What the data of a training run can be asked for: the `[data]` table of its TOML file, checked."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SourceOptions(Table):
+    """One `[[data.sources]]`: where clips come from."""
+
+    kind: Literal["clips", "photos", "reds", "vimeo90k", "generated"]
+    """clips: a folder of videos or of folders of images; photos: a folder of images, which are given motion;
+    reds, vimeo90k: those sets as published; generated: drawn by a program, needs no files."""
+    path: str = ""
+    """Below `data.root`; empty is the root itself."""
+    share: Annotated[float, Field(gt=0)] = 1.0
+    """Of the samples, beside the shares of the other sources."""
+    cached: bool = True
+    """Decode once into `data.cache`. Without it each sample decodes its own frames: only for sets of images
+    (reds, vimeo90k), which as decoded pictures need 73 and 155 GB."""
+    provenance: str = ""
+    """A tab-separated file below `data.root` with the columns file, kind and sharpness."""
+    exclude: list[str] = []
+    """Patterns (such as "davis-*") of clips to leave out, by name."""
+
+
+class VideoOptions(Table):
+    """`[data.video]`: the random degradation "video", what cameras and streams do to pictures."""
+
+    clean: Share = 0.15
+    """Of the samples: neither noise nor compression."""
+    blur: Share = 0.5
+    """Of the samples: Gaussian blur before the bicubic downscale."""
+    blur_sigma: Annotated[float, Field(gt=0, le=4)] = 1.8
+    """Strongest blur, in HR pixels."""
+    noise: Share = 0.4
+    """Of the samples that are not clean: Gaussian noise."""
+    noise_sigma: Annotated[float, Field(ge=0, le=64)] = 3.0
+    """Strongest noise, in 8-bit codes."""
+    crf: Annotated[list[Annotated[int, Field(ge=0, le=51)]], Field(min_length=2, max_length=2)] = [16, 36]
+    """Range of the quality of H.264 and HEVC."""
+    mpeg2_quantiser: Annotated[
+        list[Annotated[int, Field(ge=1, le=31)]], Field(min_length=2, max_length=2)
+    ] = [
+        2,
+        10,
+    ]
+    """Range of the quantiser of MPEG-2."""
+
+
+class DataOptions(Table):
+    """`[data]`: what samples are made of."""
+
+    root: str = "."
+    """Folder that all paths of sources are below."""
+    cache: str = "cache"
+    """Folder of decoded clips; may be deleted at any time between runs."""
+    sources: Annotated[list[SourceOptions], Field(min_length=1)]
+    degradation: Literal["BI", "BD", "video"] = "BI"
+    frames: Annotated[int, Field(ge=1)] = 8
+    size: Annotated[int, Field(ge=16)] = 48
+    """Side of a sample in LR pixels; HR is four times that."""
+    frame_steps: Annotated[list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=1)] = [1, 1, 1, 2]
+    """Frame-rate change: one of these is drawn, 2 takes every second frame, where the clip is long enough."""
+    soft_below: float = 2.0
+    """Clips whose sharpness (provenance) is less ..."""
+    soft_weight: Share = 0.25
+    """... are drawn this much as often as others."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 2
+    """Processes that make samples; 0 makes them in the training process."""
+    video: VideoOptions = VideoOptions()
