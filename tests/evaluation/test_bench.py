@@ -168,6 +168,7 @@ def test_what_an_upscaler_must_not_do(clips, change, error, message):
         ({"upscalers": []}, "at least one model"),
         ({"upscalers": [BicubicUpscaler(), BicubicUpscaler()]}, "'bicubic' is given twice"),
         ({"metrics": ["vmaf"]}, "'vmaf' is unknown; choose from psnr, ssim"),
+        ({"metrics": ["psnr", "psnr"]}, "'psnr' is given twice"),
         ({"metrics": []}, "at least one metric"),
         ({"limit_frames": 0}, "limit of 0 frames"),
         ({"crops": {"three": CropBox(0, 0, 0, 4, 4)}}, "'three', which is no clip"),
@@ -208,6 +209,8 @@ def test_of_a_septuplet_the_mean_of_both_restorations_of_the_centre_is_measured(
     assert [label for label, _ in result.pictures[0].crops][-1] == "ground truth"
     with pytest.raises(UsageError, match="measures one frame"):
         evaluate("vimeo90k", tmp_path, "BI", [upscaler], limit_frames=3)
+    with pytest.raises(UsageError, match="has no 'tgrad'"):
+        evaluate("vimeo90k", tmp_path, "BI", [upscaler], metrics=["psnr", "tgrad"])
 
 
 @pytest.mark.skipif(not (DATA / "vid4" / "walk.mkv").exists(), reason="TCNET_DATA has no vid4")

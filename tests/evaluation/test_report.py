@@ -19,7 +19,7 @@ from tcnet.evaluation.html_report import render_html
 from tcnet.evaluation.published import published_scores
 from tcnet.evaluation.report import to_json, write_report
 from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
-from tcnet.evaluation.tables import published_table, summary_table
+from tcnet.evaluation.tables import consistency_table, published_table, summary_table
 
 RED = np.full((4, 6, 3), (200, 10, 20), dtype=np.uint8)
 
@@ -94,6 +94,40 @@ def test_summary_has_clips_and_averages_with_differences_to_the_first_model():
 def test_the_difference_of_two_infinite_figures_is_a_dash():
     table = summary_table(result(model("a", math.inf), model("b", math.inf)))
     assert table.rows[0][2] == "inf / 0.6000 (– / +0.0000)"
+
+
+def temporal(name: str, factor: float) -> ModelScores:
+    clips = (
+        ClipScores("calendar", {"warp": (math.nan, factor, 3 * factor), "flicker": (math.nan,) * 3}, 1.0),
+        ClipScores("city", {"warp": (math.nan, 4 * factor), "flicker": (math.nan, factor)}, 1.0),
+    )
+    return ModelScores(name, {}, clips)
+
+
+def test_lower_temporal_figures_are_called_better_and_missing_ones_are_left_out():
+    measured = replace(
+        result(temporal("a", 1.0), temporal("b", 0.5), temporal("c", 1.25)), metrics=("warp", "flicker")
+    )
+    table = consistency_table(measured)
+    assert table is not None
+    assert table.header[1:] == ("a", "b", "c")
+    assert table.rows[0] == (
+        "warp-rgb: warping error, 1e-3", "3.000", "1.500 (-50.0 %, better)", "3.750 (+25.0 %, worse)",
+    )  # fmt: skip
+    assert [cell.strip() for cell in table.rows[1]][:2] == ["calendar", "2.000"]
+    assert table.rows[4][1:] == ("–", "–", "–")
+    assert table.rows[5][1] == "1.000"
+    assert summary_table(measured).rows == (("seconds per frame", "0.400", "0.400", "0.400"),)
+    document = json.loads(to_json(measured))
+    assert document["models"][0]["clips"][0]["frames"]["warp"] == [None, 1.0, 3.0]
+    assert consistency_table(result()) is None
+    Page(render_html(measured))
+
+
+def test_sets_of_thousands_show_their_averages_alone():
+    many = tuple(ClipScores(f"{index:05d}", {"psnr": (30.0,), "ssim": (0.9,)}, 0.1) for index in range(41))
+    table = summary_table(replace(result(ModelScores("a", {}, many)), pictures=()))
+    assert [row[0] for row in table.rows] == ["mean of clips", "mean of all frames", "seconds per frame"]
 
 
 def test_published_figures_stand_only_beside_their_own_protocol():

@@ -9,10 +9,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tcnet.cli.console import err, out, print_notices, print_table
 from tcnet.errors import UsageError
-from tcnet.evaluation import EvaluationProgress, published_table, summary_table, write_report
+from tcnet.evaluation import (
+    EvaluationProgress,
+    consistency_table,
+    published_table,
+    summary_table,
+    write_report,
+)
 from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.contenders import load_contender
+from tcnet.evaluation.flow_estimator import load_flow_estimator
+from tcnet.evaluation.measures import MEASURES
 from tcnet.evaluation.protocol import GIVEN, evaluation_set
+from tcnet.upscale import choose_device
 
 
 def evaluate(
@@ -35,7 +44,7 @@ def evaluate(
     degradation: Annotated[
         str | None, typer.Option(help="BI or BD; none for pairs. [default: BI, or none]", show_default=False)
     ] = None,
-    metrics: Annotated[str, typer.Option(help="psnr, ssim.")] = "psnr,ssim",
+    metrics: Annotated[str, typer.Option(help=f"Some of {', '.join(MEASURES)}.")] = "psnr,ssim",
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for results.json, .csv, report.html.")
     ] = None,
@@ -50,6 +59,10 @@ def evaluate(
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
     contenders = [load_contender(name, device, precision) for name in _split(model)]
+    chosen_metrics = _split(metrics)
+    # On the models' device; without a metric that needs it, flow is not loaded.
+    needs_flow = any(metric in MEASURES and MEASURES[metric].needs_flow for metric in chosen_metrics)
+    flow = load_flow_estimator(choose_device(device)) if needs_flow else None
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -67,11 +80,13 @@ def evaluate(
 
         result = run_evaluation(
             set_name, folder, degradation, contenders,
-            metrics=_split(metrics), limit_frames=limit_frames, progress=show,
+            metrics=chosen_metrics, limit_frames=limit_frames, flow=flow, progress=show,
         )  # fmt: skip
     print_notices(result.notices)
     table = summary_table(result)
     print_table(table.header, table.rows, title=result.protocol)
+    if consistency := consistency_table(result):
+        print_table(consistency.header, consistency.rows)
     if published := published_table(result):
         print_table(published.header, published.rows, title="published, not measured here")
     if out_dir is not None:

@@ -10,8 +10,10 @@ import torch
 from tcnet.errors import UsageError
 from tcnet.evaluation.clip_upscaler import ClipUpscaler
 from tcnet.evaluation.clips import PreparedClip, find_clips, prepare_clip
+from tcnet.evaluation.flow_estimator import load_flow_estimator
+from tcnet.evaluation.measures import MEASURES, check_metrics
 from tcnet.evaluation.measuring import ClipMeter, RestoredClip
-from tcnet.evaluation.metrics import METRICS, Channel
+from tcnet.evaluation.metrics import Channel
 from tcnet.evaluation.pictures import (
     Picture,
     PictureTaker,
@@ -22,6 +24,7 @@ from tcnet.evaluation.pictures import (
 )
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
 from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.temporal import FlowEstimator, TrueMotion
 from tcnet.version import __version__
 
 PICTURED_CLIPS = 12  # of sets like Vimeo-90K with its thousands a page can show no more
@@ -53,6 +56,7 @@ def evaluate(
     metrics: Sequence[str] = ("psnr", "ssim"),
     limit_frames: int | None = None,
     crops: Mapping[str, CropBox] | None = None,
+    flow: FlowEstimator | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
     """Measure upscalers on a set of clips, in one pass over the clips.
@@ -62,6 +66,7 @@ def evaluate(
     limit_frames: only the first so many frames of each clip; such figures are not the published protocol's.
     crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
         bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
+    metrics: of MEASURES. flow: for those that need it; the package's own on the CPU, if None.
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
     Raises UsageError for unknown names and impossible options, MediaError for missing or unreadable clips,
@@ -75,7 +80,10 @@ def evaluate(
     if unknown := boxes.keys() - {clip.name for clip in clips}:
         raise UsageError(f"a crop is given for {min(unknown)!r}, which is no clip of {chosen.name}")
 
-    bench = _Bench(upscalers, metrics, chosen.channel, progress)
+    needs_flow = any(MEASURES[metric].needs_flow for metric in metrics)
+    if needs_flow and flow is None:
+        flow = load_flow_estimator(torch.device("cpu"))
+    bench = _Bench(upscalers, metrics, chosen.channel, flow if needs_flow else None, progress)
     scores: list[list[ClipScores]] = []
     shown: list[ClipPictures] = []
     notices: list[str] = []
@@ -104,7 +112,7 @@ def evaluate(
             for upscaler, of_model in zip(upscalers, zip(*scores, strict=True), strict=True)
         ),
         pictures=tuple(shown),
-        environment=_environment(),
+        environment=_environment(flow if needs_flow else None),
         notices=tuple(notices),
     )
 
@@ -114,6 +122,7 @@ class _Bench:
     upscalers: Sequence[ClipUpscaler]
     metrics: Sequence[str]
     channel: Channel
+    flow: FlowEstimator | None
     progress: ProgressCallback | None
 
     def measure(
@@ -123,13 +132,18 @@ class _Bench:
         versions: list[tuple[str, Picture, Picture]] = []
         if box is not None and all(upscaler.name != "bicubic" for upscaler in self.upscalers):
             versions.append(("bicubic of the input", *take_pictures(box, bicubic_frames(clip))))
+        motion = None if self.flow is None else TrueMotion(clip.hr_clip, self.flow)
         scores = []
-        for index, upscaler in enumerate(self.upscalers):
-            at = replace(start, model=upscaler.name, model_index=index)
-            taker = None if box is None else PictureTaker(box)
-            scores.append(self._measure_one(upscaler, clip, taker, at))
-            if taker is not None:
-                versions.append((upscaler.name, taker.crop(), taker.profile()))
+        try:
+            for index, upscaler in enumerate(self.upscalers):
+                at = replace(start, model=upscaler.name, model_index=index)
+                taker = None if box is None else PictureTaker(box)
+                scores.append(self._measure_one(upscaler, clip, motion, taker, at))
+                if taker is not None:
+                    versions.append((upscaler.name, taker.crop(), taker.profile()))
+        finally:
+            if motion is not None:
+                motion.close()
         if box is None:
             return scores, None
         versions.append(("ground truth", *take_pictures(box, clip.hr_clip)))
@@ -140,10 +154,11 @@ class _Bench:
         self,
         upscaler: ClipUpscaler,
         clip: PreparedClip,
+        motion: TrueMotion | None,
         taker: PictureTaker | None,
         at: EvaluationProgress,
     ) -> ClipScores:
-        meter = ClipMeter(clip, self.metrics, self.channel)
+        meter = ClipMeter(clip, self.metrics, self.channel, motion)
         restored = RestoredClip(upscaler, clip)
         for index, codes in restored:
             meter.add(index, codes)
@@ -165,22 +180,21 @@ def _check_options(
         raise UsageError("there is nothing to evaluate; give at least one model")
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"model {min(repeated)!r} is given twice; names in one evaluation must differ")
-    if not metrics:
-        raise UsageError(f"there is nothing to measure; give at least one metric of {', '.join(METRICS)}")
-    for metric in metrics:
-        if metric not in METRICS:
-            raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(METRICS)}")
+    check_metrics(metrics)
+    if chosen.centre_of_mirrored and (temporal := [m for m in metrics if MEASURES[m].temporal]):
+        raise UsageError(f"{chosen.name} measures one frame of each clip, which has no {temporal[0]!r}")
     if limit_frames is not None and limit_frames < 1:
         raise UsageError(f"a limit of {limit_frames} frames leaves nothing to measure; give 1 or more")
     if limit_frames is not None and chosen.centre_of_mirrored:
         raise UsageError(f"{chosen.name} measures one frame of each clip; leave the limit of frames out")
 
 
-def _environment() -> dict[str, str]:
-    return {
+def _environment(flow: FlowEstimator | None) -> dict[str, str]:
+    found = {
         "tcnet": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": str(torch.get_num_threads()),
     }
+    return found if flow is None else {**found, "flow": flow.name}

@@ -4,9 +4,9 @@ import base64
 from html import escape
 
 from tcnet.evaluation.curves import draw_curves
-from tcnet.evaluation.protocol import metric_label
+from tcnet.evaluation.measures import metric_label
 from tcnet.evaluation.result import ClipPictures, EvaluationResult
-from tcnet.evaluation.tables import Table, published_table, summary_table
+from tcnet.evaluation.tables import Table, consistency_table, published_table, summary_table
 from tcnet.video.images import encode_png
 
 ZOOM = 2
@@ -38,6 +38,9 @@ def render_html(result: EvaluationResult) -> str:
     ]
     if len(result.models) > 1:
         parts.append(f'<p class="note">In brackets: against {escape(result.models[0].name)}.</p>')
+    consistency = consistency_table(result)
+    if consistency is not None:
+        parts += ["<h2>Temporal consistency</h2>", _html_table(consistency)]
     published = published_table(result)
     if published is not None:
         parts += [

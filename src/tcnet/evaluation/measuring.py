@@ -11,8 +11,10 @@ from tcnet.data.degradation import to_8bit
 from tcnet.errors import TcnetError
 from tcnet.evaluation.clip_upscaler import ClipUpscaler
 from tcnet.evaluation.clips import PreparedClip
+from tcnet.evaluation.measures import MEASURES
 from tcnet.evaluation.metrics import METRICS, Channel
 from tcnet.evaluation.result import ClipScores
+from tcnet.evaluation.temporal import TemporalMeter, TrueMotion
 
 
 @dataclass(slots=True)
@@ -70,18 +72,30 @@ class RestoredClip:
 
 
 class ClipMeter:
-    """Collects the figures of one version of a clip, frame by frame."""
+    """Collects the figures of one version of a clip, frame by frame.
 
-    def __init__(self, clip: PreparedClip, metrics: Sequence[str], channel: Channel) -> None:
+    Memory: one earlier frame and a few lumas, where temporal metrics are among `metrics`.
+    """
+
+    def __init__(
+        self, clip: PreparedClip, metrics: Sequence[str], channel: Channel, motion: TrueMotion | None = None
+    ) -> None:
+        """metrics: of MEASURES. motion: of the clip's ground truth, for metrics that need flow."""
         self._clip = clip
         self._channel = channel
         self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
+        temporal = [metric for metric in metrics if MEASURES[metric].temporal]
+        self._temporal = TemporalMeter(temporal, clip.hr_clip, channel, motion)
 
     def add(self, index: int, codes: Tensor) -> None:
         """The frame `index` as uint8 (3, H, W); frames come in order."""
         hr_frame = self._clip.hr_clip[index]
+        found = self._temporal.measure(index, codes)
         for metric, figures in self._figures.items():
-            figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+            if metric in METRICS:
+                figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+            else:
+                figures.append(found[metric])
 
     def scores(self, seconds: float) -> ClipScores:
         frames = {metric: tuple(figures) for metric, figures in self._figures.items()}

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from tcnet.data.degradation import DEGRADATIONS, find_degradation
 from tcnet.errors import UsageError
+from tcnet.evaluation.measures import metric_label
 from tcnet.evaluation.metrics import Channel
 
 GIVEN = "none"  # the degradation of sets whose LR clips are given
@@ -98,11 +99,6 @@ def check_degradation(chosen: EvaluationSet, degradation: str) -> None:
         raise UsageError(f"the LR clips of {chosen.name} are made; choose one of {', '.join(DEGRADATIONS)}")
     if degradation != GIVEN:
         find_degradation(degradation)
-
-
-def metric_label(metric: str, channel: Channel) -> str:
-    """The metric with its channel: "psnr-y"."""
-    return f"{metric}-{channel}"
 
 
 def protocol_id(

@@ -1,8 +1,8 @@
 """Figures that others published, to stand beside measured ones. They are quoted, never recomputed.
 
 Source of all: Liu et al., "Temporal Consistency Learning of Inter-Frames for Video Super-Resolution", IEEE
-TCSVT 33(4), 2023, Table I (BI) and Table II (BD), as there printed. PSNR in dB and SSIM; on RGB for REDS4, on Y
-elsewhere.
+TCSVT 33(4), 2023, Table I (BI) and Table II (BD), as there printed. PSNR in dB and SSIM, on RGB for REDS4, on
+Y elsewhere.
 """
 
 from collections.abc import Mapping

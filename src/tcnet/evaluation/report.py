@@ -12,7 +12,7 @@ from typing import Any
 
 from tcnet.errors import MediaError
 from tcnet.evaluation.html_report import render_html
-from tcnet.evaluation.protocol import metric_label
+from tcnet.evaluation.measures import metric_label
 from tcnet.evaluation.result import EvaluationResult
 
 JSON_NAME, CSV_NAME, HTML_NAME = "results.json", "results.csv", "report.html"
@@ -41,7 +41,7 @@ def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
 
 
 def to_json(result: EvaluationResult) -> str:
-    """Everything but the crops. Infinite figures (identical frames) are the string "inf": JSON has none."""
+    """Everything but the pictures. Infinite figures (identical frames) are "inf", missing ones null."""
     document = {
         "protocol": result.protocol,
         "set": result.set_name,
@@ -85,13 +85,17 @@ def to_csv(result: EvaluationResult) -> str:
         for scores in model.clips:
             columns = (scores.frames[metric] for metric in result.metrics)
             for index, figures in enumerate(zip(*columns, strict=True)):
-                writer.writerow([model.name, scores.clip, index, *(repr(figure) for figure in figures)])
+                writer.writerow([model.name, scores.clip, index, *map(_cell, figures)])
     return text.getvalue()
+
+
+def _cell(figure: float) -> str:
+    return "" if math.isnan(figure) else repr(figure)
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - a JSON document
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return None if math.isnan(value) else str(value)
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,6 +1,7 @@
 """What an evaluation found: figures per model, clip and frame, and the crops that a report shows."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,12 +11,22 @@ import numpy.typing as npt
 from tcnet.evaluation.metrics import Channel
 
 
+def mean_of_known(figures: Sequence[float]) -> float:
+    """The mean of the figures that are numbers; NaN where none is.
+
+    Temporal metrics have none in a clip's first frames, nor where nothing of the ground truth stands still;
+    which ones depends on the ground truth alone, so that all models are averaged over the same.
+    """
+    known = [figure for figure in figures if not math.isnan(figure)]
+    return fmean(known) if known else math.nan
+
+
 @dataclass(frozen=True, slots=True)
 class ClipScores:
     """One model on one clip.
 
-    frames: for each metric, one figure per measured frame. seconds: to upscale all frames; `upscaled` is
-    their number where it is not that of the measured ones.
+    frames: for each metric, one figure per measured frame, NaN where it has none.
+    seconds: to upscale all frames; `upscaled` is their number where it is not that of the measured ones.
     """
 
     clip: str
@@ -32,7 +43,7 @@ class ClipScores:
         return self.frame_count if self.upscaled is None else self.upscaled
 
     def mean(self, metric: str) -> float:
-        return fmean(self.frames[metric])
+        return mean_of_known(self.frames[metric])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +56,11 @@ class ModelScores:
 
     def mean(self, metric: str) -> float:
         """The figure of the published tables: over the frames of each clip, then over the clips."""
-        return fmean(scores.mean(metric) for scores in self.clips)
+        return mean_of_known([scores.mean(metric) for scores in self.clips])
 
     def mean_of_frames(self, metric: str) -> float:
         """Over all frames of all clips alike, so that long clips weigh more."""
-        return fmean(value for scores in self.clips for value in scores.frames[metric])
+        return mean_of_known([value for scores in self.clips for value in scores.frames[metric]])
 
     @property
     def seconds_per_frame(self) -> float:

@@ -1,14 +1,14 @@
 """An evaluation's figures as tables of text, for the terminal and for the HTML report."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tcnet.evaluation.protocol import metric_label
+from tcnet.evaluation.measures import MEASURES, Measure, metric_label
 from tcnet.evaluation.published import MEAN, published_scores
 from tcnet.evaluation.result import EvaluationResult
 
-DECIMALS = {"psnr": 2, "ssim": 4}
+SHOWN_CLIPS = 40  # more than that is no table for people; the files hold them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,43 @@ class Table:
 def summary_table(result: EvaluationResult) -> Table:
     """One row per clip, then the averages and the time; one column per model.
 
-    A cell holds the metrics in the order measured ("27.23 / 0.8249"); from the second model on, it ends with
-    the differences to the first model in brackets.
+    A cell holds the metrics of single frames in the order measured ("27.23 / 0.8249"); from the second model
+    on, it ends with the differences to the first model in brackets. Of more than SHOWN_CLIPS clips there are
+    the averages alone. Temporal metrics: see consistency_table.
+    """
+    metrics = [metric for metric in result.metrics if not MEASURES[metric].temporal]
+    rows = []
+    if metrics:
+        for clip, figures in _by_clip(result, metrics):
+            rows.append(_row(clip, metrics, figures))
+        means = [[model.mean(metric) for metric in metrics] for model in result.models]
+        rows.append(_row("mean of clips", metrics, means))
+        over_frames = [[model.mean_of_frames(metric) for metric in metrics] for model in result.models]
+        rows.append(_row("mean of all frames", metrics, over_frames))
+    rows.append(("seconds per frame", *(f"{model.seconds_per_frame:.3f}" for model in result.models)))
+    measured = " / ".join(metric_label(metric, result.channel) for metric in metrics)
+    return Table((measured, *(model.name for model in result.models)), tuple(rows))
+
+
+def consistency_table(result: EvaluationResult) -> Table | None:
+    """The temporal metrics: for each the mean of clips and a row per clip; None where none was measured.
+
+    All are better when lower. From the second model on a cell says how it compares with the first model:
+    "1.204 (-12 %, better)". A clip without a figure (nothing in it stands still) has a dash.
     """
     rows = []
-    for index, clip in enumerate(result.clip_names):
-        figures = [[model.clips[index].mean(metric) for metric in result.metrics] for model in result.models]
-        rows.append(_row(clip, result.metrics, figures))
-    means = [[model.mean(metric) for metric in result.metrics] for model in result.models]
-    rows.append(_row("mean of clips", result.metrics, means))
-    over_frames = [[model.mean_of_frames(metric) for metric in result.metrics] for model in result.models]
-    rows.append(_row("mean of all frames", result.metrics, over_frames))
-    rows.append(("seconds per frame", *(f"{model.seconds_per_frame:.3f}" for model in result.models)))
-    measured = " / ".join(metric_label(metric, result.channel) for metric in result.metrics)
-    return Table((measured, *(model.name for model in result.models)), tuple(rows))
+    for metric in result.metrics:
+        measure = MEASURES[metric]
+        if not measure.temporal:
+            continue
+        means = [model.mean(metric) for model in result.models]
+        title = f"{metric_label(metric, result.channel)}: {measure.title}"
+        rows.append((title, *_compared(means, measure)))
+        for clip, figures in _by_clip(result, [metric]):
+            rows.append((f"\N{EN SPACE}{clip}", *_compared([of_model[0] for of_model in figures], measure)))
+    if not rows:
+        return None
+    return Table(("temporal consistency (lower is better)", *(m.name for m in result.models)), tuple(rows))
 
 
 def published_table(result: EvaluationResult) -> Table | None:
@@ -55,24 +78,42 @@ def published_table(result: EvaluationResult) -> Table | None:
     return Table(("published (PSNR / SSIM)", *columns), tuple(rows))
 
 
+def _by_clip(result: EvaluationResult, metrics: Sequence[str]) -> Iterator[tuple[str, list[list[float]]]]:
+    """Each clip's name and, for each model, its figures; nothing where there are too many clips to show."""
+    if len(result.clip_names) <= SHOWN_CLIPS:
+        for index, clip in enumerate(result.clip_names):
+            yield clip, [[model.clips[index].mean(metric) for metric in metrics] for model in result.models]
+
+
 def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]]) -> tuple[str, ...]:
     """figures: one sequence per model, each with one figure per metric."""
     cells = []
     for index, of_model in enumerate(figures):
-        cell = " / ".join(_number(value, metric) for value, metric in zip(of_model, metrics, strict=True))
+        pairs = [(value, MEASURES[metric]) for value, metric in zip(of_model, metrics, strict=True)]
+        cell = " / ".join(_number(value, measure) for value, measure in pairs)
         if index > 0:
-            gains = [value - base for value, base in zip(of_model, figures[0], strict=True)]
-            cell += (
-                f" ({' / '.join(_gain(gain, metric) for gain, metric in zip(gains, metrics, strict=True))})"
-            )
+            gains = (_gain(value - base, m) for (value, m), base in zip(pairs, figures[0], strict=True))
+            cell += f" ({' / '.join(gains)})"
         cells.append(cell)
     return (title, *cells)
 
 
-def _number(value: float, metric: str) -> str:
-    return f"{value:.{DECIMALS.get(metric, 4)}f}"
+def _compared(figures: Sequence[float], measure: Measure) -> Iterator[str]:
+    """Each model's figure, from the second on with the change against the first and what it means."""
+    base = figures[0]
+    for index, value in enumerate(figures):
+        text = _number(value, measure)
+        if index > 0 and math.isfinite(value) and base > 0:
+            better = value < base if measure.lower_is_better else value > base
+            verdict = "same" if value == base else "better" if better else "worse"
+            text += f" ({100 * (value / base - 1):+.1f} %, {verdict})"
+        yield text
 
 
-def _gain(value: float, metric: str) -> str:
+def _number(value: float, measure: Measure) -> str:
+    return "–" if math.isnan(value) else f"{value:.{measure.decimals}f}"
+
+
+def _gain(value: float, measure: Measure) -> str:
     # Two models without any error are both at infinity; their difference is no number.
-    return "–" if math.isnan(value) else f"{value:+.{DECIMALS.get(metric, 4)}f}"
+    return "–" if math.isnan(value) else f"{value:+.{measure.decimals}f}"

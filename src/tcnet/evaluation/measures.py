@@ -1,0 +1,56 @@
+"""What can be measured, by name: how each figure is labelled, printed and compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tcnet.errors import UsageError
+from tcnet.evaluation.metrics import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric. channels: those of the set ("set"), always RGB, or none (a metric of motion).
+
+    temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
+    """
+
+    name: str
+    title: str
+    decimals: int
+    lower_is_better: bool
+    temporal: bool
+    channels: str = "set"
+    needs_flow: bool = False
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            Measure("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
+            Measure("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
+            Measure("warp", "warping error, 1e-3", 3, True, True, channels="rgb", needs_flow=True),
+            Measure("tof", "tOF, pixels", 3, True, True, channels="none", needs_flow=True),
+            Measure("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
+            Measure("flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y"),
+        )
+    }
+)
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Raises UsageError for no metric, an unknown or a repeated one."""
+    if not metrics:
+        raise UsageError(f"there is nothing to measure; give at least one metric of {', '.join(MEASURES)}")
+    for metric in metrics:
+        if metric not in MEASURES:
+            raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(MEASURES)}")
+        if metrics.count(metric) > 1:
+            raise UsageError(f"metric {metric!r} is given twice")
+
+
+def metric_label(metric: str, channel: Channel) -> str:
+    """The metric with the channel it is measured on: "psnr-y"; "tof" has none."""
+    channels = MEASURES[metric].channels
+    return metric if channels == "none" else f"{metric}-{channel if channels == 'set' else channels}"
