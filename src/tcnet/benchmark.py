@@ -27,6 +27,8 @@ from tcnet.upscale.precision import precision_name
 
 LIMIT_CHANNELS = 64
 LIMIT_REPEATS = 9
+LARGEST_SIDE = 4320
+"""LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
 
 
 class _Network(Protocol):
@@ -94,6 +96,8 @@ def run_benchmark(
     network = load_model(model, device=chosen, dtype=dtype)
     if min(height, width) < network.minimum_size:
         raise UsageError(f"size {height}x{width} is too small: at least {network.minimum_size} a side")
+    if max(height, width) > LARGEST_SIDE:
+        raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")
     peer, remarks = _peer()
     networks: dict[str, _Network] = {
         f"{model} (TCNet {network.config.propagation})": network,

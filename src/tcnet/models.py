@@ -90,7 +90,7 @@ def load_model(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise MediaError(f"{path}: not a readable safetensors file ({error})") from error
-    network = TCNet(_read_config(path, metadata))
+    network = _build(path, metadata)
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
     network.requires_grad_(False)
@@ -104,13 +104,13 @@ def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) 
     save_file(tensors, path, metadata)
 
 
-def _read_config(path: Path, metadata: dict[str, str]) -> TCNetConfig:
+def _build(path: Path, metadata: dict[str, str]) -> TCNet:
     if metadata.get("format") != FORMAT or "config" not in metadata:
         raise MediaError(f"{path}: holds no TCNet configuration; is it a file that tcnet wrote?")
     try:
         fields: dict[str, Any] = json.loads(metadata["config"])
-        return TCNetConfig(**fields)
-    except (TypeError, ValueError) as error:
+        return TCNet(TCNetConfig(**fields))
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise MediaError(f"{path}: its configuration is not of this version of tcnet ({error})") from error
 
 

@@ -291,5 +291,5 @@ def test_places_that_cannot_be_written(tmp_path):
     with pytest.raises(MediaError, match="no such folder"):
         open_sink(tmp_path / "missing" / "a.mkv", info=info_of())
     (tmp_path / "file").write_text("x")
-    with pytest.raises(MediaError, match="no such folder"):
+    with pytest.raises(MediaError, match="is a file"):
         open_sink(tmp_path / "file" / "a.mkv", info=info_of())

@@ -23,13 +23,16 @@ from tcnet.evaluation.measures import MEASURES
 from tcnet.evaluation.protocol import GIVEN, evaluation_set
 from tcnet.upscale import choose_device
 
+JOURNAL_NAME = "journal.jsonl"
+
 
 def evaluate(
     model: Annotated[
         str,
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models`, weight "
-            "files, bicubic, basicvsr-bi, basicvsr-bd, basicvsr-reds."
+            "files, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, and functions of your own as "
+            "module:function or file.py:function."
         ),
     ],
     set_name: Annotated[
@@ -40,14 +43,19 @@ def evaluate(
             "pairs: HR and LR clips below HR/ and LR/.",
         ),
     ] = "vid4",
-    data: Annotated[Path | None, typer.Option(help="Where the set lies [default: $TCNET_DATA/SET].")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the set lies; by default $TCNET_DATA/SET.")] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="BI or BD; none for pairs. [default: BI, or none]", show_default=False)
+        str | None, typer.Option(help="BI (the default) or BD; none for pairs.", show_default=False)
     ] = None,
     metrics: Annotated[str, typer.Option(help=f"Some of {', '.join(MEASURES)}.")] = "psnr,ssim",
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Folder for results.json, .csv, report.html.")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for report.html, its pictures, results.json, .csv; a run that was cut off goes on.",
+        ),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure all anew; do not go on.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     limit_frames: Annotated[
@@ -63,6 +71,9 @@ def evaluate(
     # On the models' device; without a metric that needs it, flow is not loaded.
     needs_flow = any(metric in MEASURES and MEASURES[metric].needs_flow for metric in chosen_metrics)
     flow = load_flow_estimator(choose_device(device)) if needs_flow else None
+    journal = None if out_dir is None else out_dir / JOURNAL_NAME
+    if journal is not None and fresh:
+        journal.unlink(missing_ok=True)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -80,7 +91,7 @@ def evaluate(
 
         result = run_evaluation(
             set_name, folder, degradation, contenders,
-            metrics=chosen_metrics, limit_frames=limit_frames, flow=flow, progress=show,
+            metrics=chosen_metrics, limit_frames=limit_frames, flow=flow, journal=journal, progress=show,
         )  # fmt: skip
     print_notices(result.notices)
     table = summary_table(result)

@@ -1,6 +1,7 @@
 """tcnet upscale."""
 
 import json
+import re
 import sys
 import time
 import traceback
@@ -20,6 +21,8 @@ from tcnet.upscale import Plan, Progress, UpscaleOptions, UpscaleResult, plan_vi
 from tcnet.video import EncodeOptions
 
 PROGRESS = ("auto", "bar", "json", "none")
+_MOST_GIBIBYTES = 2**20
+_RATE = re.compile(r"\d{1,6}(\.\d{1,6})?|\d{1,9}/\d{1,9}")  # Fraction would also take 1e999999999, for hours
 
 
 def upscale(
@@ -116,7 +119,8 @@ def _each(inputs: list[str], one: Callable[[str], None], *, debug: bool) -> int:
         except TcnetError as error:
             if debug:
                 traceback.print_exc()
-            print_error(str(error))
+            # Not every message names the file, which matters where there are several.
+            print_error(str(error) if path in str(error) else f"{path}: {error}")
             worst = max(worst, error.exit_code)
     return worst
 
@@ -199,8 +203,8 @@ def _print_result(result: UpscaleResult) -> None:
 def _gibibytes(count: float | None) -> int | None:
     if count is None:
         return None
-    if not count > 0:
-        raise UsageError(f"--memory-limit {count}: give a positive number of GiB")
+    if not 0 < count < _MOST_GIBIBYTES:
+        raise UsageError(f"--memory-limit {count:g}: give the GiB to stay under, such as 4 or 0.5")
     return int(count * 2**30)
 
 
@@ -216,9 +220,9 @@ def _pairs(options: list[str]) -> dict[str, str]:
 
 def _rate(text: str) -> Fraction:
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
         rate = Fraction(0)
     if rate <= 0:
-        raise UsageError(f"--frame-rate {text!r}: write frames a second, such as 25 or 30000/1001")
+        raise UsageError(f"--frame-rate {text!r}: write frames a second, such as 25, 23.976 or 30000/1001")
     return rate

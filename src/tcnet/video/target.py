@@ -33,7 +33,6 @@ class TargetFile:
 
 def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
     """Raises MediaError for a file that must not or cannot be written; changes nothing."""
-    path = path.absolute()
     if source is not None and source.exists() and path.exists() and path.samefile(source):
         raise MediaError(f"{path}: output and input are the same file; choose another name")
     if path.is_dir():
@@ -49,6 +48,8 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raises MediaError unless `folder` is there and can be written to."""
+    if folder.exists() and not folder.is_dir():
+        raise MediaError(f"{folder}: is a file, so nothing can be written in it; choose another folder")
     if not folder.is_dir():
         raise MediaError(f"{folder}: no such folder; make it first or choose another")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -1,0 +1,85 @@
+import json
+
+import pytest
+
+from tcnet.version import __version__
+
+
+def test_without_arguments_there_is_help(tcnet):
+    done = tcnet()
+    assert done.code == 2
+    text = "\n".join(done.out + done.err)
+    assert "Usage: tcnet" in text
+    assert "error" not in text.replace("a traceback with an error", "")
+
+
+@pytest.mark.parametrize("command", ["upscale", "evaluate", "degrade", "models", "bench", "doctor"])
+def test_every_command_has_help_that_loses_nothing(tcnet, command):
+    done = tcnet(command, "--help")
+    assert done.code == 0
+    assert f"Usage: tcnet {command}" in "\n".join(done.out)
+    assert not any(" ." in line for line in done.out)  # what rich takes for markup vanishes
+
+
+def test_version_as_a_process(start):
+    out, err = start("--version").communicate(timeout=60)
+    assert (out, err) == (f"tcnet {__version__}\n", "")
+
+
+def test_an_error_as_a_process(start):
+    process = start("upscale", "missing.mkv")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (1, "", "error: missing.mkv: no such file\n")
+
+
+def test_models(tcnet):
+    text = "\n".join(tcnet("models").out)
+    for name in ("tcnet-video", "tcnet-bi", "tcnet-bd"):
+        assert name in text
+        card = tcnet("models", "show", name)
+        assert card.code == 0
+        assert {"name", "weights", "licence", "source"} <= {
+            line.split()[0] for line in card.out if line.strip()
+        }
+
+
+def test_degrade(tcnet, media, tmp_path):
+    media.clip(tmp_path / "hr.mkv", size=(66, 49), frames=3)
+    done = tcnet("degrade", "hr.mkv", "lr.mkv", "--kind", "BD")
+    assert (done.code, done.err) == (0, ["lr.mkv: 3 frames, BD"])
+    lr = media.read(tmp_path / "lr.mkv")
+    assert lr.size == (16, 12)
+    assert lr.times == media.read(tmp_path / "hr.mkv").times
+
+
+def test_evaluate(tcnet, media, tiny, tmp_path):
+    (tmp_path / "set").mkdir()
+    media.clip(tmp_path / "set" / "clip.mkv", size=(80, 72), frames=4)
+    done = tcnet(
+        "evaluate", "--set", "folder", "--data", "set", "--model", f"bicubic,{tiny}", "--out", "report"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    table = "\n".join(done.out)
+    assert "bicubic" in table
+    assert "tiny" in table
+    written = sorted(path.name for path in (tmp_path / "report").iterdir())
+    assert {"report.html", "results.json"} <= set(written)
+    assert json.loads((tmp_path / "report" / "results.json").read_text())
+    assert all(any(name in line for line in done.out) for name in written)
+
+
+def test_bench(tcnet, tiny, tmp_path):
+    done = tcnet(
+        "bench", "--model", tiny, "--size", "16x24", "--frames", 2, "--rounds", 1, "--json", "bench.json"
+    )  # fmt: skip
+    assert done.code == 0
+    assert any("BasicVSR, the plain way" in line for line in done.out)
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert (figures["height"], figures["width"], figures["frames"]) == (16, 24, 2)
+
+
+def test_doctor(tcnet):
+    done = tcnet("doctor")
+    assert done.code == 0
+    assert done.out[0].split() == ["tcnet", __version__]
+    assert any(line.startswith("codecs") and "h264" in line for line in done.out)

@@ -1,0 +1,143 @@
+import json
+import signal
+import sys
+from fractions import Fraction
+
+import pytest
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_comes_out_larger_with_its_times_and_sound(tcnet, media, tiny, tmp_path):
+    source = media.clip(tmp_path / "ein film é.mp4", sound=True, codec="libx264", pixel_format="yuv420p")
+    done = tcnet("upscale", source, "--model", tiny)
+    assert done.code == 0
+    target = tmp_path / "ein film é.x4.mp4"
+    assert done.out == [str(target)]
+    assert files(tmp_path) == [source.name, target.name]
+    before, after = media.read(source), media.read(target)
+    assert after.size == (128, 96)
+    assert after.times == before.times == [Fraction(i, 25) for i in range(9)]
+    assert media.sound(target) == media.sound(source)
+    assert done.err[0].startswith("plan: ")
+    assert "to 128x96" in done.err[0]
+    assert done.err[1].startswith("9 frames in ")
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "size"),
+    [
+        (["--scale", "2"], "a.x2.mkv", (64, 48)),
+        (["--scale", "3"], "a.x3.mkv", (96, 72)),
+        (["--height", "60"], "a.60p.mkv", (80, 60)),
+        (["--width", "64"], "a.64w.mkv", (64, 48)),
+        (["--codec", "ffv1", "--pixel-format", "bgr0"], "a.x4.mkv", (128, 96)),
+        (["--crf", "30", "--encoder-option", "preset=fast", "-o", "b.mp4"], "b.mp4", (128, 96)),
+        (["--memory-limit", "2", "--window", "8", "--overlap", "2"], "a.x4.mkv", (128, 96)),
+    ],
+)
+def test_options_reach_the_output(tcnet, media, tiny, tmp_path, options, name, size):
+    media.clip(tmp_path / "a.mkv", frames=5)
+    assert tcnet("upscale", "a.mkv", "--model", tiny, *options).code == 0
+    after = media.read(tmp_path / name)
+    assert (after.size, len(after.times)) == (size, 5)
+
+
+def test_images_in_images_out(tcnet, media, tiny, tmp_path):
+    media.images(tmp_path / "in", ["b 2.png", "b 10.png"])
+    assert tcnet("upscale", "in", "--model", tiny).out == ["in.x4"]
+    assert files(tmp_path / "in.x4") == ["b 10.png", "b 2.png"]
+    assert tcnet("upscale", "in", "-o", "out/%03d.png", "--model", tiny).code == 0
+    assert files(tmp_path / "out") == ["001.png", "002.png"]
+    assert media.read(tmp_path / "out").size == (128, 96)
+
+
+def test_images_become_a_video_at_the_frame_rate_asked_for(tcnet, media, tiny, tmp_path):
+    media.images(tmp_path / "in", ["1.png", "2.png"])
+    done = tcnet("upscale", "in", "-o", "out.mp4", "--frame-rate", "30000/1001", "--model", tiny)
+    assert done.code == 0
+    assert media.read(tmp_path / "out.mp4").times == [0, Fraction(1001, 30000)]
+
+
+def test_a_dry_run_writes_nothing(tcnet, media, tiny, tmp_path):
+    media.clip(tmp_path / "a.mkv")
+    done = tcnet("upscale", "a.mkv", "--dry-run", "--model", tiny)
+    assert (done.code, done.out, len(done.err)) == (0, [], 1)
+    assert done.err[0].startswith("plan: ")
+    assert files(tmp_path) == ["a.mkv"]
+
+
+def test_progress_as_json_is_all_that_stdout_gets(tcnet, media, tiny, tmp_path):
+    for name in ("a.mkv", "b.mkv"):
+        media.clip(tmp_path / name, frames=3)
+    done = tcnet("upscale", "a.mkv", "b.mkv", "--progress", "json", "--model", tiny)
+    assert done.code == 0
+    records = [json.loads(line) for line in done.out]
+    assert [r["input"] for r in records] == ["a.mkv"] * 5 + ["b.mkv"] * 5
+    assert [r["frames_done"] for r in records[:4]] == [0, 1, 2, 3]
+    assert set(records[1]) == {"input", "frames_done", "frames_total", "fps", "eta_seconds", "time"}
+    assert {k: records[4][k] for k in ("output", "frames", "notices")} == {
+        "output": "a.x4.mkv",
+        "frames": 3,
+        "notices": [],
+    }
+
+
+def test_the_progress_bar_is_for_stderr(tcnet, media, tiny, tmp_path):
+    media.clip(tmp_path / "a.mkv", frames=3)
+    assert tcnet("upscale", "a.mkv", "--progress", "bar", "--model", tiny).out == ["a.x4.mkv"]
+
+
+def test_one_input_that_fails_does_not_stop_the_others(tcnet, media, tiny, tmp_path):
+    media.clip(tmp_path / "a.mkv", frames=2)
+    media.clip(tmp_path / "small.mkv", frames=2, size=(15, 15))
+    media.clip(tmp_path / "b.mkv", frames=2)
+    done = tcnet("upscale", "a.mkv", "missing.mkv", "small.mkv", "b.mkv", "--model", tiny)
+    assert done.code == 1
+    assert done.out == ["a.x4.mkv", "b.x4.mkv"]
+    errors = [line for line in done.err if line.startswith("error:")]
+    assert [error.split(":")[1].strip() for error in errors] == ["missing.mkv", "small.mkv"]
+
+
+def test_damage_is_told_and_the_rest_is_done(tcnet, media, tiny, tmp_path):
+    whole = media.clip(tmp_path / "whole.mkv", frames=50, size=(64, 48))
+    data = whole.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    done = tcnet("upscale", "cut.mkv", "--model", tiny)
+    assert done.code == 0
+    assert any(line.startswith("note: ") and "cut short" in line for line in done.err)
+    assert 10 < len(media.read(tmp_path / "cut.x4.mkv").times) < 40
+
+
+def test_an_existing_output_keeps_every_byte(tcnet, media, tiny, tmp_path):
+    media.clip(tmp_path / "a.mkv", frames=2)
+    (tmp_path / "a.x4.mkv").write_bytes(b"precious")
+    done = tcnet("upscale", "a.mkv", "--model", tiny)
+    assert done.code == 1
+    assert done.err == [
+        "error: a.x4.mkv: exists already; choose another name or allow overwriting (--overwrite)"
+    ]
+    assert (tmp_path / "a.x4.mkv").read_bytes() == b"precious"
+    assert tcnet("upscale", "a.mkv", "--overwrite", "--model", tiny).code == 0
+    assert len(media.read(tmp_path / "a.x4.mkv").times) == 2
+    assert files(tmp_path) == ["a.mkv", "a.x4.mkv"]
+
+
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_ends_the_run_and_leaves_nothing(start, media, tiny, tmp_path, stop):
+    media.clip(tmp_path / "a.mkv", frames=1500)
+    process = start("upscale", "a.mkv", "--progress", "json", "--model", tiny)
+    for line in process.stdout:
+        if json.loads(line)["frames_done"] >= 2:
+            break
+    assert len(files(tmp_path)) == 2  # the work file
+    number = getattr(signal, stop)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert err.splitlines()[-1] == "error: interrupted; nothing half-done was left behind"
+    assert err.count("\n") == 2  # the plan and that line
+    assert files(tmp_path) == ["a.mkv"]
