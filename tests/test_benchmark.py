@@ -1,0 +1,74 @@
+import json
+
+import pytest
+import torch
+
+from tcnet.benchmark import convolution_limit, moving_texture, run_benchmark, write_json
+from tcnet.errors import MediaError, UsageError
+from tcnet.models import save_model
+from tcnet.network import TCNet, TCNetConfig
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save_model(
+        TCNet(TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)), path
+    )
+    return str(path)
+
+
+def test_every_row_is_measured(tiny, tmp_path):
+    result = run_benchmark(tiny, 16, 24, frames=2, rounds=2, device="cpu", precision="fp32")
+    assert [len(row) for row in result.rows] == [len(result.header)] * 3
+    ours, plain, channels_last = result.contestants
+    assert ours.name == f"{tiny} (TCNet bidirectional)"
+    assert plain.ratio == 1
+    # The same network: as many operations. Ours is far smaller.
+    assert channels_last.gflop_per_frame == pytest.approx(plain.gflop_per_frame)
+    assert 0 < ours.gflop_per_frame < plain.gflop_per_frame
+    for row in result.contestants:
+        assert 0 < row.milliseconds_per_frame <= row.slowest_round
+        assert row.limit_fraction > 0
+        assert row.peak_memory is None or row.peak_memory > 2**20
+    assert ours.ratio == pytest.approx(ours.milliseconds_per_frame / plain.milliseconds_per_frame)
+    assert "16x24 to 64x96, fp32 on cpu" in result.title
+
+    write_json(result, tmp_path / "figures.json")
+    stored = json.loads((tmp_path / "figures.json").read_text())
+    assert [row["name"] for row in stored["contestants"]] == [c.name for c in result.contestants]
+    with pytest.raises(MediaError, match="cannot be written"):
+        write_json(result, tmp_path / "missing" / "figures.json")
+
+
+def test_basicvsr_has_the_operations_that_its_layers_say(tiny):
+    """At 16x16: 60 blocks of two 3x3 convolutions over 64 channels make up nearly all; two per multiply-add."""
+    result = run_benchmark(tiny, 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
+    blocks = 60 * 2 * 2 * 9 * 64 * 64 * 16 * 16 / 1e9
+    assert blocks < result.contestants[1].gflop_per_frame < 2 * blocks
+
+
+@pytest.mark.parametrize(("size", "words"), [((15, 64), "too small"), ((16, 4321), "too large")])
+def test_impossible_sizes(tiny, size, words):
+    with pytest.raises(UsageError, match=words):
+        run_benchmark(tiny, *size, frames=1, rounds=1, device="cpu", precision="fp32")
+
+
+@pytest.mark.parametrize("wrong", [{"model": "nosuch"}, {"device": "tpu"}, {"precision": "fp8"}])
+def test_unknown_names(tiny, wrong):
+    options = {"model": tiny, "device": "cpu", "precision": "fp32"} | wrong
+    with pytest.raises(UsageError, match=next(iter(wrong.values()))):
+        run_benchmark(height=16, width=16, frames=1, rounds=1, **options)
+
+
+def test_the_texture_moves_by_one_row_and_two_columns_a_frame():
+    clip = moving_texture(3, 20, 30)
+    assert clip.shape == (1, 3, 3, 20, 30)
+    assert clip.min() >= 0
+    assert clip.max() <= 1
+    assert torch.equal(clip[:, 1, :, :-1, :-2], clip[:, 0, :, 1:, 2:])
+    assert torch.equal(clip, moving_texture(3, 20, 30))
+
+
+def test_the_limit_is_a_speed():
+    assert 1e7 < convolution_limit(torch.device("cpu"), torch.float32, 32, 32) < 1e16

@@ -1,0 +1,167 @@
+"""Who may import whom, read from the source; and importing tcnet changes nothing outside it."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tcnet
+
+PACKAGE = Path(tcnet.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+DESERIALISERS = {"pickle", "marshal", "shelve", "dill", "joblib", "safetensors"}
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Full names of all that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+IMPORTS = {name_of(path): imports(path) for path in FILES}
+
+
+def within(name, *packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def offenders(modules, forbidden):
+    return sorted(
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        if modules(module)
+        for name in names
+        if forbidden(name)
+    )
+
+
+def test_the_walk_sees_the_package():
+    assert len(FILES) > 50
+    assert "av" in {name.split(".")[0] for name in IMPORTS["tcnet.video.reader"]}
+    assert "tcnet.network.layers.conv3x3" in IMPORTS["tcnet.evaluation.peers"]
+
+
+def test_the_network_imports_nothing_of_ours():
+    assert not offenders(
+        lambda module: within(module, "tcnet.network"),
+        lambda name: within(name, "tcnet") and not within(name, "tcnet.network"),
+    )
+
+
+def test_only_video_touches_ffmpeg():
+    assert not offenders(lambda module: not within(module, "tcnet.video"), lambda name: within(name, "av"))
+
+
+def test_video_knows_no_tensors_and_no_network():
+    foreign = (
+        "torch",
+        "tcnet.network",
+        "tcnet.models",
+        "tcnet.upscale",
+        "tcnet.evaluation",
+        "tcnet.training",
+    )
+    assert not offenders(
+        lambda module: within(module, "tcnet.video"), lambda name: within(name, *foreign)
+    )  # fmt: skip
+
+
+def test_the_command_line_does_no_computing():
+    assert not offenders(
+        lambda module: within(module, "tcnet.cli"), lambda name: within(name, "torch", "numpy")
+    )
+
+
+def test_nobody_imports_the_command_line():
+    assert not offenders(
+        lambda module: not within(module, "tcnet.cli") and module != "tcnet.__main__",
+        lambda name: within(name, "tcnet.cli"),
+    )
+
+
+def test_only_models_reads_weights():
+    allowed = {
+        "tcnet.models": {"safetensors"},
+        "tcnet.training.checkpoint": {"safetensors"},  # the state of a run, not weights to ship
+        "tcnet.evaluation.peers": {"pickle"},  # for the name of its error
+    }
+    for module, names in IMPORTS.items():
+        used = {name.split(".")[0] for name in names} & DESERIALISERS
+        assert used <= allowed.get(module, set()), module
+
+
+def loads(path):
+    """Calls of torch.load and of pickle.load and loads: (line, keyword arguments)."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and (node.func.value.id, node.func.attr)
+            in {("torch", "load"), ("pickle", "load"), ("pickle", "loads"), ("pickle", "Unpickler")}
+        ):
+            yield node.lineno, {word.arg: ast.unparse(word.value) for word in node.keywords}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_torch_load_reads_data_only(path):
+    for line, words in loads(path):
+        assert words.get("weights_only") == "True", f"{path.name}:{line}"
+        assert within(name_of(path), "tcnet.evaluation.peers", "tcnet.training"), f"{path.name}:{line}"
+
+
+def test_names_that_say_nothing_are_not_used():
+    words = {"utils", "util", "common", "helpers", "misc"}
+    assert not [path for path in FILES if path.stem in words or path.stem.startswith("base")]
+
+
+PROBE = """
+import json, logging, os, random, signal, warnings
+import numpy, torch
+import rich.progress  # draws from the random module
+
+def state():
+    return {
+        "environment": dict(os.environ),
+        "torch": torch.get_rng_state().sum().item(),
+        "initial seed": torch.initial_seed(),
+        "random": hash(random.getstate()),
+        "numpy": int(numpy.random.get_state()[1].sum()),
+        "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+        "dtype": str(torch.get_default_dtype()),
+        "gradients": torch.is_grad_enabled(),
+        "handlers": len(logging.getLogger().handlers),
+        "level": logging.getLogger().level,
+        "filters": len(warnings.filters),
+        "signals": [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)],
+        "files": sorted(os.listdir(".")),
+    }
+
+before = state()
+import tcnet, tcnet.cli, tcnet.benchmark, tcnet.doctor, tcnet.evaluation, tcnet.training, tcnet.video
+print(json.dumps([before, state()]))
+"""
+
+
+def test_importing_has_no_side_effects(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    before, after = json.loads(done.stdout)
+    assert after == before

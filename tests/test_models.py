@@ -1,0 +1,172 @@
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.models import (
+    FORMAT,
+    NAMES,
+    list_models,
+    load_model,
+    model_card,
+    save_model,
+    weights_hash,
+    weights_path,
+)
+from tcnet.network import TCNet, TCNetConfig
+
+TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+MOST_BYTES = 16 * 2**20
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return TCNet(TINY)
+
+
+@pytest.fixture
+def saved(network, tmp_path):
+    save_model(network, tmp_path / "tiny.safetensors")
+    return tmp_path / "tiny.safetensors"
+
+
+def rewrite(path, change=None, **metadata):
+    """The weight file again, with `change` made to its tensors and other metadata."""
+    tensors = load_file(path)
+    if change is not None:
+        change(tensors)
+    stored = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(TINY))}
+    save_file(tensors, path, stored | metadata)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cards_are_complete_and_their_weights_are_there(name):
+    card = model_card(name)
+    assert card.name == name
+    for field in ("summary", "weights", "degradation", "data", "licence", "source"):
+        assert getattr(card, field).strip(), field
+    assert card.steps >= 0
+    assert weights_path(name).is_file()
+    assert weights_path(name).stat().st_size <= MOST_BYTES
+
+
+def test_the_list_has_every_model_once_and_the_default_first():
+    assert [card.name for card in list_models()] == ["tcnet-video", *NAMES[1:]]
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_models_load(name):
+    network = load_model(name)
+    assert not network.training
+    assert all(not p.requires_grad and p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_unknown_names_and_missing_files(tmp_path):
+    with pytest.raises(UsageError, match="unknown model 'esrgan'; the models are tcnet-video, tcnet-bi"):
+        load_model("esrgan")
+    with pytest.raises(MediaError, match=r"gone\.safetensors: no such weight file"):
+        load_model(tmp_path / "gone.safetensors")
+    with pytest.raises(MediaError, match="no such weight file"):
+        load_model("gone.safetensors")
+
+
+def test_what_is_saved_is_what_is_loaded(network, tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_model(network, path, dtype=torch.float32)
+    loaded = load_model(path)
+    assert loaded.config == network.config
+    for key, value in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+    clip = torch.rand(1, 2, 3, 16, 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(clip), network.eval()(clip), rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_is_the_default_and_loads_in_any_dtype(network, saved):
+    assert {tensor.dtype for tensor in load_file(saved).values()} == {torch.float16}
+    loaded = load_model(str(saved), dtype=torch.bfloat16)
+    assert loaded.dtype == torch.bfloat16
+    for key, value in load_model(saved).state_dict().items():
+        assert torch.equal(value, network.state_dict()[key].half().float()), key
+
+
+def test_weights_are_channels_last(saved):
+    assert load_model(saved).reconstruction.fuse.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_hash_is_of_the_content(network, saved, tmp_path):
+    again = tmp_path / "again.safetensors"
+    again.write_bytes(saved.read_bytes())
+    other = tmp_path / "other.safetensors"
+    save_model(TCNet(TINY), other)
+    assert len(weights_hash(saved)) == 12
+    assert weights_hash(saved) == weights_hash(again) != weights_hash(other)
+    assert weights_hash("tcnet-bi") != weights_hash("tcnet-bd")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 50000])
+def test_damaged_files(saved, keep):
+    saved.write_bytes(saved.read_bytes()[:keep])
+    with pytest.raises(MediaError, match=r"tiny\.safetensors: not a readable safetensors file"):
+        load_model(saved)
+
+
+def first(tensors):
+    return min(key for key, value in tensors.items() if value.dim() == 4)
+
+
+def drop(tensors):
+    del tensors[first(tensors)]
+
+
+def add(tensors):
+    tensors["surplus"] = torch.zeros(1)
+
+
+def cut(tensors):
+    tensors[first(tensors)] = tensors[first(tensors)][:, :1].contiguous()
+
+
+def spoil(tensors):
+    tensors[first(tensors)].view(-1)[0] = math.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(drop, "its tensors are not those"), (add, "'surplus'"), (cut, "has the shape"), (spoil, "not finite")],
+)
+def test_tensors_that_do_not_fit(saved, change, words):
+    with pytest.raises(MediaError, match=words):
+        load_model(rewrite(saved, change))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"format": "tcnet-99"}, "holds no TCNet configuration"),
+        ({"config": "{"}, "its configuration"),
+        ({"config": "[]"}, "its configuration"),
+        ({"config": '{"colour": 3}'}, "its configuration"),
+        ({"config": '{"channels": "many"}'}, "its configuration"),
+        ({"config": '{"channels": 7}'}, "channels must be a positive multiple of 8, got 7"),
+        ({"config": '{"alignment_window": 0}'}, "its configuration|its tensors"),
+    ],
+)
+def test_configurations_that_cannot_be(saved, metadata, words):
+    with pytest.raises(MediaError, match=words):
+        load_model(rewrite(saved, **metadata))
+
+
+def test_nothing_but_data_is_ever_read(tmp_path):
+    """A pickle by the name of a weight file is refused, not run."""
+    path = tmp_path / "evil.safetensors"
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(MediaError, match="not a readable safetensors file"):
+        load_model(path)
