@@ -1,0 +1,58 @@
+"""Networks as contenders, by name or weight file."""
+
+import pytest
+import torch
+
+from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.evaluation.contenders import load_contender
+from tcnet.models import load_model, save_model, weights_hash
+from tcnet.network import TCNet, TCNetConfig
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "tiny.safetensors"
+    config = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+    save_model(TCNet(config), path)
+    return path
+
+
+def test_a_weight_file_takes_part_under_its_name_and_with_its_hash(tiny):
+    contender = load_contender(str(tiny), device="cpu", precision="fp32")
+    assert contender.name == "tiny"
+    told = {"weights": weights_hash(tiny), "precision": "fp32", "device": "cpu"}
+    assert told.items() <= contender.description.items()
+    lr_clip = torch.rand(3, 3, 16, 20)
+    frames = list(contender(lr_clip))
+    with torch.inference_mode():
+        expected = load_model(tiny)(lr_clip[None])[0]
+    assert torch.equal(torch.stack(frames), expected)
+
+
+def test_lower_precision_gives_float32_frames_too(tiny):
+    contender = load_contender(str(tiny), device="cpu", precision="bf16")
+    assert contender.description["precision"] == "bf16"
+    (frame,) = contender(torch.rand(1, 3, 16, 16))
+    assert (frame.dtype, frame.shape) == (torch.float32, (3, 64, 64))
+
+
+def test_basicvsr_takes_part_where_it_is_installed():
+    try:
+        contender = load_contender("basicvsr-bi", "cpu", "fp32")
+    except TcnetError as error:
+        pytest.skip(str(error))
+    (frame,) = contender(torch.rand(1, 3, 16, 16))
+    assert frame.shape == (3, 64, 64)
+    assert contender.description["weights"] != weights_hash("tcnet-bi")
+
+
+def test_what_cannot_take_part(tmp_path):
+    with pytest.raises(UsageError, match="unknown model 'edvr'"):
+        load_contender("edvr")
+    with pytest.raises(UsageError, match="unknown device 'tpu'"):
+        load_contender("tcnet-bi", device="tpu")
+    with pytest.raises(UsageError, match="unknown precision 'fp8'"):
+        load_contender("tcnet-bi", precision="fp8")
+    with pytest.raises(MediaError, match="no such weight file"):
+        load_contender(str(tmp_path / "gone.safetensors"))
