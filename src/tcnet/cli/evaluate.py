@@ -52,7 +52,7 @@ def evaluate(
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for report.html, its pictures, results.json, .csv; a run that was cut off goes on.",
+            help="Folder for report.html, pictures, results.json and .csv; a run cut off goes on.",
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure all anew; do not go on.")] = False,

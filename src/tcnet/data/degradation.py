@@ -34,6 +34,11 @@ def _triangle(x: Tensor) -> Tensor:
     return (1 - x.abs()).clamp(min=0)
 
 
+def _lanczos3(x: Tensor) -> Tensor:
+    """sinc(x) sinc(x / 3), support [-3, 3]."""
+    return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), torch.zeros_like(x))
+
+
 @dataclass(frozen=True, slots=True)
 class ResizeKernel:
     """An interpolation kernel: its weight at a distance in pixels, and the width of its support."""
@@ -43,7 +48,11 @@ class ResizeKernel:
 
 
 RESIZE_KERNELS: Mapping[str, ResizeKernel] = MappingProxyType(
-    {"bicubic": ResizeKernel(_cubic, 4), "bilinear": ResizeKernel(_triangle, 2)}
+    {
+        "bicubic": ResizeKernel(_cubic, 4),
+        "bilinear": ResizeKernel(_triangle, 2),
+        "lanczos3": ResizeKernel(_lanczos3, 6),
+    }
 )
 
 

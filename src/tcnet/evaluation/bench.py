@@ -2,20 +2,22 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from tcnet.errors import UsageError
-from tcnet.evaluation.clip_upscaler import ClipUpscaler
-from tcnet.evaluation.clips import PreparedClip, find_clips, prepare_clip
+from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
+from tcnet.evaluation.clips import Clip, PreparedClip, find_clips, prepare_clip
 from tcnet.evaluation.flow_estimator import load_flow_estimator
+from tcnet.evaluation.journal import ClipRecord, Journal, ModelRecord, clip_source
 from tcnet.evaluation.measures import MEASURES, check_metrics
 from tcnet.evaluation.measuring import ClipMeter, RestoredClip
 from tcnet.evaluation.metrics import Channel
 from tcnet.evaluation.pictures import (
-    Picture,
     PictureTaker,
     bicubic_frames,
     check_box,
@@ -23,10 +25,11 @@ from tcnet.evaluation.pictures import (
     take_pictures,
 )
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
-from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.result import ClipPictures, CropBox, EvaluationResult, ModelScores
 from tcnet.evaluation.temporal import FlowEstimator, TrueMotion
 from tcnet.version import __version__
 
+INPUT, TRUTH = "bicubic of the input", "ground truth"
 PICTURED_CLIPS = 12  # of sets like Vimeo-90K with its thousands a page can show no more
 
 
@@ -57,6 +60,7 @@ def evaluate(
     limit_frames: int | None = None,
     crops: Mapping[str, CropBox] | None = None,
     flow: FlowEstimator | None = None,
+    journal: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
     """Measure upscalers on a set of clips, in one pass over the clips.
@@ -67,6 +71,8 @@ def evaluate(
     crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
         bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
     metrics: of MEASURES. flow: for those that need it; the package's own on the CPU, if None.
+    journal: a file in which finished measurements are kept; with the same options a later call goes on from
+        there, with others it starts anew and says so in the notices.
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
     Raises UsageError for unknown names and impossible options, MediaError for missing or unreadable clips,
@@ -83,37 +89,43 @@ def evaluate(
     needs_flow = any(MEASURES[metric].needs_flow for metric in metrics)
     if needs_flow and flow is None:
         flow = load_flow_estimator(torch.device("cpu"))
-    bench = _Bench(upscalers, metrics, chosen.channel, flow if needs_flow else None, progress)
-    scores: list[list[ClipScores]] = []
-    shown: list[ClipPictures] = []
-    notices: list[str] = []
+    environment = _environment(flow if needs_flow else None)
+    protocol = protocol_id(chosen, degradation, metrics, limit_frames)
+    options = {
+        "protocol": protocol,
+        "data": str(data_dir.resolve()),
+        "environment": environment,
+        "crops": {clip: asdict(box) for clip, box in boxes.items()},
+    }
+    known = Journal(journal, options)
+    bench = _Bench(upscalers, metrics, chosen.channel, flow if needs_flow else None, known, progress)
+    measured = []
     for index, found in enumerate(clips):
-        clip = prepare_clip(chosen, found, degradation, limit_frames=limit_frames)
-        notices += [f"{clip.name}: {notice}" for notice in clip.notices]
-        box = boxes.get(clip.name)
-        if box is not None:
-            check_box(box, clip)
-        elif index < PICTURED_CLIPS:
-            box = choose_box(clip)
-        start = EvaluationProgress(clip.name, index, len(clips), "", 0, len(upscalers), 0, len(clip.hr_clip))
-        measured, pictures = bench.measure(clip, box, start)
-        scores.append(measured)
-        if pictures is not None:
-            shown.append(pictures)
+        shown = boxes.get(found.name, index < PICTURED_CLIPS)
+        at = EvaluationProgress(found.name, index, len(clips), "", 0, len(upscalers), 0, 0)
+        prepare = partial(prepare_clip, chosen, found, degradation, limit_frames=limit_frames)
+        measured.append(bench.measure(found, prepare, shown, at))
     return EvaluationResult(
-        protocol=protocol_id(chosen, degradation, metrics, limit_frames),
+        protocol=protocol,
         set_name=chosen.name,
         degradation=degradation,
         channel=chosen.channel,
         metrics=tuple(metrics),
         limit_frames=limit_frames,
         models=tuple(
-            ModelScores(upscaler.name, dict(upscaler.description), of_model)
-            for upscaler, of_model in zip(upscalers, zip(*scores, strict=True), strict=True)
+            ModelScores(
+                upscaler.name,
+                dict(upscaler.description),
+                tuple(records[index].scores for _, records in measured),
+            )
+            for index, upscaler in enumerate(upscalers)
         ),
-        pictures=tuple(shown),
-        environment=_environment(flow if needs_flow else None),
-        notices=tuple(notices),
+        pictures=tuple(_pictures(clip, records) for clip, records in measured if clip.box is not None),
+        environment=environment,
+        notices=(
+            *known.notices,
+            *(f"{clip.clip}: {notice}" for clip, _ in measured for notice in clip.notices),
+        ),
     )
 
 
@@ -123,42 +135,50 @@ class _Bench:
     metrics: Sequence[str]
     channel: Channel
     flow: FlowEstimator | None
+    journal: Journal
     progress: ProgressCallback | None
 
     def measure(
-        self, clip: PreparedClip, box: CropBox | None, start: EvaluationProgress
-    ) -> tuple[list[ClipScores], ClipPictures | None]:
-        """Every upscaler on one clip: its scores, and its pictures where a box is given."""
-        versions: list[tuple[str, Picture, Picture]] = []
-        if box is not None and all(upscaler.name != "bicubic" for upscaler in self.upscalers):
-            versions.append(("bicubic of the input", *take_pictures(box, bicubic_frames(clip))))
-        motion = None if self.flow is None else TrueMotion(clip.hr_clip, self.flow)
-        scores = []
-        try:
-            for index, upscaler in enumerate(self.upscalers):
-                at = replace(start, model=upscaler.name, model_index=index)
-                taker = None if box is None else PictureTaker(box)
-                scores.append(self._measure_one(upscaler, clip, motion, taker, at))
-                if taker is not None:
-                    versions.append((upscaler.name, taker.crop(), taker.profile()))
-        finally:
-            if motion is not None:
-                motion.close()
-        if box is None:
-            return scores, None
-        versions.append(("ground truth", *take_pictures(box, clip.hr_clip)))
-        crops, profiles = zip(*(((name, c), (name, p)) for name, c, p in versions), strict=True)
-        return scores, ClipPictures(clip.name, box, crops, profiles)
+        self, found: Clip, prepare: Callable[[], PreparedClip], shown: CropBox | bool, at: EvaluationProgress
+    ) -> tuple[ClipRecord, list[ModelRecord]]:
+        """Every upscaler on one clip, which is read only if the journal lacks one of them.
+
+        shown: the place of the pictures, or whether to take some.
+        """
+        source = clip_source(found)
+        record = self.journal.clip(found.name, source)
+        known = [None if record is None else self.journal.model(found.name, u) for u in self.upscalers]
+        finished = [model for model in known if model is not None]
+        if record is not None and len(finished) == len(known):
+            return record, finished
+
+        clip = prepare()
+        if record is None:
+            record = _describe(clip, source, shown)
+            self.journal.add_clip(record)
+        records = []
+        with ExitStack() as stack:
+            motion = None
+            if self.flow is not None:
+                motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.flow)))
+            for index, (upscaler, model) in enumerate(zip(self.upscalers, known, strict=True)):
+                if model is None:
+                    here = replace(at, model=upscaler.name, model_index=index, frame_count=len(clip.hr_clip))
+                    model = self._measure_one(upscaler, clip, motion, record.box, here)
+                    self.journal.add_model(model)
+                records.append(model)
+        return record, records
 
     def _measure_one(
         self,
         upscaler: ClipUpscaler,
         clip: PreparedClip,
         motion: TrueMotion | None,
-        taker: PictureTaker | None,
+        box: CropBox | None,
         at: EvaluationProgress,
-    ) -> ClipScores:
+    ) -> ModelRecord:
         meter = ClipMeter(clip, self.metrics, self.channel, motion)
+        taker = None if box is None else PictureTaker(box)
         restored = RestoredClip(upscaler, clip)
         for index, codes in restored:
             meter.add(index, codes)
@@ -166,7 +186,41 @@ class _Bench:
                 taker.add(index, codes)
             if self.progress is not None:
                 self.progress(replace(at, frames_done=index + 1))
-        return meter.scores(restored.seconds)
+        pictures = None if taker is None else (taker.crop(), taker.profile())
+        return ModelRecord(
+            upscaler.name, dict(upscaler.description), meter.scores(restored.seconds), pictures
+        )
+
+
+def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRecord:
+    """The clip with the pictures of its ground truth and of plain interpolation."""
+    if shown is False:
+        return ClipRecord(clip.name, source, clip.notices, None, {})
+    if shown is True:
+        box = choose_box(clip)
+    else:
+        box = shown
+        check_box(box, clip)
+    references = {
+        INPUT: take_pictures(box, bicubic_frames(clip)),
+        TRUTH: take_pictures(box, clip.hr_clip),
+    }
+    return ClipRecord(clip.name, source, clip.notices, box, references)
+
+
+def _pictures(clip: ClipRecord, models: Sequence[ModelRecord]) -> ClipPictures:
+    """In the order of showing: the input, the models, the truth; the input once, if bicubic takes part."""
+    assert clip.box is not None
+    versions = [(model.model, model.pictures) for model in models if model.pictures is not None]
+    if all(name != BicubicUpscaler.name for name, _ in versions):
+        versions.insert(0, (INPUT, clip.references[INPUT]))
+    versions.append((TRUTH, clip.references[TRUTH]))
+    return ClipPictures(
+        clip.clip,
+        clip.box,
+        crops=tuple((name, crop) for name, (crop, _) in versions),
+        profiles=tuple((name, profile) for name, (_, profile) in versions),
+    )
 
 
 def _check_options(

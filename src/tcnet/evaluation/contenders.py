@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
+from tcnet.errors import UsageError
+from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler, LanczosUpscaler
+from tcnet.evaluation.function_upscaler import load_function
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import file_hash, load_model, weights_hash
 from tcnet.upscale import choose_device, choose_precision
@@ -38,18 +40,31 @@ class NetworkUpscaler:
 
 
 def load_contender(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
-    """A model of the catalogue, a weight file, "bicubic" or "basicvsr-bi|bd|reds".
+    """A catalogue model, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds" or "module:function".
 
+    A function runs on the device and in the precision of its own choice: see `function_upscaler`.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
     if name == BicubicUpscaler.name:
         return BicubicUpscaler()
+    if name == LanczosUpscaler.name:
+        return LanczosUpscaler()
+    if ":" in name and not name.endswith(".safetensors"):  # such as C:\\weights.safetensors
+        return load_function(name)
+    if name.endswith(".onnx"):
+        raise UsageError(f"{name}: ONNX files are not read; give a function that runs it: file.py:function")
     chosen_device = choose_device(device)
     dtype = choose_precision(precision, chosen_device)
     about = {"precision": precision_name(dtype), "device": str(chosen_device)}
     if name in BASICVSR_FILES:
         path = find_basicvsr(name)
         peer = load_basicvsr(path).to(device=chosen_device, dtype=dtype)
-        return NetworkUpscaler(name, peer, chosen_device, {"weights": file_hash(path), **about})
+        about = {"weights": file_hash(path), **about, "parameters": _parameter_count(peer)}
+        return NetworkUpscaler(name, peer, chosen_device, about)
     network = load_model(name, device=chosen_device, dtype=dtype)
-    return NetworkUpscaler(Path(name).stem, network, chosen_device, {"weights": weights_hash(name), **about})
+    about = {"weights": weights_hash(name), **about, "parameters": _parameter_count(network)}
+    return NetworkUpscaler(Path(name).stem, network, chosen_device, about)
+
+
+def _parameter_count(network: nn.Module) -> str:
+    return str(sum(parameter.numel() for parameter in network.parameters()))

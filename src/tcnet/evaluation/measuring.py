@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tcnet.data.degradation import to_8bit
-from tcnet.errors import TcnetError
+from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.clip_upscaler import ClipUpscaler
 from tcnet.evaluation.clips import PreparedClip
 from tcnet.evaluation.measures import MEASURES
@@ -50,7 +50,7 @@ class RestoredClip:
             with torch.no_grad():
                 sr_frame = next(frames, None)
                 if sr_frame is None:
-                    raise ValueError(
+                    raise UsageError(
                         f"{self.upscaler.name} gave {index} of the {count} frames of {self.clip.name}"
                     )
                 sr_frame = sr_frame.cpu()  # waits for the device, so it belongs to the time
@@ -59,12 +59,12 @@ class RestoredClip:
             yield sr_frame
             began = time.perf_counter()
         if next(frames, None) is not None:
-            raise ValueError(f"{self.upscaler.name} gave more than the {count} frames of {self.clip.name}")
+            raise UsageError(f"{self.upscaler.name} gave more than the {count} frames of {self.clip.name}")
 
     def _check(self, sr_frame: Tensor, index: int, expected: tuple[int, ...]) -> None:
         name, clip = self.upscaler.name, self.clip.name
         if tuple(sr_frame.shape) != expected:
-            raise ValueError(
+            raise UsageError(
                 f"{name} gave shape {tuple(sr_frame.shape)} for frame {index} of {clip}, not {expected}"
             )
         if not sr_frame.isfinite().all():
