@@ -175,6 +175,42 @@ def test_sample_aspect_ratio_is_kept(clips, tmp_path):
             assert reader.info.sample_aspect_ratio == Fraction(16, 15)
 
 
+@pytest.mark.parametrize("ratio", [Fraction(16, 15), Fraction(8, 9), Fraction(64, 45)])
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        *((codec, ".mkv") for codec in ("h264", "hevc", "av1", "ffv1", "prores")),
+        *((codec, ".mp4") for codec in ("h264", "hevc", "av1", "ffv1")),
+        *((codec, ".mov") for codec in ("h264", "hevc", "prores")),
+        ("av1", ".webm"),
+    ],
+)
+def test_sample_aspect_ratio_in_every_container(tmp_path, codec, suffix, ratio):
+    size = (90, 64) if suffix == ".webm" else (66, 64)  # WebM states whole pixels only
+    info = info_of(*size, sample_aspect_ratio=ratio)
+    path = tmp_path / f"a{suffix}"
+    write(path, info, np.zeros((size[1], size[0], 3), np.uint8), codec=codec)
+    # crccheck and explode: the header is whole, where it has a checksum.
+    with av.open(str(path), options={"err_detect": "crccheck+explode"}) as container:
+        stream = container.streams.video[0]
+        assert stream.sample_aspect_ratio == ratio
+        assert "title" not in stream.metadata
+        assert len(list(container.decode(stream))) == 3
+
+
+def test_the_name_of_a_track_survives_the_aspect_ratio(clips, tmp_path):
+    def name(_, video):
+        video.metadata["title"] = "Hauptfilm é"
+
+    clip = clips.clip(sample_aspect_ratio=Fraction(16, 15), setup=name, audio=("aac",))
+    source = clips.write(tmp_path / "a.mkv", clip)
+    clips.convert(source, tmp_path / "b.mkv", codec="ffv1")
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.streams.video[0].metadata["title"] == "Hauptfilm é"
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 15)
+    assert clips.packets(tmp_path / "b.mkv", 1) == clips.packets(source, 1)
+
+
 def test_chosen_pixel_format_and_options(tmp_path):
     pixels = np.full((25, 33, 3), 90, np.uint8)
     write(

@@ -18,6 +18,7 @@ from tcnet.video.color import FromRgb
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.h273 import RANGE_FULL, RANGE_LIMITED
+from tcnet.video.matroska import make_room, set_pixel_aspect
 from tcnet.video.passthrough import Passthrough
 from tcnet.video.target import TargetFile
 
@@ -50,6 +51,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         self._copy: Passthrough | None = None
         self._notices = plan.notices
+        self._states_aspect_itself = muxer in ("matroska", "webm") and info.sample_aspect_ratio != 1
         try:
             self._open(muxer, plan, copy_from)
         except BaseException:
@@ -101,6 +103,9 @@ class VideoWriter:
         finally:
             if self._copy is not None:
                 self._copy.close()
+        if self._states_aspect_itself:
+            info = self._info
+            set_pixel_aspect(self._target.work, info.width, info.height, info.sample_aspect_ratio)
         self._target.commit()
 
     def abort(self) -> None:
@@ -126,6 +131,8 @@ class VideoWriter:
             scale = (Fraction(self._info.width, width), Fraction(self._info.height, height))
             self._copy.describe_video(self._stream, scale)
             self._copy.describe_file()
+        if self._states_aspect_itself:
+            make_room(self._stream)
         self._container.container_options.update(self._muxer_options(muxer))
         try:
             self._container.start_encoding()
