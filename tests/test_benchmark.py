@@ -22,7 +22,7 @@ def test_every_row_is_measured(tiny, tmp_path):
     result = run_benchmark(tiny, 16, 24, frames=2, rounds=2, device="cpu", precision="fp32")
     assert [len(row) for row in result.rows] == [len(result.header)] * 3
     ours, plain, channels_last = result.contestants
-    assert ours.name == f"{tiny} (TCNet bidirectional)"
+    assert ours.name == "tiny.safetensors (TCNet bidirectional)"
     assert plain.ratio == 1
     # The same network: as many operations. Ours is far smaller.
     assert channels_last.gflop_per_frame == pytest.approx(plain.gflop_per_frame)

@@ -100,7 +100,7 @@ def run_benchmark(
         raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")
     peer, remarks = _peer()
     networks: dict[str, _Network] = {
-        f"{model} (TCNet {network.config.propagation})": network,
+        f"{Path(model).name} (TCNet {network.config.propagation})": network,
         "BasicVSR, the plain way": _copy(peer, chosen, dtype, torch.contiguous_format),
         "BasicVSR, channels_last": _copy(peer, chosen, dtype, torch.channels_last),
     }
