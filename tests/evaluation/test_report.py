@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import combinations
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,6 +20,7 @@ from tcnet.evaluation.html_report import render_html
 from tcnet.evaluation.published import published_scores
 from tcnet.evaluation.report import to_json, write_report
 from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.speed_plot import SpeedPoint, draw_speed_plot
 from tcnet.evaluation.tables import consistency_table, published_table, summary_table
 
 RED = np.full((4, 6, 3), (200, 10, 20), dtype=np.uint8)
@@ -168,11 +170,13 @@ def test_json_spells_infinity_as_a_string():
     assert document["models"][0]["mean"]["psnr"] == "inf"
 
 
-def test_write_report_makes_three_files_and_leaves_nothing_else(tmp_path):
+def test_write_report_makes_three_files_and_a_folder_and_leaves_nothing_else(tmp_path):
     out = tmp_path / "new" / "räport"
     paths = write_report(result(), out)
-    assert sorted(entry.name for entry in out.iterdir()) == ["report.html", "results.csv", "results.json"]
-    assert sorted(paths) == sorted(out.iterdir())
+    names = ["images", "report.html", "results.csv", "results.json"]
+    assert sorted(entry.name for entry in out.iterdir()) == names
+    assert sorted(path.name for path in paths) == names[1:]
+    assert [entry.name for entry in (out / "images").iterdir()] == ["calendar.crop.0-ground-truth.png"]
     with (out / "results.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["model", "clip", "frame", "psnr-y", "ssim-y"]
@@ -184,7 +188,73 @@ def test_write_report_replaces_an_earlier_report(tmp_path):
     write_report(result(), tmp_path)
     write_report(result(model("other", 1)), tmp_path)
     assert json.loads((tmp_path / "results.json").read_text("utf-8"))["models"][0]["name"] == "other"
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_pictures_stand_beside_the_page_and_old_ones_go(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("old.crop.0-x.png", "old.profile.0-x.png", "mine.png"):
+        (tmp_path / "images" / name).touch()
+    shown = ClipPictures("a/b", CropBox(0, 0, 0, 4, 6), (("x y", RED),), (("x y", RED[:, :2]),))
+    scores = ClipScores("a/b", {"psnr": (20.0,), "ssim": (0.5,)}, seconds=1.0)
+    write_report(replace(result(ModelScores("x y", {}, (scores,))), pictures=(shown,)), tmp_path)
+    names = sorted(entry.name for entry in (tmp_path / "images").iterdir())
+    assert names == ["a-b.crop.0-x-y.png", "a-b.profile.0-x-y.png", "mine.png"]
+    np.testing.assert_array_equal(imread(tmp_path / "images" / names[1]), RED[:, :2])
+
+
+def test_profiles_are_shown_with_what_they_show_but_not_of_one_frame():
+    box = CropBox(0, 8, 12, 4, 6)
+    shown = ClipPictures("city", box, (("truth", RED),), (("truth", RED[:, :2]),))
+    text = render_html(replace(result(), pictures=(shown,)))
+    assert "the column of pixels at x = 15, rows 8 to 11, over 2 frames" in text
+    single = ClipPictures("city", box, (("truth", RED),), (("truth", RED[:, :1]),))
+    assert "Temporal profile" not in render_html(replace(result(), pictures=(single,)))
+
+
+def test_a_quick_look_is_marked_as_such():
+    assert "do not follow the published protocol" not in render_html(result())
+    assert "first 3 frames" in render_html(replace(result(), limit_frames=3))
+
+
+def speed_points() -> list[SpeedPoint]:
+    return [
+        SpeedPoint("bicubic", 0.01, 23.8, None),
+        SpeedPoint("small <s>", 0.2, 27.0, 1_000_000),
+        SpeedPoint("large", 0.21, 27.01, 4_000_000),
+        SpeedPoint("slow", 3.0, 27.0, 4_000_000),
+    ]
+
+
+def test_the_area_of_a_disc_is_the_number_of_parameters():
+    drawing = ElementTree.fromstring(draw_speed_plot("psnr-y", speed_points()))
+    radii = {circle.findtext("title"): float(circle.get("r", "")) for circle in drawing.findall("circle")}
+    assert set(radii) == {"bicubic", "small <s> (1.0 M)", "large (4.0 M)", "slow (4.0 M)"}
+    assert (radii["large (4.0 M)"] / radii["small <s> (1.0 M)"]) ** 2 == pytest.approx(4, rel=0.02)
+
+
+def test_labels_of_the_speed_plot_lie_inside_and_not_on_each_other():
+    names = {"bicubic", "small <s> (1.0 M)", "large (4.0 M)", "slow (4.0 M)"}
+    drawing = ElementTree.fromstring(draw_speed_plot("psnr-y", speed_points()))
+    boxes = []
+    for text in drawing.findall("text"):
+        if text.text in names:
+            width, x = 6.6 * len(text.text), float(text.get("x", ""))
+            left = x - width if text.get("text-anchor") == "end" else x
+            boxes.append((left, left + width, float(text.get("y", ""))))
+    assert len(boxes) == 4
+    for left, right, baseline in boxes:
+        assert left >= 0
+        assert right <= 760
+        assert 0 < baseline < 380
+    for first, second in combinations(boxes, 2):
+        apart = first[1] < second[0] or second[1] < first[0] or abs(first[2] - second[2]) >= 12
+        assert apart, (first, second)
+
+
+def test_the_speed_plot_needs_two_models_with_figures():
+    assert draw_speed_plot("psnr-y", speed_points()[:1]) == ""
+    assert draw_speed_plot("psnr-y", [SpeedPoint("a", 1, math.inf, None), *speed_points()[:1]]) == ""
 
 
 def test_write_report_says_where_it_cannot_write(tmp_path):
@@ -202,12 +272,13 @@ def test_the_page_is_whole_and_loads_nothing():
     assert len(sources) == 1
     assert sources[0] is not None
     assert sources[0].startswith("data:image/png;base64,")
-    assert tags.count("svg") == 2
+    assert tags.count("svg") == 2  # the curves of the clip with two frames, speed against quality
 
 
 def test_the_curves_are_well_formed_svg():
-    drawings = re.findall(r"<svg.*?</svg>", render_html(result(model("<a&b>", 0), model("b", 1))), re.DOTALL)
-    assert len(drawings) == 2
+    page = render_html(result(model("<a&b>", 0), model("b", 1)))
+    drawings = [d for d in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if "<circle" not in d]
+    assert len(drawings) == 1
     for drawing in drawings:
         lines = [
             path for path in ElementTree.fromstring(drawing).findall("path") if path.get("fill") == "none"

@@ -1,43 +1,73 @@
-"""An evaluation as files (results.json, results.csv, report.html) and as rows of text for a terminal."""
+"""An evaluation as files: results.json, results.csv, report.html and pictures."""
 
 import csv
 import io
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tcnet.errors import MediaError
 from tcnet.evaluation.html_report import render_html
 from tcnet.evaluation.measures import metric_label
 from tcnet.evaluation.result import EvaluationResult
+from tcnet.video.images import encode_png
 
 JSON_NAME, CSV_NAME, HTML_NAME = "results.json", "results.csv", "report.html"
+IMAGES_NAME = "images"
+PICTURE_KINDS = ("crop", "profile")
 
 
 def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
-    """Write the three files into `out_dir`, made if need be; files of an earlier report are replaced.
+    """Write the three files into `out_dir`, made if need be, and the pictures as PNG into `out_dir`/images.
 
-    All are written in full beside their place before the first is moved there. Returns their paths.
+    Files of an earlier report are replaced, its other pictures removed. All are written in full beside their
+    place before the first is moved there. Returns the paths of the three.
     Raises MediaError if the folder cannot be made or written.
     """
-    contents = {JSON_NAME: to_json(result), CSV_NAME: to_csv(result), HTML_NAME: render_html(result)}
+    texts = {JSON_NAME: to_json(result), CSV_NAME: to_csv(result), HTML_NAME: render_html(result)}
+    contents = {name: text.encode("utf-8") for name, text in texts.items()}
+    contents |= {f"{IMAGES_NAME}/{name}": encode_png(pixels) for name, pixels in image_files(result).items()}
+    images = out_dir / IMAGES_NAME
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
+        images.mkdir(exist_ok=True)
         work_dir = Path(tempfile.mkdtemp(prefix=".report-", dir=out_dir))
         try:
-            for name, text in contents.items():
-                (work_dir / name).write_text(text, encoding="utf-8", newline="")
+            (work_dir / IMAGES_NAME).mkdir()
+            for name, data in contents.items():
+                (work_dir / name).write_bytes(data)
+            for kind in PICTURE_KINDS:
+                for old in images.glob(f"*.{kind}.*.png"):
+                    old.unlink()
             for name in contents:
                 os.replace(work_dir / name, out_dir / name)
         finally:
             shutil.rmtree(work_dir)
     except OSError as error:
         raise MediaError(f"the report cannot be written to {out_dir}: {error.strerror or error}") from error
-    return tuple(out_dir / name for name in contents)
+    return tuple(out_dir / name for name in texts)
+
+
+def image_files(result: EvaluationResult) -> dict[str, npt.NDArray[np.uint8]]:
+    """The pictures by file name: "calendar.crop.2-tcnet-bi.png", "calendar.profile.2-tcnet-bi.png"."""
+    files = {}
+    for shown in result.pictures:
+        for kind, versions in zip(PICTURE_KINDS, (shown.crops, shown.profiles), strict=True):
+            for index, (label, pixels) in enumerate(versions):
+                files[f"{_file_name(shown.clip)}.{kind}.{index}-{_file_name(label)}.png"] = pixels
+    return files
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text)[-80:]
 
 
 def to_json(result: EvaluationResult) -> str:

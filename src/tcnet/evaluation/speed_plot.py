@@ -1,0 +1,130 @@
+"""Speed against quality, one disc a model, as an SVG that stands inside an HTML page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from tcnet.evaluation.curves import COLORS, round_ticks
+
+WIDTH, HEIGHT = 760, 380
+LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 24, 24, HEIGHT - 58
+LARGEST = 26.0  # radius of the disc of the model with most parameters
+WITHOUT = 5.0  # radius of the ring of what has none
+LINE = 15.0  # height of a label
+LETTER = 6.6  # mean width of a letter of a label
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedPoint:
+    """A model: seconds for a frame, a figure of quality, and its number of parameters (None: no network)."""
+
+    name: str
+    seconds: float
+    quality: float
+    parameters: int | None
+
+
+def draw_speed_plot(label: str, points: Sequence[SpeedPoint]) -> str:
+    """The SVG: seconds on a logarithmic axis, `label` upwards, the area of a disc for the parameters.
+
+    Points without a finite place are left out; of fewer than two nothing is drawn: "".
+    """
+    placed = [
+        (index, point)
+        for index, point in enumerate(points)
+        if point.seconds > 0 and math.isfinite(point.quality)
+    ]
+    if len(placed) < 2:
+        return ""
+    seconds = [point.seconds for _, point in placed]
+    low, high = math.log10(min(seconds)) - 0.2, math.log10(max(seconds)) + 0.2
+    qualities = [point.quality for _, point in placed]
+    room = 0.12 * max(max(qualities) - min(qualities), 0.1)  # so that discs do not touch the frame
+    ticks = round_ticks(min(qualities) - room, max(qualities) + room)
+    most = max((point.parameters or 0 for _, point in placed), default=0)
+
+    def x(value: float) -> float:
+        return LEFT + (RIGHT - LEFT) * (math.log10(value) - low) / (high - low)
+
+    def y(value: float) -> float:
+        return TOP + (BOTTOM - TOP) * (ticks[-1] - value) / (ticks[-1] - ticks[0])
+
+    title = f"Speed against quality: seconds per frame, {label}, parameters as area"
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{escape(title)}">']
+    for tick in ticks:
+        parts.append(
+            f'<path d="M{LEFT} {y(tick):.1f}H{RIGHT}" stroke="#dfe3e8"/>'
+            f'<text x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        )
+    for value in _log_ticks(10**low, 10**high):
+        parts.append(
+            f'<path d="M{x(value):.1f} {TOP}V{BOTTOM}" stroke="#eef0f3"/>'
+            f'<text x="{x(value):.1f}" y="{BOTTOM + 18}" text-anchor="middle">{value:g}</text>'
+        )
+    parts.append(
+        f'<text x="{(LEFT + RIGHT) / 2:.0f}" y="{BOTTOM + 42}" text-anchor="middle">'
+        f"seconds per frame (logarithmic); area: parameters</text>"
+        f'<text x="{LEFT - 8}" y="{TOP - 10}" text-anchor="start">{escape(label)}</text>'
+    )
+    taken: list[tuple[float, float, float]] = []  # of the labels so far: left, right, baseline
+    # Large discs first, so that small ones lie on top of them.
+    for index, point in sorted(placed, key=lambda entry: -(entry[1].parameters or 0)):
+        parts.append(_disc(point, x(point.seconds), y(point.quality), COLORS[index % len(COLORS)], most))
+    for _, point in sorted(placed, key=lambda entry: entry[1].quality):
+        radius = _radius(point, most)
+        parts.append(_label(point, x(point.seconds), y(point.quality), radius, taken))
+    return "".join(parts) + "</svg>"
+
+
+def _radius(point: SpeedPoint, most: int) -> float:
+    return WITHOUT if not point.parameters else max(LARGEST * math.sqrt(point.parameters / most), WITHOUT)
+
+
+def _disc(point: SpeedPoint, x: float, y: float, color: str, most: int) -> str:
+    fill = f'fill="{color}" fill-opacity="0.55"' if point.parameters else 'fill="#fff"'
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_radius(point, most):.1f}" {fill} stroke="{color}" '
+        f'stroke-width="1.5"><title>{escape(_describe(point))}</title></circle>'
+    )
+
+
+def _label(
+    point: SpeedPoint, x: float, y: float, radius: float, taken: list[tuple[float, float, float]]
+) -> str:
+    """Beside the disc, to the right if there is room; moved up or down until it lies on no other label."""
+    text = _shortened(_describe(point))
+    width = LETTER * len(text)
+    rightwards = x + radius + 6 + width <= WIDTH
+    left = x + radius + 6 if rightwards else x - radius - 6 - width
+    baseline = y + 4
+    for step in (0, -1, 1, -2, 2, -3, 3, -4, 4):
+        moved = baseline + step * LINE
+        free = all(
+            left > other_right or left + width < other_left or abs(moved - other) >= LINE
+            for other_left, other_right, other in taken
+        )
+        if free and TOP <= moved <= BOTTOM:
+            baseline = moved
+            break
+    taken.append((left, left + width, baseline))
+    anchor, at = ("start", left) if rightwards else ("end", left + width)
+    return f'<text x="{at:.1f}" y="{baseline:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _describe(point: SpeedPoint) -> str:
+    if point.parameters is None:
+        return point.name
+    return f"{point.name} ({point.parameters / 1e6:.1f} M)"
+
+
+def _shortened(text: str, length: int = 40) -> str:
+    return text if len(text) <= length else f"…{text[1 - length :]}"
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5 times powers of ten inside; of wide ranges the powers alone."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1.0,) if len(powers) > 4 else (1.0, 2.0, 5.0)
+    values = (float(f"{factor}e{power}") for power in powers for factor in factors)
+    return [value for value in values if low <= value <= high]
