@@ -12,6 +12,7 @@ from tcnet.cli.degrade import degrade
 from tcnet.cli.evaluate import evaluate
 from tcnet.cli.machine import bench, doctor
 from tcnet.cli.models import models
+from tcnet.cli.train import train
 from tcnet.cli.upscale import upscale
 from tcnet.errors import TcnetError
 from tcnet.version import __version__
@@ -34,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (upscale, evaluate, degrade, models, bench, doctor):
+for _command in (upscale, evaluate, degrade, train, models, bench, doctor):
     app.command()(_command)
 
 

@@ -131,7 +131,8 @@ def _busiest(still: Pixels, needed: tuple[int, int], rng: np.random.Generator) -
         detail = float(np.abs(np.diff(coarse, axis=1)).mean())
         if detail > most:
             most, chosen = detail, region
-    return np.ascontiguousarray(chosen)
+    busiest: Pixels = np.ascontiguousarray(chosen, np.uint8)
+    return busiest
 
 
 def _blob(rng: np.random.Generator, path: Path2D, height: int, width: int) -> Tensor:

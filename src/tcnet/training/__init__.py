@@ -1,1 +1,1 @@
-"""Making weights: where a network starts from. (The trainer is not written yet.)"""
+"""Making weights: where a network starts from, and the trainer."""

@@ -1,0 +1,102 @@
+"""tcnet train."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from tcnet.cli.console import err, format_seconds, print_notices
+from tcnet.training.config import load_config
+from tcnet.training.loop import Progress as TrainingProgress
+from tcnet.training.run import Outcome, Watcher
+from tcnet.training.run import train as run_training
+from tcnet.training.toml_text import to_toml
+
+INTERRUPTED = 130
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The run's TOML file; see configs/.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as optimisation.steps=100."),
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show the whole configuration, checked, and end.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")
+    ] = False,
+) -> None:
+    """Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped."""
+    checked = load_config(config, set_ or ())
+    if print_config:
+        sys.stdout.write(to_toml(checked.model_dump(by_alias=True)))
+        return
+    with _Display(checked.name) as display:
+        outcome = run_training(checked, resume=resume, watcher=display.watcher())
+    err.print(_summary(outcome), markup=False)
+    if not outcome.finished:
+        err.print("interrupted; the same command with --resume continues", style="yellow", markup=False)
+        raise typer.Exit(INTERRUPTED)
+
+
+def _summary(outcome: Outcome) -> str:
+    counters = outcome.counters
+    parts = [f"{counters.step} steps in {format_seconds(counters.seconds)}"]
+    if counters.skipped:
+        parts.append(f"{counters.skipped} skipped (not finite)")
+    if counters.best is not None:
+        parts.append(f"best PSNR-Y {counters.best:.3f} dB at step {counters.best_step}")
+    if outcome.weights is not None:
+        parts.append(str(outcome.weights))
+    return ", ".join(parts)
+
+
+class _Display:
+    """A bar on a terminal; in a file, a line a minute would say less than log.jsonl does."""
+
+    def __init__(self, name: str) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[text]}"),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._name = name
+        self._decoding = self._bar.add_task("decoding", total=None, text="", visible=False)
+        self._training = self._bar.add_task(name, total=None, text="", visible=False)
+
+    def __enter__(self) -> "_Display":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def watcher(self) -> Watcher:
+        return Watcher(
+            decoding=self._show_decoding, notice=lambda text: print_notices([text]), progress=self._show
+        )
+
+    def _show_decoding(self, done: int, total: int) -> None:
+        self._bar.update(self._decoding, completed=done, total=total, visible=done < total)
+
+    def _show(self, progress: TrainingProgress) -> None:
+        parts = [f"loss {progress.loss:.5f}", f"{progress.lr_pixels_per_second:,.0f} LR px/s"]
+        if progress.psnr is not None:
+            parts.append(f"{progress.psnr:.3f} dB")
+        if progress.skipped:
+            parts.append(f"{progress.skipped} skipped")
+        parts.append(f"{format_seconds(progress.eta_seconds)} left")
+        self._bar.update(
+            self._training,
+            completed=progress.step,
+            total=progress.steps,
+            visible=True,
+            text=", ".join(parts),
+        )

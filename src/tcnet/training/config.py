@@ -1,0 +1,233 @@
+"""What a training run can be asked for: its TOML file, read and checked."""
+
+import dataclasses
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
+
+from tcnet.data.options import DataOptions, Share, Table
+from tcnet.errors import UsageError
+from tcnet.network import CONFIGS, TCNetConfig
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class StartOptions(Table):
+    """`[start]`: initial weights."""
+
+    model: Annotated[str, Field(alias="from")] = "scratch"
+    """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
+    ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
+
+
+class OptimisationOptions(Table):
+    """`[optimisation]`: Adam with a cosine schedule over parameter groups."""
+
+    steps: Count
+    batch: Count = 2
+    """Samples that one process computes at once."""
+    accumulate: Count = 1
+    """Batches whose gradients are added before a step. A step sees processes * accumulate * batch samples."""
+    rate_new: Rate = 2e-4
+    """Learning rate of the parts that imported weights lack; from scratch, of everything but motion."""
+    rate_imported: Rate = 2e-5
+    """Learning rate of imported parts; 0 keeps them as they are."""
+    flow_fraction: Share = 0.125
+    """The motion network's learning rate, as a fraction of that of imported parts (from scratch: of new)."""
+    flow_frozen_steps: Annotated[int, Field(ge=0)] = 0
+    """The motion network is not trained in the first steps."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """The rates rise from zero over these."""
+    rate_end: Rate = 1e-7
+    """The cosine ends here."""
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(default=[0.9, 0.99], min_length=2, max_length=2)
+    clip_norm: Annotated[float, Field(gt=0)] = 0.5
+    """Gradients with a larger norm are scaled down to it."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the exponential moving average of the weights, which is what is kept."""
+    bad_steps: Count = 10
+    """A step whose loss or gradient is not finite is skipped; after this many in a row the run stops."""
+
+
+class TeacherOptions(Table):
+    """`[teacher]`: targets from trained networks, beside the ground truth."""
+
+    models: list[str] = Field(default=[])
+    """Each a name as in `start.from`; their mean is the target. The first sees the clip as it is, each
+    further one flipped, turned and reversed in time by a draw of its own. Empty: ground truth alone."""
+    weight: Share = 0.7
+    """Of the teacher; the rest is of the ground truth."""
+    combine: Literal["targets", "losses"] = "targets"
+    """Whether the two targets are averaged, or the losses against them."""
+    transform_first: bool = False
+    """The first network sees a transformed clip as well."""
+    input: Literal["same", "clean"] = "same"
+    """With degradation "video": what the teacher sees, the same LR clip or the undamaged one (BI)."""
+
+
+class ValidationOptions(Table):
+    """`[validation]`: PSNR on luma of held-out clips."""
+
+    path: str = ""
+    """A folder of clips, below `data.root`; empty: no validation, the last weights are kept."""
+    every: Count = 250
+    """Steps between."""
+    frames: Annotated[int, Field(ge=0)] = 0
+    """First frames of each clip; 0 is all."""
+    crop: Annotated[int, Field(ge=0)] = 0
+    """Side of a square in the centre, in HR pixels; 0 is the whole picture."""
+    conditions: list[str] = Field(default=["BI"], min_length=1)
+    """"BI", "BD", or one of them with H.264 compression of the LR clip, as "BI+crf28"."""
+
+    @field_validator("conditions")
+    @classmethod
+    def _known(cls, conditions: list[str]) -> list[str]:
+        for condition in conditions:
+            if not re.fullmatch(r"B[ID](\+crf\d{1,2})?", condition):
+                raise ValueError(f"{condition!r} is no condition; write BI, BD or such as BI+crf28")
+        return conditions
+
+
+class LogOptions(Table):
+    """`[log]`: what is written down, in `out`."""
+
+    every: Count = 20
+    """Steps between lines of log.jsonl."""
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
+    """Minutes between checkpoints; 0 writes one after every step."""
+    tensorboard: bool = False
+    """Also write curves for TensorBoard (pip install 'tcnet[train]')."""
+
+
+class CardOptions(Table):
+    """`[card]`: what the model's card says beside what the run knows itself."""
+
+    summary: str = "trained with tcnet train"
+    licence: str = "not stated"
+    source: str = "not stated"
+
+
+class TrainingConfig(Table):
+    """A whole run."""
+
+    name: str
+    """Of the model: the weights are written to out/NAME.safetensors."""
+    out: str
+    """Folder of the run: weights, checkpoint, log."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
+    """Compile the network's trunks (torch.compile): a minute at first, faster then on a GPU."""
+    network: dict[str, Any] = Field(default={})
+    """`preset`, a named configuration ("tcnet", "paper"), and fields of TCNetConfig that differ from it."""
+    start: StartOptions = StartOptions()
+    data: DataOptions
+    optimisation: OptimisationOptions
+    teacher: TeacherOptions = TeacherOptions()
+    validation: ValidationOptions = ValidationOptions()
+    log: LogOptions = LogOptions()
+    card: CardOptions = CardOptions()
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"{name!r} cannot name a file; use letters, digits, '-', '_' and '.'")
+        return name
+
+    @field_validator("network")
+    @classmethod
+    def _network_fields(cls, network: dict[str, Any]) -> dict[str, Any]:
+        network_config(network)
+        return network
+
+
+def network_config(network: dict[str, Any]) -> TCNetConfig:
+    """The `[network]` table as a TCNetConfig. Raises ValueError for unknown keys and values."""
+    changes = dict(network)
+    preset = changes.pop("preset", "tcnet")
+    if preset not in CONFIGS:
+        raise ValueError(f"preset {preset!r} is unknown; choose {', '.join(CONFIGS)}")
+    fields = {field.name for field in dataclasses.fields(TCNetConfig)}
+    if unknown := sorted(changes.keys() - fields):
+        raise ValueError(f"unknown key {unknown[0]!r}; a network has {', '.join(sorted(fields))}")
+    values = dataclasses.asdict(CONFIGS[preset]) | changes
+    try:
+        # As JSON: in strict mode pydantic takes a dataclass from Python only as an instance.
+        return TypeAdapter(TCNetConfig).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise ValueError(_first_problem(error)) from error
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """Read a TOML file and apply `overrides`, each "a.b=value" with a value in TOML (a bare word is text).
+
+    Raises UsageError, one line that names the key, for a missing file, wrong TOML, unknown keys, wrong
+    types and values out of range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: no valid TOML: {error}") from error
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_first_problem(error)}") from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {override!r}: write key=value, such as optimisation.steps=100")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    place: Any = values
+    for parent in parents:
+        place = _inner(place, parent, override)
+    if isinstance(place, list):
+        place[_position(place, last, override)] = value
+    else:
+        place[last] = value
+
+
+def _inner(place: Any, key: str, override: str) -> Any:  # noqa: ANN401 - TOML values are of any type
+    inner = place[_position(place, key, override)] if isinstance(place, list) else place.setdefault(key, {})
+    if not isinstance(inner, dict | list):
+        raise UsageError(f"--set {override!r}: {key} is a value, not a table")
+    return inner
+
+
+def _position(items: list[Any], key: str, override: str) -> int:
+    if not key.isdecimal() or int(key) >= len(items):
+        raise UsageError(
+            f"--set {override!r}: {key} is no entry of a list of {len(items)}; entries count from 0"
+        )
+    return int(key)
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "configuration"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {place!r}"
+    if problem["type"] == "missing":
+        return f"key {place!r} is missing"
+    if problem["type"] == "value_error":
+        return f"{place}: {message}"
+    return f"{place}: {message}, got {problem['input']!r}"

@@ -1,0 +1,274 @@
+"""The training loop: batches to gradients to weights, watched, saved and measured."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tcnet.errors import TcnetError
+from tcnet.network import TCNet
+from tcnet.training.card import write_card
+from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
+from tcnet.training.config import TrainingConfig
+from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
+from tcnet.training.interruption import Interruption
+from tcnet.training.losses import charbonnier
+from tcnet.training.optimisation import MovingAverage, Optimiser
+from tcnet.training.processes import Processes
+from tcnet.training.run_log import RunLog
+from tcnet.training.teacher import EnsembleTeacher
+
+Batch = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is. lr_pixels_per_second: over all processes, in steps alone; psnr: last validated."""
+
+    step: int
+    steps: int
+    loss: float
+    lr_pixels_per_second: float
+    eta_seconds: float
+    psnr: float | None
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a trainer works with. out: the run's folder; data: what is trained on, for the card."""
+
+    config: TrainingConfig
+    network: TCNet
+    average: MovingAverage
+    optimiser: Optimiser
+    teacher: EnsembleTeacher | None
+    held_out: tuple[HeldOutClip, ...]
+    processes: Processes
+    device: torch.device
+    dtype: torch.dtype
+    out: Path
+    data: str
+    log: RunLog | None
+
+
+class Trainer:
+    """Runs the steps that are left. `counters` are those of the checkpoint that is continued, if any."""
+
+    def __init__(
+        self, setting: Setting, counters: Counters, on_progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._setting = setting
+        self._options = setting.config.optimisation
+        self.counters = counters
+        self._on_progress = on_progress
+        self._window = _Window()
+        self._psnr: float | None = None
+        self._saved_at = time.monotonic()
+        self._begun_at = time.monotonic()
+        self._begun_step = counters.step
+        self._last_loss = float("nan")
+
+    def run(self, batches: Iterator[Batch], interruption: Interruption) -> bool:
+        """Train until the last step or an interruption; True if it was the last step.
+
+        Leaves a checkpoint and, once there is a best or the end is reached, the weights with their card.
+        """
+        options = self._options
+        if self.counters.step == 0:
+            self._validate()
+        while self.counters.step < options.steps:
+            stop = self._step(batches, interruption)
+            done = self.counters.step == options.steps
+            if self.counters.step % self._setting.config.log.every == 0 or done:
+                self._write_log()
+            if self.counters.step % self._setting.config.validation.every == 0 or done:
+                self._validate()
+            if stop or done or self._checkpoint_due():
+                self._save()
+            self._report()
+            if stop and not done:
+                return False
+        if not self._setting.held_out:
+            self._keep_weights({})
+        return True
+
+    def _step(self, batches: Iterator[Batch], interruption: Interruption) -> bool:
+        """One step of the optimiser; returns whether any process wants to stop."""
+        setting, number = self._setting, self.counters.step
+        begin = time.monotonic()
+        setting.optimiser.begin(number)
+        loss = torch.zeros((), device=setting.device)
+        for _ in range(self._options.accumulate):
+            asked = time.monotonic()
+            batch = next(batches)
+            self._window.waited += time.monotonic() - asked
+            part = self._loss(batch, number) / self._options.accumulate
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+            lr = batch["lr"]
+            self._window.pixels += lr.numel() // 3 * setting.processes.count
+        trained = setting.optimiser.trained()
+        wish = torch.tensor(float(interruption.requested), device=setting.device)
+        figures = setting.processes.average_gradients(trained, torch.stack((loss, wish)))
+        norm = torch.nn.utils.clip_grad_norm_(trained, self._options.clip_norm)
+        mean_loss, length = float(figures[0]) / setting.processes.count, float(norm)
+        if torch.isfinite(norm) and torch.isfinite(figures[0]):
+            setting.optimiser.step(number)
+            setting.average.update(setting.network, number)
+            self.counters = replace(self.counters, skipped_in_a_row=0)
+            self._window.add(mean_loss, length)
+            self._last_loss = mean_loss
+        else:
+            self._skip(number, mean_loss)
+        self._window.seconds += time.monotonic() - begin
+        seconds = self.counters.seconds + time.monotonic() - begin
+        self.counters = replace(self.counters, step=number + 1, seconds=seconds)
+        return float(figures[1]) > 0
+
+    def _loss(self, batch: Batch, step: int) -> Tensor:
+        setting, options = self._setting, self._setting.config.teacher
+        lr, hr = (self._to_device(batch[key]) for key in ("lr", "hr"))
+        teaching: Tensor | None = None
+        if setting.teacher is not None:
+            seen = self._to_device(batch["clean"]) if options.input == "clean" and "clean" in batch else lr
+            teaching = setting.teacher(seen, step)
+        reduced = setting.dtype != torch.float32
+        with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
+            sr = setting.network(lr)
+        if teaching is None:
+            return charbonnier(sr, hr)
+        if options.combine == "targets":
+            return charbonnier(sr, torch.lerp(hr, teaching, options.weight))
+        share = options.weight
+        return share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
+
+    def _to_device(self, codes: Tensor) -> Tensor:
+        """uint8 codes -> float32 in [0, 1] on the device."""
+        return codes.to(self._setting.device, non_blocking=True).float().div_(255)
+
+    def _skip(self, number: int, loss: float) -> None:
+        """A step that would spoil the weights is left out; all processes see the same sums and agree."""
+        counters = self.counters
+        in_a_row = counters.skipped_in_a_row + 1
+        self.counters = replace(counters, skipped=counters.skipped + 1, skipped_in_a_row=in_a_row)
+        if self._setting.log is not None:
+            self._setting.log.write({"kind": "skipped", "step": number + 1, "loss": str(loss)})
+        if in_a_row >= self._options.bad_steps:
+            raise TcnetError(
+                f"{in_a_row} steps in a row gave NaN or infinity (last: step {number + 1}, loss {loss}); "
+                f'lower optimisation.rate_new ({self._options.rate_new:g}), or set precision = "fp32", and '
+                "continue from the last checkpoint with --resume"
+            )
+
+    def _validate(self) -> None:
+        setting = self._setting
+        if not setting.held_out:
+            return
+        network = setting.average.network
+        if setting.dtype != torch.float32:
+            network = copy.deepcopy(network).to(dtype=setting.dtype)
+        figures = validate(network, setting.held_out, setting.device, setting.dtype, setting.processes)
+        self._psnr = mean_psnr(figures)
+        if setting.log is not None:
+            entry = {"kind": "validation", "step": self.counters.step, "psnr_y": self._psnr, "clips": figures}
+            setting.log.write(entry)
+        if self.counters.best is None or self._psnr > self.counters.best:
+            self.counters = replace(self.counters, best=self._psnr, best_step=self.counters.step)
+            self._keep_weights(figures)
+
+    def _keep_weights(self, figures: dict[str, float]) -> None:
+        setting = self._setting
+        if setting.processes.leads:
+            save_weights(setting.out / f"{setting.config.name}.safetensors", setting.average.network)
+            write_card(
+                setting.out / f"{setting.config.name}.toml",
+                setting.config,
+                self.counters,
+                setting.data,
+                figures,
+            )
+
+    def _checkpoint_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= 60 * self._setting.config.log.checkpoint_minutes
+
+    def _save(self) -> None:
+        setting = self._setting
+        if setting.processes.leads:
+            checkpoint = Checkpoint(
+                config=setting.network.config,
+                counters=self.counters,
+                model=setting.network.state_dict(),
+                average=setting.average.network.state_dict(),
+                optimiser=setting.optimiser.tensors(),
+            )
+            save_checkpoint(setting.out / "checkpoint.safetensors", checkpoint)
+        self._saved_at = time.monotonic()
+
+    def _write_log(self) -> None:
+        window, self._window = self._window, _Window()
+        if self._setting.log is None:
+            return
+        self._setting.log.write(
+            {
+                "kind": "step",
+                "step": self.counters.step,
+                **window.figures(),
+                "rates": self._setting.optimiser.rates(self.counters.step - 1),
+                "skipped": self.counters.skipped,
+                "hours": round(self.counters.seconds / 3600, 4),
+            }
+        )
+
+    def _report(self) -> None:
+        if self._on_progress is None or not self._setting.processes.leads:
+            return
+        step, steps = self.counters.step, self._options.steps
+        elapsed = time.monotonic() - self._begun_at
+        self._window.note_speed()
+        self._on_progress(
+            Progress(
+                step=step,
+                steps=steps,
+                loss=self._last_loss,
+                lr_pixels_per_second=self._window.speed,
+                eta_seconds=elapsed / (step - self._begun_step) * (steps - step),
+                psnr=self._psnr,
+                skipped=self.counters.skipped,
+            )
+        )
+
+
+class _Window:
+    """Figures since the last line of the log."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.waited = 0.0
+        self.pixels = 0
+        self.speed = 0.0
+        self._losses: list[float] = []
+        self._norms: list[float] = []
+
+    def add(self, loss: float, norm: float) -> None:
+        self._losses.append(loss)
+        self._norms.append(norm)
+
+    def note_speed(self) -> None:
+        if self.seconds > 0:
+            self.speed = self.pixels / self.seconds
+
+    def figures(self) -> dict[str, float | None]:
+        """Means; None where every step was skipped. waiting: share of the time spent without a batch."""
+        self.note_speed()
+        count = len(self._losses)
+        return {
+            "loss": sum(self._losses) / count if count else None,
+            "norm": sum(self._norms) / count if count else None,
+            "lr_pixels_per_second": round(self.speed, 1),
+            "waiting": round(self.waited / self.seconds, 4) if self.seconds else 0.0,
+        }

@@ -1,0 +1,185 @@
+"""A whole training run from its configuration: `tcnet train`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tcnet.data.loader import StepNumbers, load_batches
+from tcnet.data.samples import SampleMaker, Sources, open_sources
+from tcnet.errors import MediaError, UsageError
+from tcnet.network import TCNet
+from tcnet.training.checkpoint import Checkpoint, Counters, load_checkpoint, replace_file
+from tcnet.training.config import TrainingConfig, network_config
+from tcnet.training.held_out import HeldOutClip, open_held_out
+from tcnet.training.interruption import Interruption
+from tcnet.training.loop import Progress, Setting, Trainer
+from tcnet.training.optimisation import MovingAverage, Optimiser
+from tcnet.training.processes import Processes, join_processes
+from tcnet.training.run_log import RunLog
+from tcnet.training.starting_point import divide, starting_network
+from tcnet.training.teacher import EnsembleTeacher, load_teacher_networks
+from tcnet.training.toml_text import to_toml
+from tcnet.upscale.precision import choose_device, choose_precision
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """finished: False if interrupted. weights: the file with the best weights, None if there is none yet."""
+
+    finished: bool
+    counters: Counters
+    weights: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told what: `decoding` (clips done, of all), `notice` (a line for people), `progress`."""
+
+    decoding: Callable[[int, int], None] | None = None
+    notice: Callable[[str], None] | None = None
+    progress: Callable[[Progress], None] | None = None
+
+
+def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | None = None) -> Outcome:
+    """Train as `config` says, alone or as one of torchrun's processes.
+
+    resume: continue from the checkpoint in `config.out`, or begin if there is none yet.
+    Raises UsageError (among others if `out` holds a run and `resume` is not given), MediaError for data or
+    weights that cannot be used and files that cannot be written, TcnetError when the training diverges.
+    """
+    watcher = watcher or Watcher()
+    with join_processes(choose_device(config.device)) as (processes, device), Interruption() as interruption:
+        checkpoint = _prepare_folder(config, resume, processes)
+        counters = checkpoint.counters if checkpoint else Counters()
+        sources, held_out = _open_data(config, processes, watcher)
+        with _log(config, counters, processes) as log:
+            setting = _setting(config, checkpoint, sources, held_out, processes, device, log)
+            trainer = Trainer(setting, counters, watcher.progress)
+            numbers = StepNumbers(
+                counters.step,
+                config.optimisation.steps,
+                batch=config.optimisation.batch,
+                accumulate=config.optimisation.accumulate,
+                rank=processes.rank,
+                ranks=processes.count,
+            )
+            batches = load_batches(
+                SampleMaker(sources, config.data, config.seed),
+                numbers,
+                workers=config.data.workers,
+                pin_memory=device.type == "cuda",
+            )
+            finished = trainer.run(iter(batches), interruption)
+    weights = Path(config.out) / f"{config.name}.safetensors"
+    return Outcome(finished, trainer.counters, weights if weights.exists() else None)
+
+
+def _prepare_folder(config: TrainingConfig, resume: bool, processes: Processes) -> Checkpoint | None:
+    out = Path(config.out)
+    path = out / "checkpoint.safetensors"
+    if path.exists():
+        if not resume:
+            raise UsageError(f"{out}: holds a run; continue it with --resume, or choose another `out`")
+        checkpoint = load_checkpoint(path, network_config(config.network))
+        processes.wait()  # before the leader writes anything
+        return checkpoint
+    if processes.leads:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"{out}: cannot be made ({error.strerror})") from error
+    processes.wait()
+    return None
+
+
+def _open_data(
+    config: TrainingConfig, processes: Processes, watcher: Watcher
+) -> tuple[Sources, tuple[HeldOutClip, ...]]:
+    """The leader decodes, the others wait for it and find all clips in the cache."""
+    if not processes.leads:
+        processes.wait()
+    sources = open_sources(config.data, watcher.decoding if processes.leads else None)
+    notices = list(sources.notices)
+    held_out: tuple[HeldOutClip, ...] = ()
+    if config.validation.path:
+        clips, problems = open_held_out(config.validation, config.data)
+        held_out = tuple(clips)
+        notices += problems
+    if processes.leads:
+        processes.wait()
+        if watcher.notice is not None:
+            for notice in notices:
+                watcher.notice(notice)
+    return sources, held_out
+
+
+@contextmanager
+def _log(config: TrainingConfig, counters: Counters, processes: Processes) -> Iterator[RunLog | None]:
+    if not processes.leads:
+        yield None
+        return
+    out = Path(config.out)
+    replace_file(out / "config.toml", to_toml(config.model_dump(by_alias=True)).encode())
+    log = RunLog(out, resume_step=counters.step, tensorboard=config.log.tensorboard)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _setting(
+    config: TrainingConfig,
+    checkpoint: Checkpoint | None,
+    sources: Sources,
+    held_out: tuple[HeldOutClip, ...],
+    processes: Processes,
+    device: torch.device,
+    log: RunLog | None,
+) -> Setting:
+    network = _network(config, checkpoint, device)
+    average = MovingAverage(network, config.optimisation.ema)
+    optimiser = Optimiser(divide(network, config.start.model), config.optimisation)
+    if checkpoint is not None:
+        average.network.load_state_dict(checkpoint.average)
+        optimiser.load(checkpoint.optimiser)
+    if config.compile:
+        for part in (network.propagation.trunk, network.refinement.trunk, network.reconstruction):
+            part.compile()  # after the average was copied, which runs as it is
+    dtype = _dtype(config, device)
+    teacher = None
+    if config.teacher.models:
+        networks = load_teacher_networks(config.teacher.models, device, dtype)
+        teacher = EnsembleTeacher(networks, config.seed, transform_first=config.teacher.transform_first)
+    return Setting(
+        config=config,
+        network=network,
+        average=average,
+        optimiser=optimiser,
+        teacher=teacher,
+        held_out=held_out,
+        processes=processes,
+        device=device,
+        dtype=dtype,
+        out=Path(config.out),
+        data=sources.describe(),
+        log=log,
+    )
+
+
+def _network(config: TrainingConfig, checkpoint: Checkpoint | None, device: torch.device) -> TCNet:
+    if checkpoint is None:
+        network = starting_network(config)
+    else:
+        network = TCNet(network_config(config.network))
+        network.load_state_dict(checkpoint.model)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.train()
+
+
+def _dtype(config: TrainingConfig, device: torch.device) -> torch.dtype:
+    dtype = choose_precision(config.precision, device)
+    # Gradients leave the range of fp16; a GPU without bf16 trains in fp32.
+    return torch.float32 if dtype == torch.float16 else dtype

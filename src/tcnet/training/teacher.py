@@ -1,0 +1,98 @@
+"""A teacher made of trained networks: its clip is closer to the truth than any of them alone, because they
+err independently, and far less noisy than a single ground truth."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
+from tcnet.models import load_model
+
+
+class ClipNetwork(Protocol):
+    """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)."""
+
+    def __call__(self, lr_clip: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTransform:
+    """Flipped, turned and reversed in time: what leaves a clip a clip, and can be undone exactly."""
+
+    reverse: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+    transpose: bool = False
+
+    def apply(self, clip: Tensor) -> Tensor:
+        """(B, T, C, H, W) -> the same, H and W exchanged if transposed."""
+        if self.transpose:
+            clip = clip.transpose(-1, -2)
+        return clip.flip(dims) if (dims := self._dims()) else clip
+
+    def undo(self, clip: Tensor) -> Tensor:
+        """The inverse of `apply`, for clips of any size."""
+        if dims := self._dims():
+            clip = clip.flip(dims)
+        return clip.transpose(-1, -2) if self.transpose else clip
+
+    def _dims(self) -> list[int]:
+        flips = {1: self.reverse, 3: self.flip_rows, 4: self.flip_columns}
+        return [dim for dim, flipped in flips.items() if flipped]
+
+
+def draw_transform(seed: int, step: int, index: int) -> ClipTransform:
+    """The transform of network `index` at a step; the same for all processes."""
+    # 1: beside the numbers of samples, which are drawn by (seed, number).
+    rng = np.random.default_rng((seed, step, index, 1))
+    return ClipTransform(*(bool(bit) for bit in rng.integers(0, 2, 4)))
+
+
+class EnsembleTeacher:
+    """The mean of networks, of which each but the first sees a transformed clip.
+
+    networks: may hold one network several times. transform_first: the first sees a transformed clip too.
+    """
+
+    def __init__(self, networks: Sequence[ClipNetwork], seed: int, *, transform_first: bool = False) -> None:
+        if not networks:
+            raise ValueError("a teacher needs at least one network")
+        self._networks = tuple(networks)
+        self._seed = seed
+        self._first_drawn = 0 if transform_first else 1
+
+    @torch.no_grad()
+    def __call__(self, lr_clip: Tensor, step: int) -> Tensor:
+        """(B, T, 3, H, W) float32 in [0, 1] -> (B, T, 3, 4H, 4W) float32, clamped to [0, 1]."""
+        total: Tensor | None = None
+        for index, network in enumerate(self._networks):
+            drawn = index >= self._first_drawn
+            transform = draw_transform(self._seed, step, index) if drawn else ClipTransform()
+            # Each of them as published: a picture in [0, 1], before any mean.
+            sr_clip = transform.undo(network(transform.apply(lr_clip)).float().clamp(0, 1))
+            total = sr_clip if total is None else total + sr_clip
+        assert total is not None
+        return total / len(self._networks)
+
+
+def load_teacher_networks(
+    names: Iterable[str], device: torch.device, dtype: torch.dtype
+) -> list[torch.nn.Module]:
+    """Networks by name, a repeated name sharing one. Raises UsageError and MediaError like their loaders."""
+    loaded: dict[str, torch.nn.Module] = {}
+    order = list(names)
+    for name in order:
+        if name not in loaded:
+            network = _load(name)
+            loaded[name] = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return [loaded[name] for name in order]
+
+
+def _load(name: str) -> torch.nn.Module:
+    if name in BASICVSR_FILES:
+        return load_basicvsr(find_basicvsr(name))
+    return load_model(name)
