@@ -202,16 +202,20 @@ def test_ctrl_c_while_waiting_stops_promptly(waiting_for):
 
 
 def test_the_stages_run_side_by_side():
-    """Each of decode, compute and encode takes 5 ms a frame: together less than half of their sum."""
+    """Decode, compute and encode meet, each with another frame in hand; one after the other they never could."""
+    meeting = threading.Barrier(3)
 
-    def slow(frames):
-        for frame in frames:
-            time.sleep(0.005)
+    def meet_in(frames, turn):
+        for number, frame in enumerate(frames):
+            if number == turn:
+                meeting.wait(timeout=30)  # raises BrokenBarrierError where the others do not come
             yield frame
 
-    begin = time.perf_counter()
-    run_pipeline(slow(source_of(40)), slow, FakeSink(lambda count: time.sleep(0.005)))
-    assert time.perf_counter() - begin < 0.7 * 3 * 40 * 0.005
+    def encode(count):
+        if count == 2:
+            meeting.wait(timeout=30)
+
+    run_pipeline(meet_in(source_of(9), 4), lambda frames: meet_in(frames, 3), FakeSink(encode))
 
 
 def test_a_fast_source_waits_for_a_slow_sink():

@@ -42,7 +42,7 @@ def test_its_options_leave_nothing_open():
 def test_the_time_is_measured_and_scaled():
     plan = plan_upscale(make_info(320, 128, 128), Slow(), UpscaleOptions(**CPU, window=320, overlap=0))
     # a sleep takes no less than it should, and more on a busy machine
-    assert 1 <= plan.seconds / (320 * 128 * 128 * 1e-6) < 5
+    assert 1 <= plan.seconds / (320 * 128 * 128 * 1e-6) < 30
 
 
 def test_the_overlaps_of_windows_and_tiles_are_counted():
