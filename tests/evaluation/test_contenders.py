@@ -66,7 +66,7 @@ def test_functions_of_a_file_take_part(module, data):
     result = evaluate("folder", data, "BI", contenders)
     first, second = result.models
     assert first.mean("psnr") == second.mean("psnr")
-    assert first.name == f"{module}:nearest"
+    assert first.name == "mine.py:nearest"
     assert first.description["weights"] == "not stated"
     assert second.description["weights"] == "of mine"
     assert second.description["parameters"] == "12"

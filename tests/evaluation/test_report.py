@@ -7,7 +7,6 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import combinations
 from xml.etree import ElementTree
 
 import numpy as np
@@ -21,7 +20,7 @@ from tcnet.evaluation.published import published_scores
 from tcnet.evaluation.report import to_json, write_report
 from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
 from tcnet.evaluation.speed_plot import SpeedPoint, draw_speed_plot
-from tcnet.evaluation.tables import consistency_table, published_table, summary_table
+from tcnet.evaluation.tables import consistency_legend, consistency_table, published_table, summary_table
 
 RED = np.full((4, 6, 3), (200, 10, 20), dtype=np.uint8)
 
@@ -113,9 +112,9 @@ def test_lower_temporal_figures_are_called_better_and_missing_ones_are_left_out(
     table = consistency_table(measured)
     assert table is not None
     assert table.header[1:] == ("a", "b", "c")
-    assert table.rows[0] == (
-        "warp-rgb: warping error, 1e-3", "3.000", "1.500 (-50.0 %, better)", "3.750 (+25.0 %, worse)",
-    )  # fmt: skip
+    assert table.rows[0] == ("warp-rgb", "3.000", "1.500 (50.0 % better)", "3.750 (25.0 % worse)")
+    assert [row[0] for row in consistency_table(measured, by_clip=False).rows] == ["warp-rgb", "flicker-y"]
+    assert consistency_legend(measured).startswith("warp-rgb: warping error, 1e-3; flicker-y: ")
     assert [cell.strip() for cell in table.rows[1]][:2] == ["calendar", "2.000"]
     assert table.rows[4][1:] == ("–", "–", "–")
     assert table.rows[5][1] == "1.000"
@@ -234,22 +233,26 @@ def test_the_area_of_a_disc_is_the_number_of_parameters():
 
 
 def test_labels_of_the_speed_plot_lie_inside_and_not_on_each_other():
-    names = {"bicubic", "small <s> (1.0 M)", "large (4.0 M)", "slow (4.0 M)"}
-    drawing = ElementTree.fromstring(draw_speed_plot("psnr-y", speed_points()))
+    points = [*speed_points(), SpeedPoint("slow, too", 3.1, 27.01, 3_500_000)]
+    drawing = ElementTree.fromstring(draw_speed_plot("psnr-y", points))
     boxes = []
-    for text in drawing.findall("text"):
-        if text.text in names:
-            width, x = 6.6 * len(text.text), float(text.get("x", ""))
-            left = x - width if text.get("text-anchor") == "end" else x
-            boxes.append((left, left + width, float(text.get("y", ""))))
-    assert len(boxes) == 4
-    for left, right, baseline in boxes:
+    for circle in drawing.findall("circle"):
+        x, y, radius = (float(circle.get(key, "")) for key in ("cx", "cy", "r"))
+        boxes.append((x - radius, y - radius, x + radius, y + radius))
+        title = circle.findtext("title")
+        text = next(found for found in drawing.findall("text") if found.text == title)
+        left, baseline = float(text.get("x", "")), float(text.get("y", ""))
+        boxes.append((left, baseline - 9, left + 6.6 * len(title), baseline + 2))
         assert left >= 0
-        assert right <= 760
-        assert 0 < baseline < 380
-    for first, second in combinations(boxes, 2):
-        apart = first[1] < second[0] or second[1] < first[0] or abs(first[2] - second[2]) >= 12
-        assert apart, (first, second)
+        assert boxes[-1][2] <= 760
+    labels = boxes[1::2]
+    assert len(labels) == 5
+    for label in labels:
+        for other in boxes:
+            apart = (
+                label[2] <= other[0] or other[2] <= label[0] or label[3] <= other[1] or other[3] <= label[1]
+            )
+            assert apart or label is other, (label, other)
 
 
 def test_the_speed_plot_needs_two_models_with_figures():

@@ -11,6 +11,7 @@ from tcnet.cli.console import err, out, print_notices, print_table
 from tcnet.errors import UsageError
 from tcnet.evaluation import (
     EvaluationProgress,
+    consistency_legend,
     consistency_table,
     published_table,
     summary_table,
@@ -96,8 +97,8 @@ def evaluate(
     print_notices(result.notices)
     table = summary_table(result)
     print_table(table.header, table.rows, title=result.protocol)
-    if consistency := consistency_table(result):
-        print_table(consistency.header, consistency.rows)
+    if consistency := consistency_table(result, by_clip=False):
+        print_table(consistency.header, consistency.rows, title=consistency_legend(result))
     if published := published_table(result):
         print_table(published.header, published.rows, title="published, not measured here")
     if out_dir is not None:

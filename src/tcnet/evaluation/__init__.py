@@ -5,7 +5,7 @@ from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.protocol import EVALUATION_SETS
 from tcnet.evaluation.report import write_report
 from tcnet.evaluation.result import CropBox, EvaluationResult
-from tcnet.evaluation.tables import consistency_table, published_table, summary_table
+from tcnet.evaluation.tables import consistency_legend, consistency_table, published_table, summary_table
 
 __all__ = [
     "EVALUATION_SETS",
@@ -14,6 +14,7 @@ __all__ = [
     "CropBox",
     "EvaluationProgress",
     "EvaluationResult",
+    "consistency_legend",
     "consistency_table",
     "evaluate",
     "published_table",

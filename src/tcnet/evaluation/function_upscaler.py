@@ -60,7 +60,9 @@ def load_function(name: str) -> FunctionUpscaler:
     if not isinstance(stated, Mapping):
         raise UsageError(f"{name!r}: its description is a {type(stated).__name__} instead of a dict")
     about |= {str(key): str(value) for key, value in stated.items()}
-    return FunctionUpscaler(name, function, about)
+    # Of a file its name alone: where it lies is nobody's business in a report.
+    shown = f"{Path(module_name).name}:{function_name}"
+    return FunctionUpscaler(shown, function, about)
 
 
 def _load_module(module_name: str, name: str) -> ModuleType:

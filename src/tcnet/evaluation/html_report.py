@@ -10,14 +10,20 @@ from tcnet.evaluation.curves import draw_curves
 from tcnet.evaluation.measures import MEASURES, metric_label
 from tcnet.evaluation.result import ClipPictures, EvaluationResult
 from tcnet.evaluation.speed_plot import SpeedPoint, draw_speed_plot
-from tcnet.evaluation.tables import Table, consistency_table, published_table, summary_table
+from tcnet.evaluation.tables import (
+    Table,
+    consistency_legend,
+    consistency_table,
+    published_table,
+    summary_table,
+)
 from tcnet.video.images import encode_png
 
 ZOOM = 2
 PROFILE_WIDTH = 200  # about as many CSS pixels wide is a temporal profile
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; max-width: 72rem;
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; max-width: 76rem;
   margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.5rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
@@ -32,7 +38,7 @@ figure img { image-rendering: pixelated; display: block }
 figcaption, .note { color: #57606a; font-size: .85rem }
 figcaption { overflow-wrap: anywhere; line-height: 1.3; margin-top: .2rem }
 svg { max-width: 100%; height: auto } .scroll { overflow-x: auto }
-svg text { font: 12px system-ui, sans-serif }
+svg text { font: 12px system-ui, sans-serif; paint-order: stroke; stroke: #fff; stroke-width: 3px }
 """
 
 
@@ -54,6 +60,10 @@ def render_html(result: EvaluationResult) -> str:
     consistency = consistency_table(result)
     if consistency is not None:
         parts += ["<h2>Temporal consistency</h2>", _html_table(consistency)]
+        parts.append(
+            f'<p class="note">{escape(consistency_legend(result))}. A blurred video is a steady one: '
+            "read these beside the quality above.</p>"
+        )
     parts.append(_speed_plot(result))
     published = published_table(result)
     if published is not None:

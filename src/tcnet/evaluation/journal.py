@@ -77,7 +77,7 @@ class Journal:
     def notices(self) -> tuple[str, ...]:
         found = [] if self._notice is None else [self._notice]
         if self._reused:
-            found.append(f"{self._reused} finished measurements were taken over from {self._path}")
+            found.append(f"{self._reused} finished measurements were taken over from an earlier run")
         return tuple(found)
 
     def clip(self, name: str, source: str) -> ClipRecord | None:
@@ -134,13 +134,13 @@ class Journal:
         try:
             first, *lines = [json.loads(line) for line in whole.splitlines()]
             if different := _differences(first, header):
-                self._notice = f"measured anew: {different} differ from those of the earlier run in {path}"
+                self._notice = f"measured anew: {different} differ from the earlier run in {path.name}"
                 return False
             for line in lines:
                 self._read(line)
         except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
             self._clips, self._models = {}, {}
-            self._notice = f"measured anew: {path} is damaged"
+            self._notice = f"measured anew: {path.name} is damaged"
             return False
         if len(whole) < len(data):
             os.truncate(path, len(whole))

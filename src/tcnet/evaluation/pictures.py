@@ -13,7 +13,7 @@ from tcnet.evaluation.clips import PreparedClip
 from tcnet.evaluation.metrics import rgb_to_y
 from tcnet.evaluation.result import CropBox
 
-CROP_HEIGHT, CROP_WIDTH = 96, 128
+CROP_HEIGHT, CROP_WIDTH = 96, 96  # six of them, twice as large, stand side by side on a page
 
 Picture = npt.NDArray[np.uint8]  # (h, w, 3) RGB
 

@@ -14,6 +14,8 @@ WITHOUT = 5.0  # radius of the ring of what has none
 LINE = 15.0  # height of a label
 LETTER = 6.6  # mean width of a letter of a label
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
 
 @dataclass(frozen=True, slots=True)
 class SpeedPoint:
@@ -65,15 +67,20 @@ def draw_speed_plot(label: str, points: Sequence[SpeedPoint]) -> str:
     parts.append(
         f'<text x="{(LEFT + RIGHT) / 2:.0f}" y="{BOTTOM + 42}" text-anchor="middle">'
         f"seconds per frame (logarithmic); area: parameters</text>"
-        f'<text x="{LEFT - 8}" y="{TOP - 10}" text-anchor="start">{escape(label)}</text>'
+        f'<text x="8" y="{TOP - 10}" text-anchor="start">{escape(label)}</text>'
     )
-    taken: list[tuple[float, float, float]] = []  # of the labels so far: left, right, baseline
+    discs = [
+        (index, point, x(point.seconds), y(point.quality), _radius(point, most)) for index, point in placed
+    ]
     # Large discs first, so that small ones lie on top of them.
-    for index, point in sorted(placed, key=lambda entry: -(entry[1].parameters or 0)):
-        parts.append(_disc(point, x(point.seconds), y(point.quality), COLORS[index % len(COLORS)], most))
-    for _, point in sorted(placed, key=lambda entry: entry[1].quality):
-        radius = _radius(point, most)
-        parts.append(_label(point, x(point.seconds), y(point.quality), radius, taken))
+    for index, point, at_x, at_y, radius in sorted(discs, key=lambda disc: -disc[4]):
+        parts.append(_disc(point, at_x, at_y, radius, COLORS[index % len(COLORS)]))
+    taken = [(cx - r, cy - r, cx + r, cy + r) for _, _, cx, cy, r in discs]
+    for _, point, at_x, at_y, radius in discs:
+        text = _shortened(_describe(point))
+        box = _place(text, at_x, at_y, radius, taken)
+        taken.append(box)
+        parts.append(f'<text x="{box[0]:.1f}" y="{box[3] - 4:.1f}">{escape(text)}</text>')
     return "".join(parts) + "</svg>"
 
 
@@ -81,35 +88,31 @@ def _radius(point: SpeedPoint, most: int) -> float:
     return WITHOUT if not point.parameters else max(LARGEST * math.sqrt(point.parameters / most), WITHOUT)
 
 
-def _disc(point: SpeedPoint, x: float, y: float, color: str, most: int) -> str:
+def _disc(point: SpeedPoint, x: float, y: float, radius: float, color: str) -> str:
     fill = f'fill="{color}" fill-opacity="0.55"' if point.parameters else 'fill="#fff"'
     return (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_radius(point, most):.1f}" {fill} stroke="{color}" '
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" {fill} stroke="{color}" '
         f'stroke-width="1.5"><title>{escape(_describe(point))}</title></circle>'
     )
 
 
-def _label(
-    point: SpeedPoint, x: float, y: float, radius: float, taken: list[tuple[float, float, float]]
-) -> str:
-    """Beside the disc, to the right if there is room; moved up or down until it lies on no other label."""
-    text = _shortened(_describe(point))
-    width = LETTER * len(text)
-    rightwards = x + radius + 6 + width <= WIDTH
-    left = x + radius + 6 if rightwards else x - radius - 6 - width
-    baseline = y + 4
-    for step in (0, -1, 1, -2, 2, -3, 3, -4, 4):
-        moved = baseline + step * LINE
-        free = all(
-            left > other_right or left + width < other_left or abs(moved - other) >= LINE
-            for other_left, other_right, other in taken
-        )
-        if free and TOP <= moved <= BOTTOM:
-            baseline = moved
-            break
-    taken.append((left, left + width, baseline))
-    anchor, at = ("start", left) if rightwards else ("end", left + width)
-    return f'<text x="{at:.1f}" y="{baseline:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def _place(text: str, x: float, y: float, radius: float, taken: Sequence[Box]) -> Box:
+    """Where a label goes: beside, above or below its disc, on nothing that is there; else to its right."""
+    width, half = LETTER * len(text), LINE / 2
+    right, left = x + radius + 5, x - radius - 5 - width
+    places = [(right, y), (left, y)]
+    for step in range(4):
+        beyond = radius + 5 + half + step * LINE
+        places += [(x - width / 2, y - beyond), (x - width / 2, y + beyond)]
+        places += [(edge, y + sign * beyond) for edge in (x, x - width) for sign in (-1, 1)]
+    boxes = [(start, middle - half, start + width, middle + half) for start, middle in places]
+    inside = [box for box in boxes if box[0] >= LEFT and box[1] >= 0 and box[2] <= WIDTH and box[3] <= BOTTOM]
+    free = (box for box in inside if not any(_overlap(box, other) for other in taken))
+    return next(free, (inside or boxes)[0])
+
+
+def _overlap(first: Box, second: Box) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
 def _describe(point: SpeedPoint) -> str:

@@ -40,11 +40,11 @@ def summary_table(result: EvaluationResult) -> Table:
     return Table((measured, *(model.name for model in result.models)), tuple(rows))
 
 
-def consistency_table(result: EvaluationResult) -> Table | None:
-    """The temporal metrics: for each the mean of clips and a row per clip; None where none was measured.
+def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Table | None:
+    """The temporal metrics, the mean of clips and a row per clip each; None where none was measured.
 
     All are better when lower. From the second model on a cell says how it compares with the first model:
-    "1.204 (-12 %, better)". A clip without a figure (nothing in it stands still) has a dash.
+    "1.204 (12.0 % better)". A clip without a figure (nothing in it stands still) has a dash.
     """
     rows = []
     for metric in result.metrics:
@@ -52,13 +52,20 @@ def consistency_table(result: EvaluationResult) -> Table | None:
         if not measure.temporal:
             continue
         means = [model.mean(metric) for model in result.models]
-        title = f"{metric_label(metric, result.channel)}: {measure.title}"
-        rows.append((title, *_compared(means, measure)))
-        for clip, figures in _by_clip(result, [metric]):
-            rows.append((f"\N{EN SPACE}{clip}", *_compared([of_model[0] for of_model in figures], measure)))
+        rows.append((metric_label(metric, result.channel), *_compared(means, measure)))
+        for clip, figures in _by_clip(result, [metric]) if by_clip else ():
+            rows.append((f"\N{EM SPACE}{clip}", *_compared([of_model[0] for of_model in figures], measure)))
     if not rows:
         return None
-    return Table(("temporal consistency (lower is better)", *(m.name for m in result.models)), tuple(rows))
+    return Table(("lower is better", *(model.name for model in result.models)), tuple(rows))
+
+
+def consistency_legend(result: EvaluationResult) -> str:
+    """What the rows of the consistency table are: "warp-rgb: warping error, 1e-3; ..."."""
+    measures = [(metric, MEASURES[metric]) for metric in result.metrics if MEASURES[metric].temporal]
+    return "; ".join(
+        f"{metric_label(metric, result.channel)}: {measure.title}" for metric, measure in measures
+    )
 
 
 def published_table(result: EvaluationResult) -> Table | None:
@@ -104,9 +111,9 @@ def _compared(figures: Sequence[float], measure: Measure) -> Iterator[str]:
     for index, value in enumerate(figures):
         text = _number(value, measure)
         if index > 0 and math.isfinite(value) and base > 0:
-            better = value < base if measure.lower_is_better else value > base
-            verdict = "same" if value == base else "better" if better else "worse"
-            text += f" ({100 * (value / base - 1):+.1f} %, {verdict})"
+            change = 100 * (value / base - 1)
+            better = (change < 0) == measure.lower_is_better
+            text += f" ({abs(change):.1f} % {'better' if better else 'worse'})" if change else " (the same)"
         yield text
 
 
