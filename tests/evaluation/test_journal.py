@@ -117,7 +117,7 @@ def test_other_options_start_anew_with_a_notice(data, tmp_path, change, what):
     result = run(data, journal, model := Counting(), **change)
     assert model.clips == 3
     assert len(result.notices) == 1
-    assert f"measured anew: {what} differ from the earlier run" in result.notices[0]
+    assert f"measured anew, because the earlier run in journal.jsonl had another {what}" in result.notices[0]
     assert run(data, journal, Counting(), **change).notices != result.notices
 
 

@@ -134,13 +134,15 @@ class Journal:
         try:
             first, *lines = [json.loads(line) for line in whole.splitlines()]
             if different := _differences(first, header):
-                self._notice = f"measured anew: {different} differ from the earlier run in {path.name}"
+                self._notice = (
+                    f"measured anew, because the earlier run in {path.name} had another {different}"
+                )
                 return False
             for line in lines:
                 self._read(line)
         except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
             self._clips, self._models = {}, {}
-            self._notice = f"measured anew: {path.name} is damaged"
+            self._notice = f"measured anew, because {path.name} is damaged"
             return False
         if len(whole) < len(data):
             os.truncate(path, len(whole))
@@ -182,7 +184,7 @@ def clip_source(clip: Clip) -> str:
 
 def _differences(first: dict[str, Any], header: dict[str, Any]) -> str:
     if first.get("tcnet_evaluation") != FORMAT:
-        return "tcnet's versions"
+        return "format"
     old, new = first["options"], header["options"]
     return ", ".join(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
 

@@ -47,6 +47,7 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
     "1.204 (12.0 % better)". A clip without a figure (nothing in it stands still) has a dash.
     """
     rows = []
+    by_clip = by_clip and len(result.clip_names) > 1
     for metric in result.metrics:
         measure = MEASURES[metric]
         if not measure.temporal:
