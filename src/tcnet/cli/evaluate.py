@@ -11,6 +11,7 @@ from tcnet.cli.console import err, out, print_notices, print_table
 from tcnet.errors import UsageError
 from tcnet.evaluation import (
     EvaluationProgress,
+    EvaluationResult,
     consistency_legend,
     consistency_table,
     published_table,
@@ -94,6 +95,13 @@ def evaluate(
             set_name, folder, degradation, contenders,
             metrics=chosen_metrics, limit_frames=limit_frames, flow=flow, journal=journal, progress=show,
         )  # fmt: skip
+    _print_result(result)
+    if out_dir is not None:
+        for path in write_report(result, out_dir):
+            out.print(str(path), markup=False)
+
+
+def _print_result(result: EvaluationResult) -> None:
     print_notices(result.notices)
     table = summary_table(result)
     print_table(table.header, table.rows, title=result.protocol)
@@ -101,9 +109,6 @@ def evaluate(
         print_table(consistency.header, consistency.rows, title=consistency_legend(result))
     if published := published_table(result):
         print_table(published.header, published.rows, title="published, not measured here")
-    if out_dir is not None:
-        for path in write_report(result, out_dir):
-            out.print(str(path), markup=False)
 
 
 def _split(names: str) -> list[str]:

@@ -76,7 +76,7 @@ def evaluate(
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
     Raises UsageError for unknown names and impossible options, MediaError for missing or unreadable clips,
-    TcnetError if a model gives NaN or infinity, ValueError if an upscaler breaks its contract.
+    TcnetError if a model gives NaN or infinity, UsageError if an upscaler breaks its contract.
     """
     chosen = evaluation_set(set_name)
     check_degradation(chosen, degradation)
@@ -112,14 +112,7 @@ def evaluate(
         channel=chosen.channel,
         metrics=tuple(metrics),
         limit_frames=limit_frames,
-        models=tuple(
-            ModelScores(
-                upscaler.name,
-                dict(upscaler.description),
-                tuple(records[index].scores for _, records in measured),
-            )
-            for index, upscaler in enumerate(upscalers)
-        ),
+        models=tuple(map(_model_scores, zip(*(records for _, records in measured), strict=True))),
         pictures=tuple(_pictures(clip, records) for clip, records in measured if clip.box is not None),
         environment=environment,
         notices=(
@@ -206,6 +199,11 @@ def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRec
         TRUTH: take_pictures(box, clip.hr_clip),
     }
     return ClipRecord(clip.name, source, clip.notices, box, references)
+
+
+def _model_scores(records: Sequence[ModelRecord]) -> ModelScores:
+    """One model's record of each clip, together."""
+    return ModelScores(records[0].model, records[0].description, tuple(record.scores for record in records))
 
 
 def _pictures(clip: ClipRecord, models: Sequence[ModelRecord]) -> ClipPictures:
