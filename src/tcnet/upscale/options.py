@@ -8,7 +8,7 @@ DEFAULT_WINDOW = 32
 """Frames computed together by bidirectional networks; 24 of them are kept."""
 DEFAULT_OVERLAP = 4
 """Frames computed and dropped on each side of a window. Against the whole clip, 8 kept frames lose 0.40 dB
-without, 0.12 with 2, 0.06 with 4 and nothing with 8 (benchmarks/window_overlap.py); 24 lose a third of that."""
+without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/window_overlap.py); with 24 a third of it."""
 DEFAULT_TILE_OVERLAP = 16
 """LR pixels computed and dropped on each side of a tile. Not measured yet."""
 
