@@ -74,6 +74,8 @@ class DataOptions(Table):
     """Clips whose sharpness (provenance) is less ..."""
     soft_weight: Share = 0.25
     """... are drawn this much as often as others."""
+    distinct: Annotated[int, Field(ge=0)] = 0
+    """Samples repeat after this many, to see whether a network can learn at all; 0 never repeats them."""
     workers: Annotated[int, Field(ge=0, le=64)] = 2
     """Processes that make samples; 0 makes them in the training process."""
     video: VideoOptions = VideoOptions()

@@ -156,6 +156,8 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         """Raises MediaError if a clip that is not cached cannot be read."""
+        if self._options.distinct:
+            number %= self._options.distinct
         rng = np.random.default_rng((self._seed, number))
         source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
         hr, margins = self._moving(source, rng) if self._is_still(source) else self._cut(source, rng)

@@ -24,6 +24,8 @@ class StartOptions(Table):
     model: Annotated[str, Field(alias="from")] = "scratch"
     """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
     ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
+    flow: str = ""
+    """From scratch: published BasicVSR weights whose motion network is taken; empty is none."""
 
 
 class OptimisationOptions(Table):

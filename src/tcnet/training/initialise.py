@@ -1,4 +1,5 @@
-"""Where training starts: a bidirectional TCNet that computes exactly what a trained BasicVSR computes.
+"""Where training starts: random weights that learn at once, or a bidirectional TCNet that computes exactly what
+a trained BasicVSR computes.
 
 The bidirectional TCNet contains BasicVSR: the same motion network, a backward and a forward recurrence over
 [x_i, warped state], the same fusion and upsampler. Every part that BasicVSR lacks ends in a layer that is
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from tcnet.evaluation.peers import BasicVSR
 from tcnet.network import TCNet
-from tcnet.network.layers import ResidualTrunk, zero_last
+from tcnet.network.layers import NEGATIVE_SLOPE, ResidualTrunk, zero_last
 
 _FRAME = slice(3, 6)  # of the first 9 channels: h_{i-1}, x_i, h_{i+1}
 
@@ -46,6 +47,20 @@ def embed_basicvsr(model: TCNet, source: BasicVSR) -> None:
         zero_last(layer.last)
     for pyramid in (model.fusion.stage_one, model.fusion.stage_two):
         zero_last(pyramid.last)
+
+
+def prepare_from_scratch(model: TCNet) -> None:
+    """Initial weights that learn at once: features keep their size up to the last layer, and that adds nothing
+    to the bilinear base at first. (torch's default shrinks them with each convolution, so that the tail
+    learns a constant colour for hundreds of steps.)
+    """
+    tail = model.reconstruction
+    entries = (model.propagation.trunk.entry.conv, model.refinement.trunk.entry.conv)
+    for conv in (*entries, tail.fuse, tail.up1, tail.up2, tail.conv):
+        nn.init.kaiming_normal_(conv.weight, a=NEGATIVE_SLOPE)
+        assert conv.bias is not None
+        nn.init.zeros_(conv.bias)
+    zero_last(tail.last)
 
 
 def _embed_upsampler(conv: nn.Conv2d, source: nn.Conv2d) -> None:

@@ -11,7 +11,7 @@ from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.training.config import TrainingConfig, network_config
-from tcnet.training.initialise import embed_basicvsr
+from tcnet.training.initialise import embed_basicvsr, prepare_from_scratch
 
 SCRATCH = "scratch"
 # Their first convolutions read [h_{i-1}, x_i, h_{i+1}, (features), state], of which BasicVSR has x_i and the
@@ -43,7 +43,11 @@ def starting_network(config: TrainingConfig) -> TCNet:
     start = config.start.model
     torch.manual_seed(config.seed)
     if start == SCRATCH:
-        return TCNet(shape)
+        network = TCNet(shape)
+        prepare_from_scratch(network)
+        if config.start.flow:
+            _take_flow(network, config.start.flow)
+        return network
     if start in BASICVSR_FILES:
         network = TCNet(shape)
         try:
@@ -57,6 +61,16 @@ def starting_network(config: TrainingConfig) -> TCNet:
             f"start.from = {start!r} holds another network than [network] describes: {network.config}"
         )
     return network.train().requires_grad_(True)
+
+
+def _take_flow(network: TCNet, name: str) -> None:
+    published = load_basicvsr(find_basicvsr(name)).spynet.state_dict()
+    try:
+        network.motion.spynet.load_state_dict(published)
+    except RuntimeError as error:
+        raise UsageError(
+            f"start.flow = {name!r}: the network's motion estimator has another shape than the published SPyNet"
+        ) from error
 
 
 def divide(network: TCNet, start: str) -> Parts:

@@ -1,0 +1,205 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from tcnet.data.synthetic import generated_still
+from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.models import load_model
+from tcnet.training.config import load_config
+from tcnet.training.run import Watcher, train
+from tcnet.video import write_png
+
+SMOKE = Path(__file__).parents[2] / "configs" / "smoke.toml"
+
+
+class KilledError(BaseException):
+    """Stands for a power cut: nothing is saved after it."""
+
+
+def at_step(number, act):
+    def progress(state):
+        if state.step == number:
+            act()
+
+    return Watcher(progress=progress)
+
+
+def kill():
+    raise KilledError
+
+
+def tensors(folder):
+    with safe_open(folder / "checkpoint.safetensors", framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+
+
+def assert_same_run(first, second):
+    ours, theirs = tensors(first), tensors(second)
+    assert ours.keys() == theirs.keys()
+    assert not [key for key in ours if not torch.equal(ours[key], theirs[key])]
+
+
+def held_out(tiny):
+    rng = np.random.default_rng(0)
+    folder = tiny.folder / "heldout" / "clip"
+    folder.mkdir(parents=True)
+    still = generated_still(rng, 64)
+    for frame in range(2):
+        write_png(folder / f"{frame}.png", np.roll(still, frame, axis=0))
+    return (f"data.root={tiny.folder}", "validation.path=heldout", "validation.every=2")
+
+
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tiny):
+    train(tiny.config("whole"))
+    with pytest.raises(KilledError):
+        train(tiny.config("broken", "log.checkpoint_minutes=0"), watcher=at_step(4, kill))
+    assert len(tiny.log("broken")) == 4
+    outcome = train(tiny.config("broken"), resume=True)
+    assert outcome.finished
+    assert_same_run(tiny.folder / "whole", tiny.folder / "broken")
+    assert [entry["loss"] for entry in tiny.log("broken")] == [entry["loss"] for entry in tiny.log("whole")]
+    assert (tiny.folder / "whole/tiny.safetensors").read_bytes() == (
+        tiny.folder / "broken/tiny.safetensors"
+    ).read_bytes()
+
+
+def test_termination_saves_at_once_and_loses_nothing(tiny):
+    before = signal.getsignal(signal.SIGTERM)
+    terminate = at_step(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    outcome = train(tiny.config("run"), watcher=terminate)
+    assert not outcome.finished
+    assert outcome.counters.step == 3
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert train(tiny.config("run"), resume=True).counters.step == 6
+    train(tiny.config("whole"))
+    assert_same_run(tiny.folder / "whole", tiny.folder / "run")
+
+
+def test_accumulated_batches_equal_one_large_batch(tiny):
+    train(tiny.config("one", "optimisation.batch=4", "optimisation.steps=3"))
+    train(tiny.config("parts", "optimisation.batch=2", "optimisation.accumulate=2", "optimisation.steps=3"))
+    ours, theirs = tensors(tiny.folder / "one"), tensors(tiny.folder / "parts")
+    for key, tensor in ours.items():
+        if key.startswith("optimiser:exp_avg/"):
+            torch.testing.assert_close(tensor, theirs[key], rtol=1e-3, atol=1e-6)
+
+
+def test_two_processes_equal_one_with_twice_the_batch(tiny):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    changes = ["optimisation.steps=3", *held_out(tiny)]
+    command = [sys.executable, "-m", "tcnet", "train", str(tiny.file), "--set", f"out={tiny.folder / 'two'}"]
+    for change in ("optimisation.batch=1", *changes):
+        command += ["--set", change]
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen(command, env=os.environ | place | {"RANK": str(rank)}, stderr=subprocess.PIPE)
+        for rank in (0, 1)
+    ]
+    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    train(tiny.config("one", *changes))
+    ours, theirs = tensors(tiny.folder / "one"), tensors(tiny.folder / "two")
+    assert ours.keys() == theirs.keys()
+    for key, tensor in ours.items():
+        # Adam divides by the gradients' size, so that rounding shows most where there is no gradient.
+        close = {"rtol": 1e-3, "atol": 1e-6} if "exp_avg/" in key else {"rtol": 0.05, "atol": 2e-4}
+        torch.testing.assert_close(tensor, theirs[key], **close)
+    one, two = (tiny.log(name, "validation") for name in ("one", "two"))
+    assert [entry["psnr_y"] for entry in one] == pytest.approx([entry["psnr_y"] for entry in two], abs=0.01)
+
+
+def test_the_best_weights_are_kept_with_their_card(tiny):
+    outcome = train(tiny.config("run", *held_out(tiny), "validation.conditions=['BI', 'BD', 'BI+crf28']"))
+    entries = tiny.log("run", "validation")
+    assert [entry["step"] for entry in entries] == [0, 2, 4, 6]
+    assert list(entries[0]["clips"]) == ["clip BI", "clip BD", "clip BI+crf28"]
+    assert outcome.counters.best == max(entry["psnr_y"] for entry in entries)
+    card = tomllib.loads((tiny.folder / "run/tiny.toml").read_text())
+    assert card["steps"] == outcome.counters.best_step
+    assert card["data"] == "generated clips"
+    assert load_model(outcome.weights).config.channels == 8
+    assert load_config(tiny.folder / "run/config.toml").name == "tiny"
+
+
+def test_steps_that_are_not_finite_are_skipped_and_too_many_stop_the_run(tiny):
+    broken = ("optimisation.rate_new=0.99", "optimisation.clip_norm=1e30", "optimisation.steps=60")
+    with pytest.raises(TcnetError, match="3 steps in a row gave NaN or infinity.*rate_new"):
+        train(tiny.config("run", *broken, "optimisation.bad_steps=3", "optimisation.warmup_steps=0"))
+    skipped = [entry["step"] for entry in tiny.log("run", "skipped")]
+    assert skipped[-3:] == list(range(skipped[-1] - 2, skipped[-1] + 1))
+
+
+def test_a_teacher_takes_part(tiny):
+    path = train(tiny.config("first", "optimisation.steps=1")).weights
+    changes = (f"teacher.models=['{path}', '{path}']", "optimisation.steps=2")
+    train(tiny.config("targets", *changes))
+    train(tiny.config("losses", *changes, "teacher.combine=losses"))
+    train(tiny.config("none", "optimisation.steps=2"))
+    losses = {name: tiny.log(name)[0]["loss"] for name in ("targets", "losses", "none")}
+    assert losses["targets"] < losses["losses"] < losses["none"]
+
+
+def test_a_run_may_start_from_weights_of_its_own_shape_only(tiny):
+    path = train(tiny.config("first", "optimisation.steps=1")).weights
+    train(tiny.config("second", f"start.from={path}", "optimisation.steps=1"))
+    with pytest.raises(UsageError, match="holds another network"):
+        train(tiny.config("third", f"start.from={path}", "network.channels=16"))
+    with pytest.raises(UsageError, match="does not fit"):
+        train(tiny.config("fourth", "start.from=basicvsr-reds"))
+
+
+def test_a_run_is_never_overwritten_or_mixed_up(tiny):
+    train(tiny.config("run", "optimisation.steps=1"))
+    with pytest.raises(UsageError, match="--resume"):
+        train(tiny.config("run"))
+    with pytest.raises(MediaError, match="of another network"):
+        train(tiny.config("run", "network.channels=16"), resume=True)
+
+
+def test_missing_data_and_unreadable_clips_are_named(tiny):
+    with pytest.raises(MediaError, match="absent"):
+        train(tiny.config("run", 'data.sources=[{kind="clips", path="absent"}]'))
+    held_out(tiny)
+    (tiny.folder / "heldout" / "bad.mkv").write_bytes(b"junk")
+    notices = []
+    config = tiny.config(
+        "run",
+        'data.sources=[{kind="clips", path="heldout"}]',
+        f"data.root={tiny.folder}",
+        "optimisation.steps=1",
+    )
+    train(config, watcher=Watcher(notice=notices.append))
+    assert len(notices) == 1
+    assert notices[0].startswith("bad.mkv is skipped:")
+
+
+def test_curves_for_tensorboard(tiny):
+    train(tiny.config("run", "log.tensorboard=true", "optimisation.steps=1"))
+    assert list((tiny.folder / "run" / "tensorboard").iterdir())
+
+
+def test_bfloat16_and_worker_processes(tiny):
+    train(
+        tiny.config(
+            "run", "precision=bf16", "data.workers=1", "data.degradation=video", "optimisation.steps=2"
+        )
+    )
+    assert [entry["loss"] < 1 for entry in tiny.log("run")] == [True, True]
+
+
+def test_the_smoke_configuration_learns_its_clips_by_heart(tmp_path, tiny):
+    outcome = train(load_config(SMOKE, [f"out={tmp_path / 'run'}"]))
+    losses = [entry["loss"] for entry in tiny.log("run")]
+    assert outcome.finished
+    assert losses[-1] < 0.65 * losses[0]
