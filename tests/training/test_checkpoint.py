@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_the_old_weights(tmp_path, request):
 def test_another_architecture_is_refused_by_name(checkpoint, tmp_path):
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, checkpoint)
-    with pytest.raises(MediaError, match="its channels is 8, .* says 16"):
+    with pytest.raises(MediaError, match=r"its channels is 8, .* says 16"):
         load_checkpoint(path, replace(CONFIG, channels=16))
 
 

@@ -27,7 +27,7 @@ def clip():
     return torch.rand(2, 3, 3, 6, 8, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("bits", itertools.product((False, True), repeat=4))
+@pytest.mark.parametrize("bits", list(itertools.product((False, True), repeat=4)))
 def test_transforms_are_undone(bits, clip):
     transform = ClipTransform(*bits)
     assert torch.equal(transform.undo(transform.apply(clip)), clip)
@@ -66,7 +66,7 @@ def test_the_first_network_may_be_shown_transformed_clips_too(clip):
 
 
 def test_a_real_network_is_called_without_gradients(clip):
-    network = torch.nn.Conv3d(2, 2, 1)
+    network = torch.nn.Conv3d(3, 3, 1)
     teacher = EnsembleTeacher([lambda c: F.interpolate(network(c), scale_factor=(1, 4, 4))], seed=0)
     assert not teacher(clip, 0).requires_grad
 

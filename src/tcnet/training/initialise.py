@@ -1,5 +1,5 @@
-"""Where training starts: random weights that learn at once, or a bidirectional TCNet that computes exactly what
-a trained BasicVSR computes.
+"""Where training starts: random weights that learn at once, or a bidirectional TCNet that computes exactly
+what a trained BasicVSR computes.
 
 The bidirectional TCNet contains BasicVSR: the same motion network, a backward and a forward recurrence over
 [x_i, warped state], the same fusion and upsampler. Every part that BasicVSR lacks ends in a layer that is
@@ -50,9 +50,9 @@ def embed_basicvsr(model: TCNet, source: BasicVSR) -> None:
 
 
 def prepare_from_scratch(model: TCNet) -> None:
-    """Initial weights that learn at once: features keep their size up to the last layer, and that adds nothing
-    to the bilinear base at first. (torch's default shrinks them with each convolution, so that the tail
-    learns a constant colour for hundreds of steps.)
+    """Initial weights that learn at once: features keep their size up to the last layer, and that adds
+    nothing to the bilinear base at first. (torch's default shrinks them with each convolution, so that the
+    tail learns a constant colour for hundreds of steps.)
     """
     tail = model.reconstruction
     entries = (model.propagation.trunk.entry.conv, model.refinement.trunk.entry.conv)

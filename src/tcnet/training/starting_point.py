@@ -69,7 +69,7 @@ def _take_flow(network: TCNet, name: str) -> None:
         network.motion.spynet.load_state_dict(published)
     except RuntimeError as error:
         raise UsageError(
-            f"start.flow = {name!r}: the network's motion estimator has another shape than the published SPyNet"
+            f"start.flow = {name!r}: the network's motion estimator is not of the published SPyNet's shape"
         ) from error
 
 

@@ -32,7 +32,8 @@ def _is_tables(value: object) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else json.dumps(key)
+    bare = key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key)
+    return key if bare else _string(key)
 
 
 def _value(value: object) -> str:
@@ -41,8 +42,12 @@ def _value(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        # JSON's escapes are TOML's, but for DEL, which TOML wants escaped.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _string(value)
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     raise TypeError(f"TOML has no {type(value).__name__}: {value!r}")
+
+
+def _string(text: str) -> str:
+    # JSON's escapes are TOML's, but for DEL, which TOML wants escaped, and surrogates, which it lacks.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
