@@ -8,13 +8,18 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tcnet.cli.console import err, format_seconds, print_notices
+from tcnet.errors import TcnetError
 from tcnet.training.config import load_config
 from tcnet.training.loop import Progress as TrainingProgress
 from tcnet.training.run import Outcome, Watcher
 from tcnet.training.run import train as run_training
 from tcnet.training.toml_text import to_toml
 
-INTERRUPTED = 130
+
+class InterruptedRunError(TcnetError):
+    """A run that was stopped by a signal and can be continued."""
+
+    exit_code = 130
 
 
 def train(
@@ -37,10 +42,10 @@ def train(
         return
     with _Display(checked.name) as display:
         outcome = run_training(checked, resume=resume, watcher=display.watcher())
-    err.print(_summary(outcome), markup=False)
+    summary = _summary(outcome)
     if not outcome.finished:
-        err.print("interrupted; the same command with --resume continues", style="yellow", markup=False)
-        raise typer.Exit(INTERRUPTED)
+        raise InterruptedRunError(f"interrupted and saved; --resume continues ({summary})")
+    err.print(summary, markup=False)
 
 
 def _summary(outcome: Outcome) -> str:

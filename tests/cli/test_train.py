@@ -1,0 +1,71 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tcnet.cli import run
+from tcnet.training.config import load_config
+
+SMOKE = Path(__file__).parents[2] / "configs" / "smoke.toml"
+
+
+def test_the_configuration_is_printed_whole_and_nothing_is_trained(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", str(SMOKE), "--print-config", "--set", "optimisation.steps=7"]) == 0
+    printed = tomllib.loads(capsys.readouterr().out)
+    assert printed == load_config(SMOKE, ["optimisation.steps=7"]).model_dump(by_alias=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["none.toml"], 2, "none.toml: cannot be read"),
+        ([str(SMOKE), "--set", "optimisation.pace=1"], 2, "unknown key 'optimisation.pace'"),
+        (
+            [str(SMOKE), "--set", "data.sources.0.kind=clips", "--set", "data.sources.0.path=gone"],
+            1,
+            "no such folder",
+        ),
+    ],
+)
+def test_errors_are_one_line_with_their_exit_code(arguments, code, message, capsys, tmp_path):
+    assert run(["train", *arguments, "--set", f"out={tmp_path}"]) == code
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.startswith("error: ")
+    assert shown.count("\n") == 1
+
+
+def test_a_terminated_run_is_saved_and_continues(tmp_path):
+    out = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "tcnet",
+        "train",
+        str(SMOKE),
+        "--set",
+        f"out={out}",
+        "--set",
+        "log.every=1",
+    ]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume continues" in shown
+    assert shown.count("\n") == 1
+    assert run([*command[3:], "--resume", "--set", "optimisation.steps=3"]) == 0
