@@ -12,7 +12,7 @@ CONFIGS_DIR = Path(__file__).parents[2] / "configs"
 @pytest.mark.parametrize("path", sorted(CONFIGS_DIR.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_config_of_the_repository_is_valid(path):
     config = load_config(path)
-    assert config.name == path.stem
+    assert config.out == f"runs/{config.name}"
     assert network_config(config.network)
 
 
