@@ -1,4 +1,5 @@
 import resource
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -21,13 +22,15 @@ def checkpoint():
     return Checkpoint(CONFIG, counters, state, {key: value + 1 for key, value in state.items()}, moments)
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file can grow beyond 1000 bytes."""
+    """No file can grow beyond 1000 bytes. Only around the call that writes: the test runner writes files too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_everything_comes_back(checkpoint, tmp_path):
@@ -41,24 +44,22 @@ def test_everything_comes_back(checkpoint, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
 
 
-def test_a_full_disk_leaves_the_old_checkpoint(checkpoint, tmp_path, request):
+def test_a_full_disk_leaves_the_old_checkpoint(checkpoint, tmp_path):
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, checkpoint)
     before = path.read_bytes()
-    request.getfixturevalue("full_disk")
-    with pytest.raises(MediaError, match=r"c\.safetensors: cannot be written"):
+    with full_disk(), pytest.raises(MediaError, match=r"c\.safetensors: cannot be written"):
         save_checkpoint(path, replace(checkpoint, counters=Counters(step=8)))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.safetensors"]
 
 
-def test_a_full_disk_leaves_the_old_weights(tmp_path, request):
+def test_a_full_disk_leaves_the_old_weights(tmp_path):
     path = tmp_path / "w.safetensors"
     network = TCNet(CONFIG)
     save_weights(path, network)
     before = path.read_bytes()
-    request.getfixturevalue("full_disk")
-    with pytest.raises(MediaError, match=r"w\.safetensors"):
+    with full_disk(), pytest.raises(MediaError, match=r"w\.safetensors"):
         save_weights(path, network)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["w.safetensors"]
