@@ -44,6 +44,8 @@ class UpscaleOptions:
     """Output width in pixels; the height follows, rounded to even."""
     memory_limit: int | None = None
     """Bytes that the run should stay under; None: a share of what is available."""
+    scene_cuts: bool = True
+    """Whether cuts in the video are found and nothing is carried across them."""
 
     def __post_init__(self) -> None:
         for name, value, least in (
