@@ -14,7 +14,7 @@ from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import UpscaleOptions, plan_video, upscale_video
 from tcnet.upscale.job import peak_memory, upscale_source
-from tcnet.video import EncodeOptions, open_sink, open_source
+from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
 LOSSLESS = EncodeOptions(codec="ffv1", pixel_format="bgr0")
@@ -79,9 +79,8 @@ def test_images_in_images_out(tmp_path):
     for frame in lr:
         sink.write(frame)
     sink.finish()
-    result = upscale_video(
-        tmp_path / "in", model=Nearest(), options=OPTIONS, frame_rate=Fraction(30000, 1001)
-    )
+    read = ReadOptions(frame_rate=Fraction(30000, 1001))
+    result = upscale_video(tmp_path / "in", model=Nearest(), options=OPTIONS, read=read)
     assert result.output == tmp_path / "in.x4"
     _, sr = read_video(result.output)
     for before, after in zip(lr, sr, strict=True):

@@ -8,6 +8,7 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.video import (
     ColorSpec,
     Frame,
+    ReadOptions,
     VideoInfo,
     open_sink,
     open_source,
@@ -84,7 +85,7 @@ def test_other_formats_are_read(tmp_path, encoder, pixel_format, suffix):
 def test_a_folder_is_read_in_natural_order(tmp_path):
     folder = fill(tmp_path / "in", ["frame10.png", "frame2.png", "frame1.png"])
     (folder / "notes.txt").write_text("no image")
-    with open_source(folder, frame_rate=Fraction(30000, 1001)) as source:
+    with open_source(folder, ReadOptions(frame_rate=Fraction(30000, 1001))) as source:
         frames = list(source)
         info = source.info
     assert [(f.pixels == noise(n)).all() for f, n in zip(frames, (2, 1, 0), strict=True)] == [True] * 3
@@ -245,7 +246,7 @@ def test_what_is_no_image(tmp_path):
             open_source(tmp_path / name)
         assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="not positive"):
-        open_source(tmp_path / "cut.png", frame_rate=Fraction(0))
+        ReadOptions(frame_rate=Fraction(0))
 
 
 def test_one_image_is_no_output(tmp_path):

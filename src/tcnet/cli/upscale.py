@@ -18,7 +18,7 @@ from tcnet.cli.console import err, format_bytes, format_seconds, out, print_erro
 from tcnet.errors import TcnetError, UsageError
 from tcnet.models import DEFAULT_MODEL
 from tcnet.upscale import Plan, Progress, UpscaleOptions, UpscaleResult, plan_video, upscale_video
-from tcnet.video import EncodeOptions
+from tcnet.video import EncodeOptions, ReadOptions
 
 PROGRESS = ("auto", "bar", "json", "none")
 _MOST_GIBIBYTES = 2**20
@@ -90,16 +90,16 @@ def upscale(
     encode = EncodeOptions(
         codec=codec, crf=crf, pixel_format=pixel_format, encoder_options=_pairs(encoder_option or [])
     )
-    rate = _rate(frame_rate)
+    read = ReadOptions(frame_rate=_rate(frame_rate))
 
     def one(path: str) -> None:
         if dry_run:
-            _print_plan(plan_video(path, model=model, options=options, frame_rate=rate))
+            _print_plan(plan_video(path, model=model, options=options, read=read))
             return
         shown = _progress_display(progress, path)
         with shown:
             result = upscale_video(
-                path, output, model=model, options=options, encode=encode, frame_rate=rate,
+                path, output, model=model, options=options, encode=encode, read=read,
                 overwrite=overwrite, on_plan=_print_plan, progress=shown.update,
             )  # fmt: skip
         shown.finish(result)

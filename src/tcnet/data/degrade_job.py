@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from tcnet.data.degradation import SCALE, crop_to_multiple, find_degradation, to_8bit
 from tcnet.errors import MediaError
-from tcnet.video import EncodeOptions, Frame, Pixels, open_sink, open_source
+from tcnet.video import EncodeOptions, Frame, Pixels, ReadOptions, open_sink, open_source
 
 # Matroska takes the LR frames bit-exact; elsewhere they are nearly so, without loss of chroma resolution.
 _LOSSLESS = EncodeOptions(codec="ffv1", pixel_format="bgr0")
@@ -24,13 +23,13 @@ def degrade_video(
     kind: str,
     *,
     overwrite: bool = False,
-    frame_rate: Fraction = Fraction(25),
+    read: ReadOptions | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> int:
     """Degrade every frame ("BI" or "BD", to a quarter of the size, 8 bits) and write it with its time.
 
-    source_path: a video file, a folder or a pattern of images; frame_rate is for images only. HR is cut to
-    multiples of 4 at the bottom and the right.
+    source_path: a video file, a folder or a pattern of images; read: which part of it, and how. HR is
+    cut to multiples of 4 at the bottom and the right.
     out_path: a folder or pattern of PNG, or .mkv (FFV1 RGB), both bit-exact; other video files get H.264 at
     crf 10, 4:4:4. Sound and tags of a video file are copied to a video file.
     progress: called after each frame with the number done and the number in all, where known.
@@ -38,7 +37,7 @@ def degrade_video(
     end. Raises UsageError for an unknown kind, MediaError for files that cannot be read or written.
     """
     degrade = find_degradation(kind)
-    with open_source(source_path, frame_rate=frame_rate) as source:
+    with open_source(source_path, read) as source:
         info = source.info
         if min(info.width, info.height) < SCALE:
             raise MediaError(f"{source_path} is {info.width}x{info.height}; a quarter of that is no picture")

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.progress import Progress, RateMeter
 from tcnet.upscale.upscaler import Upscaler
-from tcnet.video import EncodeOptions, check_output, default_output, open_sink, open_source
+from tcnet.video import EncodeOptions, ReadOptions, check_output, default_output, open_sink, open_source
 from tcnet.video.frame import Frame, FrameSink, FrameSource, VideoInfo
 
 
@@ -43,7 +42,7 @@ def upscale_video(
     model: str | Path | VideoNetwork = DEFAULT_MODEL,
     options: UpscaleOptions | None = None,
     encode: EncodeOptions | None = None,
-    frame_rate: Fraction = Fraction(25),
+    read: ReadOptions | None = None,
     overwrite: bool = False,
     on_plan: Callable[[Plan], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -51,7 +50,7 @@ def upscale_video(
     """Upscale a video file or images; sound and everything else in the file is copied.
 
     input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
-    `list_models`, a weight file, or a network. frame_rate: frames a second, for images only. on_plan: called
+    `list_models`, a weight file, or a network. read: which part of the input, and how. on_plan: called
     in this thread before anything is written; progress: then once, and again after every frame.
 
     Nothing stands under the output's name before all is done, and nothing is left after an error or
@@ -63,7 +62,7 @@ def upscale_video(
     path_out = default_output(path_in, _suffix(options)) if output is None else Path(output)
     notices: list[str] = []
     _check_model(model)
-    with open_source(path_in, frame_rate=frame_rate) as source:
+    with open_source(path_in, read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
         check_output(path_out, copy_from=path_in, overwrite=overwrite)
         name, network = _network(model)
@@ -93,11 +92,11 @@ def plan_video(
     *,
     model: str | Path | VideoNetwork = DEFAULT_MODEL,
     options: UpscaleOptions | None = None,
-    frame_rate: Fraction = Fraction(25),
+    read: ReadOptions | None = None,
 ) -> Plan:
     """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it."""
     _check_model(model)
-    with open_source(Path(input), frame_rate=frame_rate) as source:
+    with open_source(Path(input), read) as source:
         name, network = _network(model)
         return plan_upscale(source.info, network, options, model=name)
 

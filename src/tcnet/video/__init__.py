@@ -1,6 +1,5 @@
 """Video and image files as streams of frames, and back. Only this package touches FFmpeg (through PyAV)."""
 
-from fractions import Fraction
 from pathlib import Path
 
 from tcnet.errors import UsageError
@@ -17,6 +16,7 @@ from tcnet.video.images import (
     read_image,
     write_png,
 )
+from tcnet.video.options import ReadOptions
 from tcnet.video.reader import VideoReader
 from tcnet.video.target import check_target
 from tcnet.video.writer import VideoWriter
@@ -32,6 +32,7 @@ __all__ = [
     "ImageReader",
     "ImageWriter",
     "Pixels",
+    "ReadOptions",
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
@@ -51,15 +52,15 @@ _OTHER_MEDIA = frozenset(
 )
 
 
-def open_source(path: Path, *, frame_rate: Fraction = Fraction(25)) -> ImageReader | VideoReader:
+def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader | VideoReader:
     """A video file, a folder of images, a pattern (dir/%04d.png, dir/*.png) or one image, as a FrameSource.
 
-    frame_rate: of images only. Both kinds have `notices`, lines for people on what was damaged or dropped;
+    Both kinds have `notices`, lines for people on what was damaged or dropped;
     those of a video are complete after the last frame. Raises MediaError for what cannot be read.
     """
     if path.is_dir() or (is_pattern(path) and not path.exists()) or path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageReader(path, frame_rate=frame_rate)
-    return VideoReader(path)
+        return ImageReader(path, options)
+    return VideoReader(path, options)
 
 
 def open_sink(

@@ -18,6 +18,7 @@ from tcnet.video.color import ToRgb
 from tcnet.video.containers import MAX_SIDE, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, resolve_color
+from tcnet.video.options import ReadOptions
 from tcnet.video.target import check_folder, sync, sync_folder
 
 IMAGE_SUFFIXES = frozenset(
@@ -111,10 +112,9 @@ def is_pattern(path: Path) -> bool:
 class ImageReader:
     """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds."""
 
-    def __init__(self, path: Path, *, frame_rate: Fraction = Fraction(25)) -> None:
-        """MediaError without images or if the first is unreadable, UsageError for a rate of 0 or less."""
-        if frame_rate <= 0:
-            raise UsageError(f"frame rate {frame_rate} is not positive; give one like 25 or 30000/1001")
+    def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
+        """Raises MediaError without images or if the first is unreadable."""
+        frame_rate = (options or ReadOptions()).frame_rate
         self.files = tuple(list_images(path))
         pixels, pixel_format = _decode(self.files[0])
         height, width = pixels.shape[:2]

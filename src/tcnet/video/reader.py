@@ -17,6 +17,7 @@ from tcnet.video.color import ToRgb
 from tcnet.video.containers import check_size, main_video, open_input
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, is_rgb_like, resolve_color
+from tcnet.video.options import ReadOptions
 from tcnet.video.timing import RisingTimes, tagged_end
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
@@ -34,9 +35,10 @@ class VideoReader:
     `notices` says in lines for people what was damaged or odd; it is complete once the iteration has ended.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
         """Raises MediaError for a file that is missing, empty, no video, or absurd in size."""
         self.path = path
+        self._options = options or ReadOptions()
         self._container: InputContainer | None = open_input(path)
         try:
             self._info = describe(self._container, path)
