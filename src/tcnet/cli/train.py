@@ -1,11 +1,12 @@
 """tcnet train."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from tcnet.cli.console import err, format_seconds, print_notices
 from tcnet.errors import TcnetError
@@ -74,6 +75,7 @@ class _Display:
         )
         self._name = name
         self._decoding = self._bar.add_task("decoding", total=None, text="", visible=False)
+        self._teaching = self._bar.add_task("the teacher's clips", total=None, text="", visible=False)
         self._training = self._bar.add_task(name, total=None, text="", visible=False)
 
     def __enter__(self) -> "_Display":
@@ -85,11 +87,14 @@ class _Display:
 
     def watcher(self) -> Watcher:
         return Watcher(
-            decoding=self._show_decoding, notice=lambda text: print_notices([text]), progress=self._show
+            decoding=partial(self._show_clips, self._decoding),
+            teaching=partial(self._show_clips, self._teaching),
+            notice=lambda text: print_notices([text]),
+            progress=self._show,
         )
 
-    def _show_decoding(self, done: int, total: int) -> None:
-        self._bar.update(self._decoding, completed=done, total=total, visible=done < total)
+    def _show_clips(self, task: TaskID, done: int, total: int) -> None:
+        self._bar.update(task, completed=done, total=total, visible=done < total)
 
     def _show(self, progress: TrainingProgress) -> None:
         parts = [f"loss {progress.loss:.5f}", f"{progress.lr_pixels_per_second:,.0f} LR px/s"]

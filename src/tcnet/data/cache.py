@@ -31,18 +31,26 @@ class ClipFiles:
 
 @dataclass(frozen=True, slots=True)
 class CachedClip:
-    """A decoded clip: `path` is an .npy file of (frames, height, width, 3) uint8."""
+    """A decoded clip: `path` is an .npy file of (frames, height, width, 3) uint8.
+
+    target: a teacher's version of it, in a file of the same form; up to three rows and columns may be missing
+    at its end, which no LR pixel needs.
+    """
 
     name: str
     path: Path
     frames: int
     height: int
     width: int
+    target: Path | None = None
 
     def read(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels:
         """Those frames of that region, (n, h, w, 3) uint8; only they are read from disk."""
-        frames: Pixels = np.load(self.path, mmap_mode="r")
-        return stack_pixels([frames[index, rows, columns] for index in indices])
+        return _read(self.path, indices, rows, columns)
+
+    def read_target(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels | None:
+        """The same of the target; None if there is none."""
+        return None if self.target is None else _read(self.target, indices, rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,11 @@ def to_eight_bits(pixels: Pixels) -> Pixels:
         return pixels
     # k * 257 is k; 257 is odd, so there are no ties.
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _read(path: Path, indices: Sequence[int], rows: slice, columns: slice) -> Pixels:
+    frames: Pixels = np.load(path, mmap_mode="r")
+    return stack_pixels([frames[index, rows, columns] for index in indices])
 
 
 def _decode(clip: ClipFiles, folder: Path, key: str) -> tuple[int, int, int]:

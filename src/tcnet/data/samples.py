@@ -139,7 +139,8 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     """Sample by number, as a map of torch's DataLoader.
 
     A sample is {"lr": (T, 3, size, size), "hr": (T, 3, 4 size, 4 size)} in uint8 codes; for "video" there is
-    also "clean", its LR by BI.
+    also "clean", its LR by BI. If any clip has a stored target there is also "target", shaped as "hr": the
+    clip's, or the ground truth again for clips without one.
     """
 
     def __init__(self, sources: Sources, options: DataOptions, seed: int) -> None:
@@ -148,6 +149,11 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         self._shares = shares / shares.sum()
         self._options = options
         self._seed = seed
+        self._targets = any(
+            isinstance(clip, CachedClip) and clip.target is not None
+            for source in self._sources
+            for clip in source.clips
+        )
         self._generated: list[Pixels] = []
         if any(source.kind == "generated" for source in self._sources):
             rng = np.random.default_rng(seed)
@@ -160,10 +166,17 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
             number %= self._options.distinct
         rng = np.random.default_rng((self._seed, number))
         source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
-        hr, margins = self._moving(source, rng) if self._is_still(source) else self._cut(source, rng)
+        target: Pixels | None = None
+        if self._is_still(source):
+            hr, margins = self._moving(source, rng)
+        else:
+            hr, target, margins = self._cut(source, rng)
         orientation = draw_orientation(rng)
         hr, margins = orientation.apply(hr), orientation.turn(margins)
         sample = {"hr": _to_tensor(margins.crop(hr, SCALE))}
+        if self._targets:
+            taught = hr if target is None else orientation.apply(target)
+            sample["target"] = _to_tensor(margins.crop(taught, SCALE))
         if self._options.degradation == "video":
             lr = degrade_video_clip(hr, rng, self._options.video)
             sample["clean"] = _to_tensor(margins.crop(_degrade(hr, degrade_bi), 1))
@@ -176,13 +189,16 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     def _is_still(source: Source) -> bool:
         return source.kind in ("photos", "generated")
 
-    def _cut(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Margins]:
+    def _cut(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Pixels | None, Margins]:
+        """(ground truth, stored target, margins of both)."""
         options = self._options
         clip = source.clips[int(rng.choice(len(source.clips), p=source.odds))]
         numbers = draw_frames(rng, clip.frames, options.frames, tuple(options.frame_steps))
         margin = MARGINS[options.degradation]
         region = draw_region(rng, clip.height, clip.width, options.size, margin)
-        return clip.read(numbers.tolist(), region.rows, region.columns), region.margins
+        place = (numbers.tolist(), region.rows, region.columns)
+        target = clip.read_target(*place) if isinstance(clip, CachedClip) else None
+        return clip.read(*place), target, region.margins
 
     def _moving(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Margins]:
         options = self._options

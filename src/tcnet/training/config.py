@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from tcnet.data.options import DataOptions, Share, Table
 from tcnet.errors import UsageError
@@ -71,6 +71,15 @@ class TeacherOptions(Table):
     """The first network sees a transformed clip as well."""
     input: Literal["same", "clean"] = "same"
     """With degradation "video": what the teacher sees, the same LR clip or the undamaged one (BI)."""
+    stored: bool = False
+    """Make the teacher's version of each cached clip once, before training, from the whole clip, and keep it
+    in `data.cache`. Photographs then learn from the ground truth alone."""
+
+    @model_validator(mode="after")
+    def _stored_by_networks(self) -> Self:
+        if self.stored and not self.models:
+            raise ValueError("stored needs networks to make the targets; set models")
+        return self
 
 
 class ValidationOptions(Table):
@@ -143,6 +152,12 @@ class TrainingConfig(Table):
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} cannot name a file; use letters, digits, '-', '_' and '.'")
         return name
+
+    @model_validator(mode="after")
+    def _stored_from_clean(self) -> Self:
+        if self.teacher.stored and self.data.degradation == "video" and self.teacher.input != "clean":
+            raise ValueError('teacher.stored with degradation "video" needs teacher.input = "clean"')
+        return self
 
     @field_validator("network")
     @classmethod

@@ -134,7 +134,9 @@ class Trainer:
         setting, options = self._setting, self._setting.config.teacher
         lr, hr = (self._to_device(batch[key]) for key in ("lr", "hr"))
         teaching: Tensor | None = None
-        if setting.teacher is not None:
+        if "target" in batch:
+            teaching = self._to_device(batch["target"])
+        elif setting.teacher is not None:
             seen = self._to_device(batch["clean"]) if options.input == "clean" and "clean" in batch else lr
             teaching = setting.teacher(seen, step)
         reduced = setting.dtype != torch.float32

@@ -20,7 +20,8 @@ from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes, join_processes
 from tcnet.training.run_log import RunLog
 from tcnet.training.starting_point import divide, starting_network
-from tcnet.training.teacher import EnsembleTeacher, load_teacher_networks
+from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
+from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 from tcnet.training.toml_text import to_toml
 from tcnet.upscale.precision import choose_device, choose_precision
 
@@ -36,9 +37,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told what: `decoding` (clips done, of all), `notice` (a line for people), `progress`."""
+    """Who is told what: `decoding` and `teaching` (clips done, of all), `notice` (a line for people),
+    `progress`."""
 
     decoding: Callable[[int, int], None] | None = None
+    teaching: Callable[[int, int], None] | None = None
     notice: Callable[[str], None] | None = None
     progress: Callable[[Progress], None] | None = None
 
@@ -51,11 +54,14 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
     weights that cannot be used and files that cannot be written, TcnetError when the training diverges.
     """
     watcher = watcher or Watcher()
-    with join_processes(choose_device(config.device)) as (processes, device), Interruption() as interruption:
+    with join_processes(choose_device(config.device)) as (processes, device):
         checkpoint = _prepare_folder(config, resume, processes)
         counters = checkpoint.counters if checkpoint else Counters()
         sources, held_out = _open_data(config, processes, watcher)
-        with _log(config, counters, processes) as log:
+        if config.teacher.stored:
+            sources = _store_targets(config, sources, processes, device, watcher)
+        # Up to here Ctrl-C ends the program at once: decoded clips and targets are kept as they are made.
+        with Interruption() as interruption, _log(config, counters, processes) as log:
             setting = _setting(config, checkpoint, sources, held_out, processes, device, log)
             trainer = Trainer(setting, counters, watcher.progress)
             numbers = StepNumbers(
@@ -116,6 +122,28 @@ def _open_data(
     return sources, held_out
 
 
+def _store_targets(
+    config: TrainingConfig, sources: Sources, processes: Processes, device: torch.device, watcher: Watcher
+) -> Sources:
+    options = config.teacher
+    seen = "BI" if config.data.degradation == "video" else config.data.degradation
+    teacher = EnsembleTeacher(
+        load_teacher_networks(options.models, device, _dtype(config, device)),
+        DRAW_SEED,
+        transform_first=options.transform_first,
+    )
+    identity = f"{describe_teacher(options.models)} first transformed: {options.transform_first}"
+    return store_targets(
+        sources,
+        targets_folder(Path(config.data.cache), identity, seen),
+        teacher,
+        degradation=seen,
+        device=device,
+        processes=processes,
+        progress=watcher.teaching if processes.leads else None,
+    )
+
+
 @contextmanager
 def _log(config: TrainingConfig, counters: Counters, processes: Processes) -> Iterator[RunLog | None]:
     if not processes.leads:
@@ -150,7 +178,7 @@ def _setting(
             part.compile()  # after the average was copied, which runs as it is
     dtype = _dtype(config, device)
     teacher = None
-    if config.teacher.models:
+    if config.teacher.models and not config.teacher.stored:
         networks = load_teacher_networks(config.teacher.models, device, dtype)
         teacher = EnsembleTeacher(networks, config.seed, transform_first=config.teacher.transform_first)
     return Setting(

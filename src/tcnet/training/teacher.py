@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
-from tcnet.models import load_model
+from tcnet.models import load_model, weights_hash
+from tcnet.network import CONFIGS, TCNet
+from tcnet.training.initialise import embed_basicvsr
 
 
 class ClipNetwork(Protocol):
@@ -92,7 +94,14 @@ def load_teacher_networks(
     return [loaded[name] for name in order]
 
 
+def describe_teacher(names: Iterable[str]) -> str:
+    """A text that differs between teachers of different networks. Raises like `load_teacher_networks`."""
+    return " ".join(name if name in BASICVSR_FILES else f"{name}:{weights_hash(name)}" for name in names)
+
+
 def _load(name: str) -> torch.nn.Module:
-    if name in BASICVSR_FILES:
-        return load_basicvsr(find_basicvsr(name))
-    return load_model(name)
+    if name not in BASICVSR_FILES:
+        return load_model(name)
+    network = TCNet(CONFIGS["tcnet"])  # computes the same as BasicVSR, and faster
+    embed_basicvsr(network, load_basicvsr(find_basicvsr(name)))
+    return network.eval().requires_grad_(False)

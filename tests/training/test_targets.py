@@ -1,0 +1,147 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tcnet.data.cache import CachedClip
+from tcnet.data.options import DataOptions
+from tcnet.data.samples import SampleMaker, Source, Sources
+from tcnet.errors import UsageError
+from tcnet.models import save_model
+from tcnet.network import TCNet
+from tcnet.training.config import load_config, network_config
+from tcnet.training.processes import Processes
+from tcnet.training.run import Watcher, train
+from tcnet.training.targets import store_targets, targets_folder
+from tcnet.training.teacher import EnsembleTeacher
+from tcnet.video import write_png
+
+OPTIONS = DataOptions.model_validate(
+    {"sources": [{"kind": "clips"}], "frames": 3, "size": 16, "frame_steps": [1], "soft_weight": 1.0}
+)
+
+
+class Nearest:
+    """The LR clip enlarged: what it gives for a whole clip is known exactly."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, clip):
+        self.calls += 1
+        return clip.repeat_interleave(4, -1).repeat_interleave(4, -2)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Two clips, whose sides are no multiples of 4."""
+    rng = np.random.default_rng(0)
+    clips = []
+    for number in range(2):
+        pixels = rng.integers(0, 256, (4, 70, 83, 3)).astype(np.uint8)
+        path = tmp_path / f"{number:024x}.npy"
+        np.save(path, pixels)
+        clips.append(CachedClip(f"clip{number}", path, 4, 70, 83))
+    return Sources((Source("clips", 1.0, tuple(clips), (0.5, 0.5), frozenset()),), ())
+
+
+def stored(sources, folder, network, **changes):
+    given = {"degradation": "BI", "device": torch.device("cpu"), "processes": Processes()} | changes
+    return store_targets(
+        sources, folder, EnsembleTeacher([network, network], 1, transform_first=True), **given
+    )
+
+
+def test_targets_are_made_once_and_cover_whole_clips(sources, tmp_path):
+    network, shown = Nearest(), []
+    ready = stored(sources, tmp_path / "t", network, progress=lambda *count: shown.append(count))
+    assert shown == [(1, 2), (2, 2)]
+    assert network.calls == 4
+    again = stored(sources, tmp_path / "t", network)
+    assert network.calls == 4
+    assert again == ready
+    for clip in ready.sources[0].clips:
+        target = np.load(clip.target)
+        assert target.shape == (4, 68, 80, 3)
+        blocks = target.reshape(4, 17, 4, 20, 4, 3)
+        assert (blocks == blocks[:, :, :1, :, :1]).all()
+    assert not [path for path in (tmp_path / "t").iterdir() if path.suffix != ".npy"]
+
+
+def test_processes_share_the_clips(sources, tmp_path):
+    class Waiting(Processes):
+        def wait(self):
+            pass
+
+    counts = []
+    for rank in (0, 1):
+        network = Nearest()
+        stored(sources, tmp_path / "t", network, processes=Waiting(rank, 3))
+        counts.append(network.calls)
+    assert counts == [2, 0]  # the second finds only its share of what is still missing, which is none
+    assert len(list((tmp_path / "t").iterdir())) == 1
+
+
+def test_samples_carry_the_target_of_their_own_place(sources, tmp_path):
+    """With the clips themselves as targets, every sample's target is its ground truth."""
+    itself = tuple(replace(clip, target=clip.path) for clip in sources.sources[0].clips)
+    ready = replace(sources, sources=(replace(sources.sources[0], clips=itself),))
+    maker, plain = SampleMaker(ready, OPTIONS, 5), SampleMaker(sources, OPTIONS, 5)
+    for number in range(12):
+        sample = maker[number]
+        assert torch.equal(sample["target"], sample["hr"])
+        assert torch.equal(sample["hr"], plain[number]["hr"])
+        assert torch.equal(sample["lr"], plain[number]["lr"])
+        assert "target" not in plain[number]
+
+
+def test_photographs_alone_have_no_targets(sources, tmp_path):
+    photos = replace(sources, sources=(replace(sources.sources[0], kind="photos"),))
+    with pytest.raises(UsageError, match=r"data\.sources has none"):
+        stored(photos, tmp_path / "t", Nearest())
+
+
+def test_folders_differ_by_teacher_and_degradation(tmp_path):
+    folders = {targets_folder(tmp_path, t, d) for t in ("one", "two") for d in ("BI", "BD")}
+    assert len(folders) == 4
+
+
+def test_a_run_learns_from_stored_targets(tiny):
+    rng = np.random.default_rng(0)
+    clip = tiny.folder / "clips" / "one"
+    clip.mkdir(parents=True)
+    for number in range(3):
+        write_png(clip / f"{number}.png", rng.integers(0, 256, (64, 80, 3)).astype(np.uint8))
+    network = TCNet(network_config(tiny.config().network))
+    save_model(network, tiny.folder / "teacher.safetensors")
+    changes = (
+        f"data.root={tiny.folder}",
+        'data.sources=[{kind="clips", path="clips"}]',
+        f"teacher.models=['{tiny.folder / 'teacher.safetensors'}']",
+        "teacher.stored=true",
+        "optimisation.steps=2",
+    )
+    taught = []
+    train(tiny.config("run", *changes), watcher=Watcher(teaching=lambda *count: taught.append(count)))
+    assert taught == [(1, 1)]
+    train(tiny.config("again", *changes, f"data.cache={tiny.folder / 'run' / 'cache'}"))
+    train(tiny.config("truth", *changes, "teacher.stored=false", "teacher.models=[]"))
+    first, again, truth = ([entry["loss"] for entry in tiny.log(name)] for name in ("run", "again", "truth"))
+    assert first == again
+    assert first != truth
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["teacher.stored=true"], "stored needs networks"),
+        (
+            ["teacher.stored=true", "teacher.models=['tcnet-bi']", "data.degradation=video"],
+            'needs teacher.input = "clean"',
+        ),
+    ],
+)
+def test_settings_that_cannot_be(tiny, changes, message):
+    with pytest.raises(UsageError, match=message):
+        load_config(tiny.file, changes)
