@@ -5,7 +5,16 @@ from pathlib import Path
 from tcnet.errors import UsageError
 from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs
 from tcnet.video.containers import CONTAINERS, default_output, output_container
-from tcnet.video.frame import ColorSpec, Frame, FrameSink, FrameSource, Pixels, VideoInfo
+from tcnet.video.frame import (
+    ColorSpec,
+    Frame,
+    FrameSink,
+    FrameSource,
+    HdrMetadata,
+    Pixels,
+    Span,
+    VideoInfo,
+)
 from tcnet.video.images import (
     IMAGE_SUFFIXES,
     ImageReader,
@@ -29,10 +38,12 @@ __all__ = [
     "Frame",
     "FrameSink",
     "FrameSource",
+    "HdrMetadata",
     "ImageReader",
     "ImageWriter",
     "Pixels",
     "ReadOptions",
+    "Span",
     "VideoInfo",
     "VideoReader",
     "VideoWriter",

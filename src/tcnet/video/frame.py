@@ -18,12 +18,15 @@ class Frame:
 
     pixels: (H, W, 3) non-linear R'G'B', full range: uint8 in [0, 255] or uint16 in [0, 65535].
     pts, duration: in units of `time_base` seconds; a duration of 0 means unknown.
+    alpha: (H, W) of the type of `pixels`, 0 is transparent and the largest code opaque; not multiplied into
+    the colours. None: the picture is opaque.
     """
 
     pixels: Pixels
     pts: int
     duration: int
     time_base: Fraction
+    alpha: Pixels | None = None
 
     @property
     def seconds(self) -> Fraction:
@@ -46,11 +49,41 @@ class ColorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HdrMetadata:
+    """The display a video was mastered on (SMPTE ST 2086) and how bright it gets (CTA-861.3).
+
+    primaries: CIE 1931 (x, y) of red, green and blue; white_point: (x, y); luminance: (least, most) in cd/m2;
+    None where not stated. max_content, max_average: MaxCLL and MaxFALL in cd/m2, 0 where not stated.
+    """
+
+    primaries: tuple[tuple[Fraction, Fraction], ...] | None = None
+    white_point: tuple[Fraction, Fraction] | None = None
+    luminance: tuple[Fraction, Fraction] | None = None
+    max_content: int = 0
+    max_average: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of a file that is read, in seconds on the file's own clock.
+
+    start: of the first frame read. end: what begins there or later is left out; None: nothing is. shift: by
+    how much all that is read is moved to earlier times, so that it begins where the whole file begins.
+    """
+
+    start: Fraction
+    end: Fraction | None
+    shift: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of a stream before its first frame is decoded.
+    """What is known of a stream before its first frame is given.
 
     frame_count is exact for a folder of images and an estimate (container header, or duration times rate)
-    for a file; None when nothing is known. duration is in seconds.
+    for a file; None when nothing is known. duration is in seconds. width, height: before any rotation.
+    alpha: frames have alpha. interlaced: the input is; its frames come deinterlaced where asked for.
+    rotation: degrees counter-clockwise by which players turn the picture. span: None when all is read.
     """
 
     width: int
@@ -64,6 +97,11 @@ class VideoInfo:
     color: ColorSpec
     sample_aspect_ratio: Fraction
     codec: str
+    alpha: bool = False
+    hdr: HdrMetadata | None = None
+    interlaced: bool = False
+    rotation: int = 0
+    span: Span | None = None
 
 
 class FrameSource(Protocol):
