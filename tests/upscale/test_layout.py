@@ -5,7 +5,7 @@ from upscale_fakes import Nearest
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.upscale import UpscaleOptions
-from tcnet.upscale.layout import choose_layout, make_layout, smaller_tiles, smallest_tile
+from tcnet.upscale.layout import choose_layout, make_layout, smaller_layout, smallest_tile
 
 NETWORK = Nearest(spatial_multiple=32)
 
@@ -88,13 +88,27 @@ def test_frames_below_the_minimum_are_refused():
         chosen(lambda layout: True, height=15, width=100)
 
 
-def test_tiles_shrink_to_the_smallest_and_no_further():
-    options = UpscaleOptions()
-    layout = make_layout(NETWORK, options, 300, 500, None, None)
-    sides = []
+def shrunk(network, options, height, width):
+    layout = make_layout(network, options, height, width, None, None)
     while layout is not None:
-        sides.append(layout.tile)
-        layout = smaller_tiles(NETWORK, options, layout)
-    assert sides[0] == 500
-    assert sides[-1] == smallest_tile(NETWORK, options) == 64
-    assert sides == sorted(set(sides), reverse=True)
+        yield layout.tile, layout.window
+        layout = smaller_layout(network, options, layout)
+
+
+def test_tiles_shrink_then_windows_then_tiles_again():
+    assert list(shrunk(NETWORK, UpscaleOptions(), 300, 500)) == [
+        *((500, 32), (250, 32), (128, 32)),
+        *((128, 16), (128, 12)),
+        (64, 12),
+    ]
+    assert smallest_tile(NETWORK, UpscaleOptions()) == 64
+
+
+def test_small_frames_have_shorter_windows_only():
+    assert list(shrunk(NETWORK, UpscaleOptions(), 24, 32)) == [(32, 32), (32, 16), (32, 12)]
+    assert list(shrunk(NETWORK, UpscaleOptions(overlap=6), 24, 32)) == [(32, 32), (32, 16)]
+
+
+def test_a_stream_has_smaller_tiles_only():
+    layouts = list(shrunk(Nearest("forward"), UpscaleOptions(), 300, 500))
+    assert layouts == [(500, 0), (250, 0), (96, 0), (48, 0), (40, 0)]

@@ -200,32 +200,6 @@ def test_no_frames_give_no_frames():
     assert run(Nearest("forward"), []) == []
 
 
-class OutOfMemory(Nearest):
-    """Fails on areas over a limit, after having given some frames."""
-
-    def __init__(self, limit):
-        super().__init__()
-        self.limit = limit
-
-    def frames(self, lr_clip, start=0):
-        for i, picture in enumerate(super().frames(lr_clip, start), start):
-            if i == 6 and lr_clip.shape[3] * lr_clip.shape[4] > self.limit:
-                raise torch.OutOfMemoryError("tried to allocate 3 GiB")
-            yield picture
-
-
-def test_tiles_shrink_when_memory_runs_out_and_no_frame_is_lost_or_doubled():
-    lr = list(make_frames(14, 60, 80))
-    upscaler = Upscaler(OutOfMemory(40 * 40), UpscaleOptions(**{**WINDOWED, "tile_overlap": 4}))
-    sr = list(upscaler.stream(lr))
-    assert [frame.pts for frame in sr] == [frame.pts for frame in lr]
-    for before, after in zip(lr, sr, strict=True):
-        np.testing.assert_array_equal(after.pixels, enlarged(before.pixels))
-    assert upscaler.statistics.notices == ["memory ran out: tiles of 40 pixels from there on"]
-    with pytest.raises(MediaError, match="out of memory on cpu in the smallest tiles"):
-        run(OutOfMemory(0), lr, **WINDOWED, tile_overlap=4)
-
-
 def test_other_runtime_errors_are_not_taken_for_want_of_memory():
     class Broken(Nearest):
         def frames(self, lr_clip, start=0):

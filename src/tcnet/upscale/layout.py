@@ -106,13 +106,32 @@ def choose_layout(
     return layout
 
 
-def smaller_tiles(network: VideoNetwork, options: UpscaleOptions, layout: Layout) -> Layout | None:
-    """The layout with tiles of about half the side, for when memory ran out; None if there is none."""
+def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layout) -> Layout | None:
+    """What to try when memory ran out: tiles of about half the side, then windows of half the length.
+
+    Windows are halved before tiles get uncomfortably small, and both even if the options give them: to go on
+    is what is wanted most. None if nothing smaller is left.
+    """
     side = max(*_lengths(layout.rows), *_lengths(layout.columns))
-    tile = max(side // 2, smallest_tile(network, options))
-    if tile >= side:
+    window = shorter_window(network, layout)
+    least = smallest_tile(network, options)
+    comfortable = least if window is None else max(least, COMFORTABLE_TILE)
+    if side > comfortable:
+        tile = max(side // 2, comfortable)
+        return make_layout(network, options, layout.height, layout.width, layout.window or None, tile)
+    if window is None:
         return None
-    return make_layout(network, options, layout.height, layout.width, layout.window or None, tile)
+    return make_layout(network, options, layout.height, layout.width, window, layout.tile)
+
+
+def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:
+    """About half the frames, in whole groups; None if that leaves nothing to keep, or for a stream."""
+    if not layout.window:
+        return None
+    group = network.config.group_size
+    half = -(-layout.window // (2 * group)) * group
+    window = max(half, smallest_size(layout.overlap, group))
+    return window if window < layout.window else None
 
 
 def smallest_tile(network: VideoNetwork, options: UpscaleOptions) -> int:

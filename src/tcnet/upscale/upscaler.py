@@ -14,6 +14,9 @@ from tcnet.upscale.recurrent import upscale_recurrent
 from tcnet.upscale.windowed import upscale_windows
 from tcnet.video.frame import Frame
 
+LEAST_HELD = 8
+"""LR frames that are held in search of the scene in which to begin, however short memory is."""
+
 
 class Upscaler:
     """A network with its options, device and precision; upscales one stream of frames at a time.
@@ -79,26 +82,41 @@ class Upscaler:
             )
         return tuple(notices)
 
-    def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def stream(self, frames: Iterable[Frame], *, skip: int = 0) -> Iterator[Frame]:
         """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
 
         As many frames come out as go in, in the same sample type. A bidirectional network gives them window
-        by window, a forward network as soon as it can. Raises MediaError for frames that are too small, that
-        change size or type in mid-stream, or that are not finite when computed in float32.
+        by window, a forward network as soon as it can.
+
+        skip: this many frames at the beginning are not given out, and computed only where others depend on
+        them. The others are bit-identical to those of a run without skip, as long as both have the same
+        options and memory does not run out. Beyond the end nothing is given.
+
+        Raises MediaError for frames that are too small, that change size or type in mid-stream, or that are
+        not finite when computed in float32; ValueError for a negative skip.
         """
+        if skip < 0:
+            raise ValueError(f"skip must be at least 0, got {skip}")
         checked = _of_one_size(frames)
         first = next(checked, None)
         if first is None:
             return
         height, width, _ = first.pixels.shape
-        layout = self.layout(height, width, first.pixels.itemsize)
-        self.statistics.notices.extend(self.memory_notices(layout, first.pixels.itemsize))
-        checked = chain([first], checked)
+        itemsize = first.pixels.itemsize
+        layout = self.layout(height, width, itemsize)
+        self.statistics.notices.extend(self.memory_notices(layout, itemsize))
+        scenes = iter([chain([first], checked)])
         del first  # or it would live as long as the stream
         if self.compute.network.config.propagation == "forward":
-            yield from upscale_recurrent(self.compute, layout, checked)
+            hold = self._frames_to_hold(layout, itemsize) if skip else 0
+            yield from upscale_recurrent(self.compute, self.options, layout, scenes, skip, hold)
         else:
-            yield from upscale_windows(self.compute, self.options, layout, checked)
+            yield from upscale_windows(self.compute, self.options, layout, scenes, skip)
+
+    def _frames_to_hold(self, layout: Layout, sample_bytes: int) -> int:
+        """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
+        spare = self.memory_limit() - self.memory_needed(layout, sample_bytes)
+        return max(LEAST_HELD, spare // (layout.height * layout.width * 3 * sample_bytes))
 
 
 def _gib(size: int) -> str:

@@ -5,56 +5,78 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from tcnet.errors import MediaError
 from tcnet.upscale.canvas import Canvas
 from tcnet.upscale.compute import Compute, check_finite, without_gradients
-from tcnet.upscale.layout import Layout, smaller_tiles
+from tcnet.upscale.layout import Layout
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pixels import clip_tensor
-from tcnet.upscale.windows import iter_windows
+from tcnet.upscale.shortage import OUT_OF_MEMORY, layout_after
+from tcnet.upscale.windows import Span, iter_windows, plan_spans
 from tcnet.video.frame import Frame
 
 
 def upscale_windows(
-    compute: Compute, options: UpscaleOptions, layout: Layout, frames: Iterable[Frame]
+    compute: Compute,
+    options: UpscaleOptions,
+    layout: Layout,
+    scenes: Iterable[Iterator[Frame]],
+    skip: int = 0,
 ) -> Iterator[Frame]:
-    """SR frames window by window. Where memory runs out, the rest is computed in smaller tiles.
+    """SR frames window by window; no window reaches from one scene into another.
 
-    Raises MediaError when there is none smaller, and for frames that are not finite in float32.
+    skip: frames at the beginning that are not given out. Windows of which none is wanted are not computed;
+    the window in which the wanted ones begin is computed as without skip and its first frames are dropped,
+    because each frame counts for whether the window has to be computed in float32.
+
+    Where memory runs out, the rest is computed in smaller tiles and shorter windows. Raises MediaError when
+    there are none smaller, and for frames that are not finite in float32.
     """
     statistics = compute.statistics
-    group = compute.network.config.group_size
-    for span, window in iter_windows(frames, layout.window, layout.overlap, group):
-        kept = range(span.keep_start - span.start, span.keep_stop - span.start)
-        while kept:
-            try:
-                for frame in _window(compute, layout, window, kept, span.start):
-                    kept = kept[1:]
-                    statistics.frames += 1
-                    statistics.windows += not kept
-                    yield frame
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = smaller_tiles(compute.network, options, layout)
-                if smaller is None:
-                    raise MediaError(
-                        f"out of memory on {compute.device} in the smallest tiles: give a shorter window"
-                    ) from error
-                layout = smaller
-                statistics.notices.append(f"memory ran out: tiles of {layout.tile} pixels from there on")
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """torch has a class of its own for CUDA only; the CPU's and MPS' allocators are known by their words."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+    begin = 0  # number of the scene's first frame
+    for scene in scenes:
+        length = 0
+        for span, window in iter_windows(
+            scene, layout.window, layout.overlap, compute.network.config.group_size
+        ):
+            length = span.stop
+            kept = range(span.keep_start - span.start, span.keep_stop - span.start)
+            number = begin + span.keep_start
+            while kept and begin + span.keep_stop > skip:
+                try:
+                    for frame in _window(compute, layout, window, kept, begin + span.start):
+                        kept = kept[1:]
+                        statistics.windows += not kept
+                        number += 1
+                        if number > skip:
+                            statistics.frames += 1
+                            yield frame
+                except OUT_OF_MEMORY as error:
+                    layout = layout_after(error, compute, options, layout)
+        begin += length
 
 
 def _window(
     compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int
 ) -> Iterator[Frame]:
-    """The SR frames `kept` of one window; `begin` is the number of its first frame, for messages.
+    """The SR frames `kept` of one window; `begin` is the number of its first frame, for messages."""
+    for span in _pieces(len(window), kept, layout, compute.network.config.group_size):
+        piece = range(span.keep_start - span.start, span.keep_stop - span.start)
+        yield from _piece(compute, layout, window[span.start : span.stop], piece, begin + span.start)
+
+
+def _pieces(length: int, kept: range, layout: Layout, group: int) -> list[Span]:
+    """A window as it is computed: at once, or in shorter ones since memory ran out."""
+    if length <= layout.window:
+        return [Span(0, length, kept.start, kept.stop)]
+    spans = (
+        Span(span.start, span.stop, max(span.keep_start, kept.start), min(span.keep_stop, kept.stop))
+        for span in plan_spans(length, layout.window, layout.overlap, group)
+    )
+    return [span for span in spans if span.keep_start < span.keep_stop]
+
+
+def _piece(compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int) -> Iterator[Frame]:
+    """The SR frames `kept` of frames that are computed together.
 
     With several tiles all frames are held until the last tile, whose frames complete them one by one.
     """

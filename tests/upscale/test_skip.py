@@ -1,0 +1,80 @@
+"""What `Upscaler.stream(skip=n)` gives equals, bit for bit, what a run without skip gives from frame n on."""
+
+import numpy as np
+import pytest
+import torch
+from upscale_fakes import BreaksInReducedPrecision, Nearest, make_frames
+
+from tcnet.network import TCNet, TCNetConfig
+from tcnet.upscale import UpscaleOptions, Upscaler
+
+SMALL = {
+    "channels": 8,
+    "propagation_blocks": 1,
+    "refinement_blocks": 1,
+    "fusion_width": 8,
+    "alignment_window": 16,
+}
+COUNT = 22
+OPTIONS = {"window": 10, "overlap": 2, "device": "cpu", "precision": "fp32"}
+
+
+def upscaled(network, frames, skip=0, **options):
+    return list(Upscaler(network, UpscaleOptions(**options)).stream(frames, skip=skip))
+
+
+def assert_equal(frames, others):
+    assert [frame.pts for frame in frames] == [frame.pts for frame in others]
+    for a, b in zip(frames, others, strict=True):
+        np.testing.assert_array_equal(a.pixels, b.pixels)
+
+
+@pytest.mark.parametrize("propagation", ["bidirectional", "forward"])
+@pytest.mark.parametrize(
+    "options",
+    [{"window": 8, "precision": "fp32"}, {"window": 8, "precision": "bf16", "tile": 32, "tile_overlap": 8}],
+    ids=["whole", "tiled"],
+)
+def test_every_skip_gives_the_same_frames(propagation, options):
+    torch.manual_seed(0)
+    network = TCNet(TCNetConfig(propagation=propagation, **SMALL)).eval()
+    lr = list(make_frames(13, 16, 40))
+    whole = upscaled(network, lr, device="cpu", **options)
+    assert len(whole) == 13
+    for skip in range(1, 15):
+        assert_equal(upscaled(network, lr, skip, device="cpu", **options), whole[skip:])
+
+
+@pytest.mark.parametrize("propagation", ["bidirectional", "forward"])
+@pytest.mark.parametrize("broken", [3, 11])
+def test_a_skipped_frame_still_decides_on_float32(propagation, broken):
+    lr = list(make_frames(COUNT))
+    lr[broken].pixels[0, 0] = 255
+
+    class Coarse(BreaksInReducedPrecision):
+        """Another result in bfloat16, so that it shows which precision a frame was computed in."""
+
+        def spoil(self, pictures, frames):
+            darker = pictures * (1 if self.weight.dtype == torch.float32 else 0.5)
+            return super().spoil(darker, frames)
+
+    options = {**OPTIONS, "precision": "bf16"}
+    whole = upscaled(Coarse(propagation=propagation), lr, **options)
+    for skip in range(1, COUNT):
+        assert_equal(upscaled(Coarse(propagation=propagation), lr, skip, **options), whole[skip:])
+
+
+def test_windows_of_which_nothing_is_wanted_are_not_computed():
+    network = Nearest()
+    upscaler = Upscaler(network, UpscaleOptions(**OPTIONS))
+    sr = list(upscaler.stream(make_frames(COUNT), skip=13))
+    without = Nearest()
+    upscaled(without, make_frames(COUNT), **OPTIONS)
+    assert len(sr) == upscaler.statistics.frames == COUNT - 13
+    assert len(network.clips) < len(without.clips)
+    assert upscaler.statistics.windows == len(network.clips)
+
+
+def test_a_negative_skip_is_refused():
+    with pytest.raises(ValueError, match="skip must be at least 0, got -1"):
+        upscaled(Nearest(), make_frames(3), -1, **OPTIONS)
