@@ -1,9 +1,12 @@
+import json
 import resource
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from tcnet.errors import MediaError
 from tcnet.models import load_model
@@ -42,6 +45,19 @@ def test_everything_comes_back(checkpoint, tmp_path):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_a_checkpoint_from_before_a_field_of_the_network_goes_on(checkpoint, tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, checkpoint)
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    fields = json.loads(metadata["config"])
+    del fields["fusion_stages"]
+    save_file(tensors, path, {**metadata, "config": json.dumps(fields)})
+    assert load_checkpoint(path, CONFIG).counters == checkpoint.counters
+    with pytest.raises(MediaError, match="its fusion_stages is 2"):
+        load_checkpoint(path, replace(CONFIG, fusion_stages=1))
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(checkpoint, tmp_path):

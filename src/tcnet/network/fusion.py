@@ -40,15 +40,25 @@ class PyramidFusion(nn.Module):
 
 
 class ProgressiveFusion(nn.Module):
-    """Stage one fuses what the two branches of the stability module found, stage two that with g itself."""
+    """Stage one fuses what the two branches of the stability module found, stage two that with g itself.
 
-    def __init__(self, channels: int, width: int, levels: int) -> None:
+    With one stage alone it fuses the branches and adds them to g.
+    """
+
+    def __init__(self, channels: int, width: int, levels: int, stages: int = 2) -> None:
         super().__init__()
         self.stage_one = PyramidFusion(channels, width, levels)
-        self.stage_two = PyramidFusion(channels, width, levels)
+        self.stage_two = PyramidFusion(channels, width, levels) if stages == 2 else None
+
+    @property
+    def stages(self) -> tuple[PyramidFusion, ...]:
+        return (self.stage_one,) if self.stage_two is None else (self.stage_one, self.stage_two)
 
     def forward(self, g: Tensor, g_sa: Tensor, g_cm: Tensor) -> Tensor:
         """All (N, C, H, W) -> the fused feature, same shape."""
-        branches = self.stage_one(g_cm, g_sa, residual=g_sa)
-        fused: Tensor = self.stage_two(g, branches, residual=g)
+        if self.stage_two is None:
+            fused: Tensor = self.stage_one(g_cm, g_sa, residual=g)
+        else:
+            branches = self.stage_one(g_cm, g_sa, residual=g_sa)
+            fused = self.stage_two(g, branches, residual=g)
         return fused

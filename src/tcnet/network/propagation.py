@@ -65,11 +65,15 @@ class RecurrentUnit(nn.Module):
     """Concatenates the frames, further features and the aligned state, and runs residual blocks over them.
 
     The alignment unit of pre-propagation has no further features; the refinement unit has the fused one.
+    recurrent: without it every state counts as that at the start, zero.
     """
 
-    def __init__(self, channels: int, blocks: int, extra_channels: int = 0) -> None:
+    def __init__(
+        self, channels: int, blocks: int, extra_channels: int = 0, *, recurrent: bool = True
+    ) -> None:
         super().__init__()
         self.channels = channels
+        self.recurrent = recurrent
         self.trunk = ResidualTrunk(9 + extra_channels + channels, channels, blocks)
 
     def forward(
@@ -81,7 +85,7 @@ class RecurrentUnit(nn.Module):
         the recurrence, None at its start; flow: (B, 2, H, W) from this frame to that one; extra: features of
         this frame, together extra_channels. Returns the new state (B, C, H, W).
         """
-        if state is None or flow is None:
+        if state is None or flow is None or not self.recurrent:
             batch, _, height, width = frames.shape
             aligned = frames.new_zeros((batch, self.channels, height, width))
             aligned = aligned.contiguous(memory_format=torch.channels_last)

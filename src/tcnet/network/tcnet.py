@@ -53,12 +53,23 @@ class TCNetConfig:
     """Channels inside the pyramid fusions."""
     fusion_levels: int = 3
     """Resolutions of the pyramid fusions."""
+    fusion_stages: int = 2
+    """Pyramid fusions one after the other: the paper's 2, or 1, which adds both branches to g at once."""
+    short_term: bool = True
+    """The sliding window: the neighbours' pixels, warped onto each frame. Without it the frame itself stands
+    in their place. This and the next are what an ablation switches off."""
+    long_term: bool = True
+    """The recurrences: the state of the frame before. Without it that is zero."""
 
     def __post_init__(self) -> None:
         if self.propagation not in ("forward", "bidirectional"):
             raise ValueError(f"propagation must be 'forward' or 'bidirectional', got {self.propagation!r}")
         if self.channels < 8 or self.channels % 8:
             raise ValueError(f"channels must be a positive multiple of 8, got {self.channels}")
+        if self.fusion_stages not in (1, 2):
+            raise ValueError(f"fusion_stages must be 1 or 2, got {self.fusion_stages}")
+        if not (self.short_term or self.long_term):
+            raise ValueError("short_term and long_term are both False: motion would have no use")
 
 
 CONFIGS = {
@@ -113,7 +124,7 @@ class TCNet(nn.Module):
         self.config = config = config or TCNetConfig()
         channels = config.channels
         self.motion = Motion()
-        self.propagation = RecurrentUnit(channels, config.propagation_blocks)
+        self.propagation = RecurrentUnit(channels, config.propagation_blocks, recurrent=config.long_term)
         self.stability = SpatioTemporalStability(
             channels,
             config.group_size,
@@ -125,8 +136,12 @@ class TCNet(nn.Module):
             config.matching_window,
             config.matching_pool,
         )
-        self.fusion = ProgressiveFusion(channels, config.fusion_width, config.fusion_levels)
-        self.refinement = RecurrentUnit(channels, config.refinement_blocks, extra_channels=channels)
+        self.fusion = ProgressiveFusion(
+            channels, config.fusion_width, config.fusion_levels, config.fusion_stages
+        )
+        self.refinement = RecurrentUnit(
+            channels, config.refinement_blocks, extra_channels=channels, recurrent=config.long_term
+        )
         self.reconstruction = Reconstruction(channels)
 
     @property
@@ -200,7 +215,7 @@ class TCNet(nn.Module):
         current, flow_to_next, flow_back, h_next, h_previous = state.newest, None, None, None, None
         if following is not None:
             flow_to_next, flow_back = self.motion(current, following)
-            h_next, h_previous = warp(following, flow_to_next), warp(current, flow_back)
+            h_next, h_previous = self._warped(following, flow_to_next), self._warped(current, flow_back)
         around = Neighbourhood.of(
             current, state.h_previous, h_next, state.flow_to_previous, flow_to_next, self.dtype
         )
@@ -229,10 +244,14 @@ class TCNet(nn.Module):
         for i, frame in enumerate(frames):
             to_previous = flows[i - 1][1] if i > 0 else None
             to_next = flows[i][0] if i < len(flows) else None
-            h_previous = None if to_previous is None else warp(frames[i - 1], to_previous)
-            h_next = None if to_next is None else warp(frames[i + 1], to_next)
+            h_previous = None if to_previous is None else self._warped(frames[i - 1], to_previous)
+            h_next = None if to_next is None else self._warped(frames[i + 1], to_next)
             around.append(Neighbourhood.of(frame, h_previous, h_next, to_previous, to_next, self.dtype))
         return around
+
+    def _warped(self, neighbour: Tensor, flow: Tensor) -> Tensor | None:
+        """h: a neighbour's pixels on this frame; None without the sliding window."""
+        return warp(neighbour, flow) if self.config.short_term else None
 
     def _propagate(self, around: list[Neighbourhood]) -> list[Tensor]:
         """Information pre-propagation over a clip: g of each frame, in order of time."""

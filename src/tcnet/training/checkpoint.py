@@ -69,7 +69,9 @@ def load_checkpoint(path: Path, config: TCNetConfig) -> Checkpoint:
         raise MediaError(f"{path}: not a readable checkpoint ({error})") from error
     if metadata.get("format") != FORMAT:
         raise MediaError(f"{path}: no checkpoint of this version of tcnet")
-    theirs, ours = json.loads(metadata["config"]), dataclasses.asdict(config)
+    # Fields that the network got after the checkpoint was written had their defaults.
+    theirs = dataclasses.asdict(TCNetConfig()) | json.loads(metadata["config"])
+    ours = dataclasses.asdict(config)
     if different := [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]:
         key = different[0]
         raise MediaError(

@@ -45,7 +45,7 @@ def embed_basicvsr(model: TCNet, source: BasicVSR) -> None:
     _embed_upsampler(tail.up2, source.upconv2)
     for layer in (*model.stability.alignment, *model.stability.matching):
         zero_last(layer.last)
-    for pyramid in (model.fusion.stage_one, model.fusion.stage_two):
+    for pyramid in model.fusion.stages:
         zero_last(pyramid.last)
 
 
