@@ -15,11 +15,10 @@ from tcnet.video.frame import (
     Span,
     VideoInfo,
 )
+from tcnet.video.image_writer import ImageWriter, check_images_target
 from tcnet.video.images import (
     IMAGE_SUFFIXES,
     ImageReader,
-    ImageWriter,
-    check_images_target,
     is_pattern,
     list_images,
     read_image,

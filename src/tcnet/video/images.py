@@ -2,8 +2,7 @@
 
 import io
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +12,12 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.errors import MediaError
 from tcnet.video.color import ToRgb
-from tcnet.video.containers import MAX_SIDE, check_size
+from tcnet.video.containers import MAX_PIXELS, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, resolve_color
 from tcnet.video.options import ReadOptions
-from tcnet.video.target import check_folder, sync, sync_folder
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -97,7 +95,7 @@ def list_images(path: Path) -> list[Path]:
         return [path]
     if not path.parent.is_dir():
         raise MediaError(f"{path.parent}: no such folder")
-    matches = _pattern(path.name)
+    matches = name_pattern(path.name)
     found = [f for f in path.parent.iterdir() if matches.fullmatch(f.name) and _visible_file(f)]
     if not found:
         raise MediaError(f"{path}: no image has such a name")
@@ -163,128 +161,6 @@ class ImageReader:
         """Nothing stays open between images."""
 
 
-class ImageWriter:
-    """A FrameSink that writes PNGs into a hidden folder and moves them to their place when all are done.
-
-    Overwriting replaces the images of the same names, and removes those that follow without a gap in the
-    numbering: they are left from a longer run and would be taken for part of the new clip. All else stays.
-    """
-
-    def __init__(self, path: Path, *, info: VideoInfo, sources: Sequence[Path], overwrite: bool) -> None:
-        """path: a folder, or a pattern such as out/%05d.png. sources: the input images, in order, after which
-        those in a folder are named; without them they are numbered.
-
-        Raises like `check_images_target`.
-        """
-        check_images_target(path, sources=sources, overwrite=overwrite)
-        self._info = info
-        self._pattern = path.name if is_pattern(path) else None
-        self._names = () if self._pattern else tuple(file.stem for file in sources)
-        self._folder = (path.parent if self._pattern else path).absolute()
-        self._overwrite = overwrite
-        self._parent = _nearest_folder(self._folder.parent)
-        self._work = self._parent / f".{self._folder.name}.part"
-        shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir()
-        self._count = 0
-        self._open = True
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        return ()
-
-    def write(self, frame: Frame) -> None:
-        """ValueError for a frame of another size or a sink that is finished or aborted."""
-        if not self._open:
-            raise ValueError(f"{self._folder}: the sink is finished or aborted")
-        height, width = frame.pixels.shape[:2]
-        if (width, height) != (self._info.width, self._info.height):
-            raise ValueError(f"frame is {width}x{height}, expected {self._info.width}x{self._info.height}")
-        write_png(self._work / self._name(self._count), frame.pixels)
-        self._count += 1
-
-    def finish(self) -> None:
-        """Syncs the images and moves them to their final place."""
-        if not self._open:
-            raise ValueError(f"{self._folder}: the sink is finished or aborted")
-        if self._count == 0:
-            raise MediaError(f"{self._folder}: no frame was written")
-        _refuse_existing(self._folder, self._pattern, self._overwrite)
-        for file in self._work.iterdir():
-            sync(file)
-        if self._folder.is_dir():
-            for file in sorted(self._work.iterdir()):
-                file.replace(self._folder / file.name)
-            self._work.rmdir()
-            self._remove_surplus()
-        else:
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
-            self._work.replace(self._folder)
-        sync_folder(self._folder)
-        self._open = False
-
-    def abort(self) -> None:
-        """Removes what was written; harmless after `finish`."""
-        if self._open:
-            self._open = False
-            shutil.rmtree(self._work, ignore_errors=True)
-
-    def _name(self, index: int) -> str:
-        if self._pattern is not None:
-            return re.sub(r"%(\d*)d", lambda m: f"{index + 1:{m[1] or '0'}d}", self._pattern, count=1)
-        if index < len(self._names):
-            return f"{self._names[index]}.png"
-        return f"{index + 1:08d}.png"
-
-    def _remove_surplus(self) -> None:
-        if self._names:
-            return  # there is no telling which other names an earlier run gave
-        index = self._count
-        while (file := self._folder / self._name(index)).is_file():
-            file.unlink()
-            index += 1
-
-
-def check_images_target(path: Path, *, sources: Sequence[Path], overwrite: bool) -> None:
-    """Whether PNGs can be written to a folder or by a pattern; changes nothing.
-
-    Raises UsageError for a pattern that is no PNG pattern, MediaError when images are there already and
-    overwriting is not allowed, when the place cannot be written to or holds the input images, and when two
-    input images would give one output (a.png and a.jpg).
-    """
-    pattern = path.name if is_pattern(path) else None
-    if pattern and (path.suffix.lower() != ".png" or not re.search(r"%\d*d", pattern)):
-        raise UsageError(f"{path}: images are written as PNG; give a folder or a name like out/%05d.png")
-    folder = (path.parent if pattern else path).absolute()
-    if sources and folder.exists() and sources[0].parent.samefile(folder):
-        raise MediaError(f"{folder}: holds the input images; choose another folder for the output")
-    if not pattern:
-        seen: dict[str, Path] = {}
-        for file in sources:
-            other = seen.setdefault(file.stem.casefold(), file)  # some file systems ignore case
-            if other is not file:
-                raise MediaError(
-                    f"{file.parent}: {other.name} and {file.name} would both become {file.stem}.png; "
-                    "rename one, or number the output with a pattern like out/%05d.png"
-                )
-    _refuse_existing(folder, pattern, overwrite)
-    check_folder(folder if folder.is_dir() else _nearest_folder(folder.parent))
-
-
-def _refuse_existing(folder: Path, pattern: str | None, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise MediaError(f"{folder}: is a file; choose another folder")
-    if overwrite or not folder.is_dir():
-        return
-    matches = _pattern(pattern) if pattern else None
-    for file in folder.iterdir():
-        if matches is None or matches.fullmatch(file.name):
-            raise MediaError(
-                f"{folder}: {file.name} is there already; choose another place or allow overwriting "
-                "(--overwrite)"
-            )
-
-
 def _decode(path: Path) -> tuple[Pixels, str]:
     """(pixels, pixel format of the file)."""
     if not path.is_file():
@@ -303,7 +179,7 @@ def _decode(path: Path) -> tuple[Pixels, str]:
         with av.open(
             io.BytesIO(data),
             "r",
-            options={"max_pixels": str(MAX_SIDE * MAX_SIDE)},
+            options={"max_pixels": str(MAX_PIXELS)},
             container_options={"format_whitelist": ",".join(sorted(_IMAGE_FORMATS))},
         ) as container:
             stream = container.streams.video[0]
@@ -339,7 +215,7 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _pattern(name: str) -> re.Pattern[str]:
+def name_pattern(name: str) -> re.Pattern[str]:
     """`name` with %05d and %d standing for numbers of that width, * and ? as in a shell."""
     pieces = []
     for piece in re.split(r"(%\d*d|\*|\?)", name):
@@ -356,10 +232,3 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 def _visible_file(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".")
-
-
-def _nearest_folder(path: Path) -> Path:
-    """The closest ancestor that is there already: what has to be writable to make the rest."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path

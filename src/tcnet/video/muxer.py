@@ -8,7 +8,6 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.codecs import EncoderPlan
