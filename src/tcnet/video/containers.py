@@ -1,6 +1,7 @@
 """Which files are opened and written, and how they are found: nothing but local files, never a playlist."""
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from av.video.stream import VideoStream
 from tcnet.errors import MediaError, UsageError
 
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
-MAX_SIDE = 16384  # pixels; a header that claims more is taken for damage, not for a picture
+# A header that claims more is taken for damage, not for a picture. 16K television has 15360x8640.
+MAX_SIDE = 16384
+MAX_PIXELS = 2**27
 
 # Output containers by suffix: FFmpeg's muxer and the codec taken when none is asked for.
 CONTAINERS: dict[str, tuple[str, str]] = {
@@ -21,35 +24,75 @@ CONTAINERS: dict[str, tuple[str, str]] = {
     ".mov": ("mov", "h264"),
     ".webm": ("webm", "av1"),
 }
-# These demuxers open further files or addresses named inside the file, or turn text into pictures.
-_REFUSED_DEMUXERS = frozenset(
-    [
-        "applehttp",
-        "concat",
-        "dash",
-        "hls",
-        "image2",
-        "imf",
-        "lavfi",
-        "rtp",
-        "rtsp",
-        "sap",
-        "sdp",
-        "smil",
-        "tty",
-    ]
+# These demuxers open further files or addresses named inside the file (vobsub: the .sub beside the .idx), or
+# turn text into pictures (adf, bin, idf, tty, xbin). Devices (x11grab, lavfi) go by what FFmpeg says of them.
+_FOLLOWING_DEMUXERS = frozenset(
+    ["applehttp", "concat", "dash", "hls", "image2", "imf", "sdp", "smil", "vobsub", "webm_dash_manifest"]
 )
+_TEXT_DEMUXERS = frozenset(["adf", "bin", "idf", "tty", "xbin"])
+_PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_manifest"])  # if allowed
+_NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
+# What playlists and their like begin with, after white space, for an error that says what is wrong.
+_PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
+_SNIFFED_BYTES = 1024
 
 
-@lru_cache(maxsize=1)
-def _format_whitelist() -> str:
-    names = [name for name in av.formats_available if _REFUSED_DEMUXERS.isdisjoint(name.split(","))]
+@lru_cache(maxsize=2)
+def _format_whitelist(*, playlists: bool) -> str:
+    """The demuxers that may be used, as FFmpeg's option wants them."""
+    refused = (_FOLLOWING_DEMUXERS - _PLAYLISTS if playlists else _FOLLOWING_DEMUXERS) | _TEXT_DEMUXERS
+    names = [n for n in av.formats_available if refused.isdisjoint(n.split(",")) and not _is_device(n)]
     return ",".join(sorted(names))
 
 
-def open_input(path: Path) -> InputContainer:
-    """The container of a local file. Raises MediaError in one line for all that cannot be opened."""
+def _is_device(name: str) -> bool:
+    try:
+        return bool(av.ContainerFormat(name, "r").no_file)
+    except ValueError:
+        return False  # written only
+
+
+def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
+    """The container of a local file. Raises MediaError in one line for all that cannot be opened.
+
+    allow_network: whether a playlist may name other files and addresses; they are opened then.
+    """
+    check_input_file(path)
+    kind = {
+        "protocol_whitelist": _NETWORK_PROTOCOLS if allow_network else "file",
+        "format_whitelist": _format_whitelist(playlists=allow_network),
+    }
+    if allow_network and _names_other_files(path):
+        kind |= {"safe": "0"} if path.read_bytes()[:8] == b"ffconcat" else {"allowed_extensions": "ALL"}
+    try:
+        return av.open(
+            f"file:{path.absolute()}",
+            "r",
+            # max_pixels is the decoder's own guard against absurd sizes while it probes.
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options=kind,
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, ValueError) as error:
+        if not allow_network and _names_other_files(path):
+            raise MediaError(
+                f"{path}: is a playlist; what it names is not opened (--allow-network allows it)"
+            ) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"{path}: cannot be read as video ({reason}); it is damaged, cut short or of another kind"
+        ) from error
+
+
+def check_input_file(path: Path) -> None:
+    """Raises MediaError for what is no readable local file with something in it."""
     if not path.exists():
+        if _ADDRESS.match(str(path)):
+            raise MediaError(
+                f"{path}: is an address, only files are opened; download it first, or pipe it: "
+                "curl ADDRESS | tcnet upscale - -o OUT"
+            )
         raise MediaError(f"{path}: no such file")
     if not path.is_file():
         raise MediaError(f"{path}: not a file")
@@ -57,21 +100,12 @@ def open_input(path: Path) -> InputContainer:
         raise MediaError(f"{path}: the file is empty")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{path}: permission to read it is missing")
-    limits = {"protocol_whitelist": "file", "format_whitelist": _format_whitelist()}
-    try:
-        return av.open(
-            f"file:{path.absolute()}",
-            "r",
-            # max_pixels is the decoder's own guard against absurd sizes while it probes.
-            options={"max_pixels": str(MAX_SIDE * MAX_SIDE)},
-            container_options=limits,
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise MediaError(
-            f"{path}: cannot be read as video ({reason}); it is damaged, cut short or of another kind"
-        ) from error
+
+
+def _names_other_files(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith(_PLAYLIST_STARTS) or b"<MPD" in start or b"<smil" in start
 
 
 def main_video(container: InputContainer, path: Path) -> VideoStream:
@@ -98,6 +132,8 @@ def check_size(width: int, height: int, path: Path) -> None:
         )
     if width > MAX_SIDE or height > MAX_SIDE:
         raise MediaError(f"{path}: claims {width}x{height} pixels, more than {MAX_SIDE} a side")
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"{path}: claims {width}x{height} pixels, more than {MAX_PIXELS} in all")
 
 
 def output_container(path: Path) -> tuple[str, str]:

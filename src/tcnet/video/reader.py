@@ -39,7 +39,7 @@ class VideoReader:
         """Raises MediaError for a file that is missing, empty, no video, or absurd in size."""
         self.path = path
         self._options = options or ReadOptions()
-        self._container: InputContainer | None = open_input(path)
+        self._container: InputContainer | None = open_input(path, allow_network=self._options.allow_network)
         try:
             self._info = describe(self._container, path)
         except BaseException:
@@ -56,7 +56,7 @@ class VideoReader:
         return self._notices
 
     def __iter__(self) -> Iterator[Frame]:
-        container = self._container or open_input(self.path)
+        container = self._container or open_input(self.path, allow_network=self._options.allow_network)
         self._container = None
         with container:
             run = _Decoding(container, self.path, self._info)
