@@ -11,9 +11,12 @@ def _seed():
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def forward_tcnet():
-    return TCNet(TCNetConfig(propagation="forward", **SMALL)).eval()
+LIGHT = {"motion": "small", "reconstruction": "direct", "fusion_levels": 2}
+
+
+@pytest.fixture(params=[{}, LIGHT], ids=["full", "light"])
+def forward_tcnet(request):
+    return TCNet(TCNetConfig(propagation="forward", **SMALL, **request.param)).eval()
 
 
 @pytest.fixture
@@ -21,6 +24,8 @@ def bidirectional_tcnet():
     return TCNet(TCNetConfig(propagation="bidirectional", **SMALL)).eval()
 
 
-@pytest.fixture(params=["forward", "bidirectional"])
+@pytest.fixture(params=["forward", "bidirectional", "light"])
 def tcnet(request):
+    if request.param == "light":
+        return TCNet(TCNetConfig(propagation="forward", **SMALL, **LIGHT)).eval()
     return TCNet(TCNetConfig(propagation=request.param, **SMALL)).eval()

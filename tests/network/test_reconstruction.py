@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.network.reconstruction import Reconstruction, quad_kernel, shuffle2
+from tcnet.network.reconstruction import DirectReconstruction, Reconstruction, quad_kernel, shuffle2
 
 
 @torch.inference_mode()
@@ -46,3 +46,16 @@ def test_the_quad_kernel_gives_the_convolution_of_the_small_one():
     x = torch.randn(1, 8, 10, 12)
     quads = F.conv2d(x, quad_kernel(kernel), bias.repeat(4), stride=2, padding=1)
     torch.testing.assert_close(shuffle2(quads), F.conv2d(x, kernel, bias, padding=1), atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_direct_tail_adds_its_detail_to_the_bilinear_base():
+    tail = DirectReconstruction(16).eval()
+    torch.nn.init.zeros_(tail.last.weight)
+    codes = torch.arange(48.0)
+    tail.last.bias.data = codes
+    frame = torch.rand(1, 3, 16, 18)
+    detail = tail(torch.randn(1, 16, 16, 18), torch.randn(1, 16, 16, 18), frame)
+    detail -= F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
+    expected = codes.view(4, 4, 3).permute(2, 0, 1).repeat(1, 16, 18)  # (row, column, C) in each LR pixel
+    torch.testing.assert_close(detail[0], expected, atol=1e-5, rtol=0)

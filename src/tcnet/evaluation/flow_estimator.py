@@ -34,4 +34,6 @@ class SpynetEstimator:
 
 def load_flow_estimator(device: torch.device) -> SpynetEstimator:
     """The SPyNet of FLOW_MODEL. Raises MediaError where its weights are damaged."""
-    return SpynetEstimator(load_model(FLOW_MODEL).motion.spynet, device)
+    spynet = load_model(FLOW_MODEL).motion.spynet
+    assert spynet is not None  # FLOW_MODEL is made of BasicVSR, which has it
+    return SpynetEstimator(spynet, device)

@@ -5,13 +5,14 @@ feature of the frame before in the direction of the recurrence, warped likewise.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tcnet.network.flow import SPyNet, warp
 from tcnet.network.layers import ResidualTrunk
+from tcnet.network.small_flow import SmallFlow
 
 
 class Neighbourhood(NamedTuple):
@@ -48,15 +49,18 @@ class Neighbourhood(NamedTuple):
 
 
 class Motion(nn.Module):
-    """Motion between neighbouring frames, both ways, by SPyNet."""
+    """Motion between neighbouring frames, both ways, by SPyNet or SmallFlow."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Literal["spynet", "small"] = "spynet") -> None:
         super().__init__()
-        self.spynet = SPyNet()
+        self.spynet = SPyNet() if kind == "spynet" else None
+        self.small = SmallFlow() if kind == "small" else None
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Two frames (B, 3, H, W) that follow each other -> flow first-to-second, flow second-to-first."""
-        flows: Tensor = self.spynet(torch.cat((first, second)), torch.cat((second, first)))
+        estimate = self.spynet or self.small
+        assert estimate is not None
+        flows: Tensor = estimate(torch.cat((first, second)), torch.cat((second, first)))
         to_second, to_first = flows.chunk(2)
         return to_second, to_first
 

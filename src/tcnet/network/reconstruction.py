@@ -61,15 +61,38 @@ class Reconstruction(nn.Module):
         return shuffle2(_drop_rows(quads, above, below))
 
 
+class DirectReconstruction(nn.Module):
+    """Fuses two features (1x1) and computes all 16 pixels of each LR pixel at once: a tenth of the cost.
+
+    For live use: the x4 features that `Reconstruction` refines are what takes its time.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fuse = nn.Conv2d(2 * channels, channels, 1)
+        self.last = conv3x3(channels, 3 * SCALE**2)
+
+    def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
+        """As that of `Reconstruction`."""
+        x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
+        base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
+        return base.add_(shuffle(convolve(self.last, x), SCALE))
+
+
 def shuffle2(x: Tensor) -> Tensor:
-    """Pixel shuffle x2 of (N, 4C, H, W) -> (N, C, 2H, 2W), channels ordered (row, column, C).
+    """`shuffle` by 2."""
+    return shuffle(x, 2)
+
+
+def shuffle(x: Tensor, by: int) -> Tensor:
+    """Pixel shuffle of (N, by²C, H, W) -> (N, C, by H, by W), channels ordered (row, column, C).
 
     torch's pixel_shuffle has C first; in this order each copied run is C channels long, in channels_last
     memory five times as fast.
     """
     n, c, height, width = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, c // 4).transpose(2, 3)
-    return x.reshape(n, 2 * height, 2 * width, c // 4).permute(0, 3, 1, 2)
+    x = x.permute(0, 2, 3, 1).reshape(n, height, width, by, by, c // by**2).transpose(2, 3)
+    return x.reshape(n, by * height, by * width, c // by**2).permute(0, 3, 1, 2)
 
 
 def quad_kernel(kernel: Tensor) -> Tensor:

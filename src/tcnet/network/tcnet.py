@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tcnet.network.flow import warp
 from tcnet.network.fusion import ProgressiveFusion
 from tcnet.network.propagation import Motion, Neighbourhood, RecurrentUnit
-from tcnet.network.reconstruction import SCALE, Reconstruction
+from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction
 from tcnet.network.stability import SpatioTemporalStability
 
 
@@ -60,6 +60,10 @@ class TCNetConfig:
     in their place. This and the next are what an ablation switches off."""
     long_term: bool = True
     """The recurrences: the state of the frame before. Without it that is zero."""
+    motion: Literal["spynet", "small"] = "spynet"
+    """The network that estimates motion; "small" is for live use."""
+    reconstruction: Literal["full", "direct"] = "full"
+    """"full": features at x2 and x4 are refined; "direct": all pixels at once, for live use."""
 
     def __post_init__(self) -> None:
         if self.propagation not in ("forward", "bidirectional"):
@@ -68,6 +72,10 @@ class TCNetConfig:
             raise ValueError(f"channels must be a positive multiple of 8, got {self.channels}")
         if self.fusion_stages not in (1, 2):
             raise ValueError(f"fusion_stages must be 1 or 2, got {self.fusion_stages}")
+        if self.motion not in ("spynet", "small"):
+            raise ValueError(f"motion must be 'spynet' or 'small', got {self.motion!r}")
+        if self.reconstruction not in ("full", "direct"):
+            raise ValueError(f"reconstruction must be 'full' or 'direct', got {self.reconstruction!r}")
         if not (self.short_term or self.long_term):
             raise ValueError("short_term and long_term are both False: motion would have no use")
 
@@ -87,8 +95,22 @@ CONFIGS = {
         matching_pool=1,
         fusion_width=64,
     ),
+    "lite": TCNetConfig(
+        propagation="forward",
+        channels=32,
+        propagation_blocks=4,
+        refinement_blocks=4,
+        alignment_depth=1,
+        alignment_window=16,
+        matching_depth=1,
+        fusion_width=16,
+        fusion_levels=2,
+        motion="small",
+        reconstruction="direct",
+    ),
 }
-"""Named variants. "tcnet" is what the package's weights use; "paper" has the paper's widths and depths."""
+"""Named variants. "tcnet" is what the package's large models use, "lite" its small one; "paper" has the
+paper's widths and depths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +145,7 @@ class TCNet(nn.Module):
         super().__init__()
         self.config = config = config or TCNetConfig()
         channels = config.channels
-        self.motion = Motion()
+        self.motion = Motion(config.motion)
         self.propagation = RecurrentUnit(channels, config.propagation_blocks, recurrent=config.long_term)
         self.stability = SpatioTemporalStability(
             channels,
@@ -142,7 +164,9 @@ class TCNet(nn.Module):
         self.refinement = RecurrentUnit(
             channels, config.refinement_blocks, extra_channels=channels, recurrent=config.long_term
         )
-        self.reconstruction = Reconstruction(channels)
+        self.reconstruction: Reconstruction | DirectReconstruction = (
+            Reconstruction(channels) if config.reconstruction == "full" else DirectReconstruction(channels)
+        )
 
     @property
     def dtype(self) -> torch.dtype:

@@ -44,6 +44,9 @@ class OptimisationOptions(Table):
     """The motion network's learning rate, as a fraction of that of imported parts (from scratch: of new)."""
     flow_frozen_steps: Annotated[int, Field(ge=0)] = 0
     """The motion network is not trained in the first steps."""
+    motion_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of a loss on the motion alone: neighbours warped by it should resemble each frame. For motion networks
+    without published weights; clips of a single frame cannot have it."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """The rates rise from zero over these."""
     rate_end: Rate = 1e-7
@@ -152,6 +155,12 @@ class TrainingConfig(Table):
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} cannot name a file; use letters, digits, '-', '_' and '.'")
         return name
+
+    @model_validator(mode="after")
+    def _motion_between_frames(self) -> Self:
+        if self.optimisation.motion_weight and self.data.frames < 2:
+            raise ValueError("optimisation.motion_weight needs data.frames of at least 2")
+        return self
 
     @model_validator(mode="after")
     def _stored_from_clean(self) -> Self:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tcnet.evaluation.peers import BasicVSR
 from tcnet.network import TCNet
 from tcnet.network.layers import NEGATIVE_SLOPE, ResidualTrunk, zero_last
+from tcnet.network.reconstruction import Reconstruction
 
 _FRAME = slice(3, 6)  # of the first 9 channels: h_{i-1}, x_i, h_{i+1}
 
@@ -34,6 +35,10 @@ def embed_basicvsr(model: TCNet, source: BasicVSR) -> None:
             f"TCNet has {config.channels} channels, {config.propagation_blocks} + {config.refinement_blocks} "
             f"blocks, BasicVSR {source.channels} and {blocks} + {blocks}"
         )
+    if model.motion.spynet is None:
+        raise ValueError(f"BasicVSR's motion is by SPyNet, this is {config.motion!r}")
+    if not isinstance(model.reconstruction, Reconstruction):
+        raise ValueError(f"BasicVSR's reconstruction is 'full', this is {config.reconstruction!r}")
     model.motion.spynet.load_state_dict(source.spynet.state_dict())
     _embed_trunk(model.propagation.trunk, source.backward_trunk)
     _embed_trunk(model.refinement.trunk, source.forward_trunk)
@@ -56,7 +61,8 @@ def prepare_from_scratch(model: TCNet) -> None:
     """
     tail = model.reconstruction
     entries = (model.propagation.trunk.entry.conv, model.refinement.trunk.entry.conv)
-    for conv in (*entries, tail.fuse, tail.up1, tail.up2, tail.conv):
+    inner = (tail.up1, tail.up2, tail.conv) if isinstance(tail, Reconstruction) else ()
+    for conv in (*entries, tail.fuse, *inner):
         nn.init.kaiming_normal_(conv.weight, a=NEGATIVE_SLOPE)
         assert conv.bias is not None
         nn.init.zeros_(conv.bias)

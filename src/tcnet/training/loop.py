@@ -16,7 +16,7 @@ from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, sav
 from tcnet.training.config import TrainingConfig
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses import charbonnier
+from tcnet.training.losses import charbonnier, motion_loss
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
@@ -142,12 +142,15 @@ class Trainer:
         reduced = setting.dtype != torch.float32
         with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
             sr = setting.network(lr)
+        loss = torch.zeros((), device=setting.device)
+        if self._options.motion_weight:
+            loss = self._options.motion_weight * motion_loss(setting.network.motion, lr)
         if teaching is None:
-            return charbonnier(sr, hr)
+            return loss + charbonnier(sr, hr)
         if options.combine == "targets":
-            return charbonnier(sr, torch.lerp(hr, teaching, options.weight))
+            return loss + charbonnier(sr, torch.lerp(hr, teaching, options.weight))
         share = options.weight
-        return share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
+        return loss + share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
 
     def _to_device(self, codes: Tensor) -> Tensor:
         """uint8 codes -> float32 in [0, 1] on the device."""

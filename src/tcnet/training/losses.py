@@ -1,9 +1,14 @@
 """What training minimises."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from tcnet.network.flow import warp
+
 EPSILON = 1e-8  # 1e-4 squared, a fortieth of an 8-bit step
+SMOOTHNESS = 0.01  # of flow, for each pixel by which neighbours' motion differs
 
 
 def charbonnier(sr_clip: Tensor, target: Tensor) -> Tensor:
@@ -13,3 +18,20 @@ def charbonnier(sr_clip: Tensor, target: Tensor) -> Tensor:
     """
     difference = sr_clip.float() - target.float()
     return torch.sqrt(difference.square() + EPSILON).mean()
+
+
+def motion_loss(motion: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], lr_clip: Tensor) -> Tensor:
+    """How badly each frame's neighbours, warped by the motion, resemble it; a scalar, float32.
+
+    For motion networks that no published weights exist for. lr_clip: (B, T, 3, H, W) with T >= 2; motion:
+    frames that follow each other -> flow first-to-second, flow second-to-first. As in Caballero et al.,
+    VESPCN, CVPR 2017, section 2.2, the flow's gradient is added with a small weight.
+    """
+    first, second = lr_clip[:, :-1].flatten(0, 1), lr_clip[:, 1:].flatten(0, 1)
+    to_second, to_first = motion(first, second)
+    loss = charbonnier(warp(second, to_second, "border"), first)
+    loss = loss + charbonnier(warp(first, to_first, "border"), second)
+    for flow in (to_second, to_first):
+        for dim in (-1, -2):
+            loss = loss + SMOOTHNESS * flow.diff(dim=dim).abs().mean()
+    return loss / 2

@@ -64,19 +64,17 @@ def starting_network(config: TrainingConfig) -> TCNet:
 
 
 def _take_flow(network: TCNet, name: str) -> None:
-    published = load_basicvsr(find_basicvsr(name)).spynet.state_dict()
-    try:
-        network.motion.spynet.load_state_dict(published)
-    except RuntimeError as error:
-        raise UsageError(
-            f"start.flow = {name!r}: the network's motion estimator is not of the published SPyNet's shape"
-        ) from error
+    spynet = network.motion.spynet
+    if spynet is None:
+        raise UsageError(f"start.flow = {name!r}: network.motion is no SPyNet; leave start.flow empty")
+    spynet.load_state_dict(load_basicvsr(find_basicvsr(name)).spynet.state_dict())
 
 
 def divide(network: TCNet, start: str) -> Parts:
     """Parts by what BasicVSR has; a network from scratch is all new, but for its motion network."""
     named = dict(network.named_parameters())
-    flow = {name: parameter for name, parameter in named.items() if name.startswith("motion.")}
+    # A motion network of our own has no published weights to be kept close to.
+    flow = {name: parameter for name, parameter in named.items() if name.startswith("motion.spynet.")}
     if start == SCRATCH:
         return Parts({name: named[name] for name in named if name not in flow}, {}, flow, {})
     new = {
