@@ -1,10 +1,11 @@
 """Video and image files as streams of frames, and back. Only this package touches FFmpeg (through PyAV)."""
 
+import re
 from pathlib import Path
 
 from tcnet.errors import UsageError
-from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs
-from tcnet.video.containers import CONTAINERS, default_output, output_container
+from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
+from tcnet.video.containers import CONTAINERS, default_output, is_pattern, output_container
 from tcnet.video.frame import (
     ColorSpec,
     Frame,
@@ -19,7 +20,6 @@ from tcnet.video.image_writer import ImageWriter, check_images_target
 from tcnet.video.images import (
     IMAGE_SUFFIXES,
     ImageReader,
-    is_pattern,
     list_images,
     read_image,
     write_png,
@@ -55,11 +55,9 @@ __all__ = [
     "write_png",
 ]
 
-# Names that are meant as files, though none of these is written; any other name without a known suffix is
-# taken for a folder of images.
-_OTHER_MEDIA = frozenset(
-    [".avi", ".ts", ".m2ts", ".wmv", ".flv", ".mpg", ".mpeg", ".ogv", ".gif", ".apng", ".3gp", ".mxf", ".y4m"]
-)
+# The endings of folders: what `default_output` gives (.x4, .1080p, .640w), and numbers. Any other that is not
+# written is a mistake: a folder of images called out.mpv is nobody's wish.
+_FOLDER_SUFFIX = re.compile(r"\.x?\d+[pw]?", re.IGNORECASE)
 
 
 def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader | VideoReader:
@@ -94,12 +92,22 @@ def open_sink(
     return ImageWriter(path, info=info, sources=_images(copy_from), overwrite=overwrite)
 
 
-def check_output(path: Path, *, copy_from: Path | None = None, overwrite: bool = False) -> None:
-    """Whether the place of an output is free and can be written to, known before the long work begins.
+def check_output(
+    path: Path,
+    *,
+    info: VideoInfo | None = None,
+    options: EncodeOptions | None = None,
+    copy_from: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Whether the place of an output is free and can be written to, known before the long work begins; given
+    the output's `info`, also whether it can be encoded as `options` say.
 
-    Raises what `open_sink` would raise of the place, and leaves everything as it is.
+    Raises what `open_sink` would raise of that, and leaves everything as it is.
     """
     if _names_video(path):
+        if info is not None:
+            plan_encoding(info, options or EncodeOptions(), output_container(path)[1])
         check_target(path, overwrite=overwrite, source=copy_from)
     else:
         check_images_target(path, sources=_images(copy_from), overwrite=overwrite)
@@ -110,10 +118,10 @@ def _names_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if is_pattern(path) or path.is_dir():
         return suffix in CONTAINERS and not path.is_dir()
-    if suffix in _OTHER_MEDIA:
-        output_container(path)
     if suffix in IMAGE_SUFFIXES:
         raise UsageError(f"{path}: names one image; give a folder or a pattern like out/%05d.png")
+    if suffix and not _FOLDER_SUFFIX.fullmatch(suffix):
+        output_container(path)
     return suffix in CONTAINERS
 
 

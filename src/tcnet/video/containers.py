@@ -36,6 +36,7 @@ _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 _SNIFFED_BYTES = 1024
+_PATTERN = re.compile(r"%\d*d|[*?]")  # of names of images
 
 
 @lru_cache(maxsize=2)
@@ -142,9 +143,14 @@ def output_container(path: Path) -> tuple[str, str]:
     if found is None:
         raise UsageError(
             f"{path}: unknown output suffix {path.suffix or '(none)'!r}; choose {', '.join(CONTAINERS)}, "
-            "or a folder or pattern like out/%05d.png for images"
+            "or for images a pattern like out/%05d.png or a folder (made beforehand if its name has a dot)"
         )
     return found
+
+
+def is_pattern(path: Path) -> bool:
+    """True for names with a place for numbers (%d, %05d) or a wildcard (* or ?)."""
+    return _PATTERN.search(path.name) is not None
 
 
 def default_output(path: Path, suffix: str = "x4") -> Path:
@@ -155,7 +161,7 @@ def default_output(path: Path, suffix: str = "x4") -> Path:
     if path.is_dir():
         resolved = path if path.name else path.absolute()
         return resolved.with_name(f"{resolved.name}.{suffix}")
-    if "%" in path.name or "*" in path.name:
+    if is_pattern(path) and not path.exists():
         folder = path.parent.absolute()
         return folder.with_name(f"{folder.name}.{suffix}")
     extension = ".mp4" if path.suffix.lower() in (".mp4", ".m4v", ".mov") else ".mkv"

@@ -102,11 +102,6 @@ def list_images(path: Path) -> list[Path]:
     return sorted(found, key=_natural)
 
 
-def is_pattern(path: Path) -> bool:
-    """True for names with a place for numbers (%d, %05d) or a wildcard (* or ?)."""
-    return re.search(r"%\d*d|[*?]", path.name) is not None
-
-
 class ImageReader:
     """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds."""
 
