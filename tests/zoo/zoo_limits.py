@@ -1,0 +1,34 @@
+"""What cannot come through, and why: explicit expectations, checked as strictly as everything else."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """got: pattern of the difference that is seen. notice: pattern of what the user is told, where something
+    is lost; empty where nothing is."""
+
+    got: str
+    reason: str
+    notice: str = ""
+
+    def matches(self, difference: str) -> bool:
+        return re.search(self.got, difference) is not None
+
+    def told(self, notices: tuple[str, ...]) -> bool:
+        return not self.notice or any(re.search(self.notice, line) for line in notices)
+
+
+_ENABLED = "MP4 knows no default track, only enabled ones, of which FFmpeg makes the first of each kind"
+_H264_10 = Limit(r"10 bits instead of 1[26]", "H.264 ends at 10 bits; --codec ffv1 keeps them", r"10 bits")
+
+# File -> property -> limit.
+LIMITS: dict[str, dict[str, Limit]] = {
+    "to mp4.mkv": {"dispositions": Limit(r"\[1, 1, 0\] instead of \[0, 0, 0\]", _ENABLED)},
+    "ts to mp4.ts": {"dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED)},
+    "ffv1 to mov.mkv": {"dispositions": Limit(r"\[1\] instead of \[0\]", _ENABLED)},
+    "cineform.mov": {"depth": _H264_10},
+    "hevc 12 bit.mkv": {"depth": _H264_10},
+    "gbrp 16.mkv": {"depth": _H264_10},
+}
