@@ -11,7 +11,7 @@ import torch
 from tcnet.errors import MediaError
 from tcnet.models import DEFAULT_MODEL, load_model, weights_path
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.progress import Progress, RateMeter
@@ -59,12 +59,14 @@ def upscale_video(
     begin = time.perf_counter()
     path_in = Path(input)
     options = options or UpscaleOptions()
-    path_out = default_output(path_in, _suffix(options)) if output is None else Path(output)
+    path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
     notices: list[str] = []
     _check_model(model)
     with open_source(path_in, read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
-        check_output(path_out, copy_from=path_in, overwrite=overwrite)
+        height, width = output_size(source.info.height, source.info.width, options)
+        info = replace(source.info, height=height, width=width)
+        check_output(path_out, info=info, options=encode, copy_from=path_in, overwrite=overwrite)
         name, network = _network(model)
 
         def make_sink(info: VideoInfo) -> FrameSink:
@@ -162,13 +164,6 @@ def _network(model: str | Path | VideoNetwork) -> tuple[str, VideoNetwork]:
     if isinstance(model, str | Path):
         return str(model), load_model(model)
     return type(model).__name__, model
-
-
-def _suffix(options: UpscaleOptions) -> str:
-    """What was done, for the output's default name: x4, x2, 1080p, 1920w."""
-    if options.height is not None:
-        return f"{options.height}p"
-    return f"x{options.scale or 4}" if options.width is None else f"{options.width}w"
 
 
 class _Counter:

@@ -75,6 +75,13 @@ class UpscaleOptions:
                 )
 
 
+def size_name(options: UpscaleOptions) -> str:
+    """What is done to the size, for names of outputs: x4, x2, 1080p, 1920w."""
+    if options.height is not None:
+        return f"{options.height}p"
+    return f"x{options.scale or 4}" if options.width is None else f"{options.width}w"
+
+
 def output_size(height: int, width: int, options: UpscaleOptions, scale: int = 4) -> tuple[int, int]:
     """(height, width) of the output for LR frames of height x width; `scale` is the network's.
 
