@@ -100,7 +100,6 @@ def test_functions_that_break_the_contract_are_told_so(module, data, function, m
         ("{}:", "write module:function"),
         ("/nowhere/else.py:run", "cannot be imported: FileNotFoundError"),
         ("no_such_package_at_all.x:run", "cannot be imported: ModuleNotFoundError"),
-        ("model.onnx", "ONNX files are not read; give a function"),
         ("cubic", "unknown model 'cubic'"),
     ],
 )

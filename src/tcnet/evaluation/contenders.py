@@ -7,9 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from tcnet.errors import UsageError
 from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler, LanczosUpscaler
 from tcnet.evaluation.function_upscaler import load_function
+from tcnet.evaluation.onnx_upscaler import OnnxUpscaler
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import file_hash, load_model, weights_hash
 from tcnet.upscale import choose_device, choose_precision
@@ -40,19 +40,20 @@ class NetworkUpscaler:
 
 
 def load_contender(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
-    """A catalogue model, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds" or "module:function".
+    """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
+    (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
-    A function runs on the device and in the precision of its own choice: see `function_upscaler`.
+    A function chooses device and precision itself, an ONNX model comes in one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
     if name == BicubicUpscaler.name:
         return BicubicUpscaler()
     if name == LanczosUpscaler.name:
         return LanczosUpscaler()
+    if name.endswith(".onnx"):
+        return OnnxUpscaler(Path(name), device)
     if ":" in name and not name.endswith(".safetensors"):  # such as C:\\weights.safetensors
         return load_function(name)
-    if name.endswith(".onnx"):
-        raise UsageError(f"{name}: ONNX files are not read; give a function that runs it: file.py:function")
     chosen_device = choose_device(device)
     dtype = choose_precision(precision, chosen_device)
     about = {"precision": precision_name(dtype), "device": str(chosen_device)}
