@@ -31,12 +31,14 @@ from tcnet.video.h273 import (
     UNSPECIFIED,
     bit_depth,
     code_scale,
+    has_alpha,
     is_gray,
     is_rgb_like,
     output_color,
     resolve_color,
     rgb_to_ycc_matrix,
 )
+from tcnet.video.planes import fill_plane, plane_samples
 
 # Names of the same matrices for libavfilter's `scale`; those absent go through numpy.
 _SCALE_MATRIX = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
@@ -57,7 +59,7 @@ class ToRgb:
     """Decoded frames to (H, W, 3) R'G'B', full range: uint8 from sources of up to 8 bits, else uint16.
 
     color: what holds where the frame itself carries no tag. left_sited: set the chroma position that the
-    decoder does not report (see the module's text). Alpha is dropped.
+    decoder does not report (see the module's text). Alpha is left to `read_alpha`.
     """
 
     def __init__(self, color: ColorSpec, *, left_sited: bool = False) -> None:
@@ -106,7 +108,7 @@ class ToRgb:
         range_ = RANGE_FULL if depth <= 8 and color.full_range else RANGE_LIMITED
         target = "yuv444p" if depth <= 8 else "yuv444p16le"
         wide = self._reformat(frame, target, space=1, source_range=range_, range_=range_)
-        codes = [_plane(wide, index) for index in range(3)]
+        codes = [plane_samples(wide, index) for index in range(3)]
         shift = 0 if depth <= 8 else 16 - depth
         gain, offset = code_scale(depth, color.full_range)
         peak = 255 if depth <= 8 else 65535
@@ -165,13 +167,17 @@ class ToRgb:
 
 
 class FromRgb:
-    """(H, W, 3) uint8 or uint16 R'G'B', full range, to frames of one pixel format, tagged with `color`."""
+    """(H, W, 3) uint8 or uint16 R'G'B', full range, to frames of one pixel format, tagged with `color`.
+
+    Formats with alpha take it as (H, W) of the same type, and are opaque without.
+    """
 
     def __init__(self, pixel_format: str, color: ColorSpec, width: int, height: int) -> None:
         if pixel_format not in WRITABLE_FORMATS:
             raise ValueError(f"cannot write pixel format {pixel_format!r}, known: {sorted(WRITABLE_FORMATS)}")
         self._format = pixel_format
         self._depth = bit_depth(pixel_format)
+        self._has_alpha = has_alpha(pixel_format)
         self._color = output_color(color, pixel_format, height)
         self._size = (width, height)
         self._reformatter = VideoReformatter()
@@ -189,44 +195,69 @@ class FromRgb:
     def color(self) -> ColorSpec:
         return self._color
 
-    def __call__(self, pixels: Pixels) -> av.VideoFrame:
+    def __call__(self, pixels: Pixels, alpha: Pixels | None = None) -> av.VideoFrame:
         width, height = self._size
         if pixels.shape != (height, width, 3) or pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(
                 f"pixels must be ({height}, {width}, 3) uint8 or uint16, got {pixels.shape} {pixels.dtype}"
             )
-        frame = self._convert(pixels)
+        if alpha is not None and (alpha.shape != (height, width) or alpha.dtype != pixels.dtype):
+            raise ValueError(
+                f"alpha must be ({height}, {width}) {pixels.dtype}, got {alpha.shape} {alpha.dtype}"
+            )
+        frame = self._convert(pixels, alpha)
         frame.colorspace = self._color.matrix
         frame.color_range = RANGE_FULL if self._color.full_range else RANGE_LIMITED
         frame.color_primaries = self._color.primaries
         frame.color_trc = self._color.transfer
         return frame
 
-    def _convert(self, pixels: Pixels) -> av.VideoFrame:
+    def _convert(self, pixels: Pixels, alpha: Pixels | None) -> av.VideoFrame:
         peak = 255 if pixels.dtype == np.uint8 else 65535
+        opacity = self._opacity(alpha, peak) if self._has_alpha else None
         if is_rgb_like(self._format):
-            return self._to_rgb(pixels, peak)
+            return self._to_rgb(pixels, peak, opacity)
         if self._scale is not None and peak == 255:
             frame = av.VideoFrame.from_ndarray(_contiguous(pixels), "rgb24")
             frame.time_base = Fraction(1, 1000)
             self._scale.vpush(frame)
-            return self._scale.vpull()
-        return self._to_ycc(pixels, peak)
+            frame = self._scale.vpull()
+        else:
+            frame = self._to_ycc(pixels, peak)
+        if opacity is not None:
+            fill_plane(frame, 3, opacity)
+        return frame
 
-    def _to_rgb(self, pixels: Pixels, peak: int) -> av.VideoFrame:
+    def _opacity(self, alpha: Pixels | None, peak: int) -> npt.NDArray[np.uint32]:
+        """(H, W) codes of the format's depth."""
+        width, height = self._size
+        if alpha is None:
+            return np.full((height, width), (1 << self._depth) - 1, np.uint32)
+        return self._codes(alpha, peak)
+
+    def _codes(self, values: Pixels, peak: int) -> npt.NDArray[np.uint32]:
         top = (1 << self._depth) - 1
-        codes: npt.NDArray[np.uint32] = pixels.astype(np.uint32)
-        if top != peak:
-            codes = (codes * top + peak // 2) // peak  # at most 65535 * 65535, which uint32 holds
-        if not self._format.startswith("gbrp"):
+        codes: npt.NDArray[np.uint32] = values.astype(np.uint32)
+        # At most 65535 * 65535, which uint32 holds.
+        return codes if top == peak else (codes * top + peak // 2) // peak
+
+    def _to_rgb(self, pixels: Pixels, peak: int, opacity: npt.NDArray[np.uint32] | None) -> av.VideoFrame:
+        codes = self._codes(pixels, peak)
+        if not self._format.startswith("gbr"):
+            if opacity is not None:
+                codes = np.concatenate([codes, opacity[:, :, None]], axis=2)
             if self._depth == 8:
-                frame = av.VideoFrame.from_ndarray(codes.astype(np.uint8), "rgb24")
+                name = "rgb24" if opacity is None else "rgba"
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(codes, np.uint8), name)
             else:
-                frame = av.VideoFrame.from_ndarray(codes.astype(np.uint16), "rgb48le")
+                name = "rgb48le" if opacity is None else "rgba64le"
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(codes, np.uint16), name)
             return self._reformatter.reformat(frame, format=self._format, interpolation=_FLAGS)
         frame = av.VideoFrame(self._size[0], self._size[1], self._format)
         for index, channel in enumerate((1, 2, 0)):  # planes are G, B, R
-            _fill(frame, index, codes[:, :, channel])
+            fill_plane(frame, index, codes[:, :, channel])
+        if opacity is not None:
+            fill_plane(frame, 3, opacity)
         return frame
 
     def _to_ycc(self, pixels: Pixels, peak: int) -> av.VideoFrame:
@@ -250,16 +281,20 @@ class FromRgb:
                 if index and halved_rows:
                     plane = _halve_rows(plane)
                 at = start // 2 if index and halved_rows else start
-                _fill(frame, index, np.clip(np.rint(plane), 0, top), at)
+                fill_plane(frame, index, np.clip(np.rint(plane), 0, top), at)
         return frame
 
 
-# What FromRgb writes; encoders may offer more (alpha, semi-planar, big-endian, grey).
+# What FromRgb writes; encoders may offer more (semi-planar, big-endian, grey).
 WRITABLE_FORMATS: frozenset[str] = frozenset(
     [f"yuv{chroma}p{depth}" for chroma in (420, 422, 444) for depth in ("", "10le", "12le", "16le")]
     + [f"yuvj{chroma}p" for chroma in (420, 422, 444)]
     + [f"gbrp{depth}" for depth in ("", "10le", "12le", "16le")]
     + ["rgb24", "bgr0", "rgb48le"]
+    + [f"yuva{chroma}p{depth}" for chroma in (420, 422, 444) for depth in ("", "10le", "16le")]
+    + ["yuva422p12le", "yuva444p12le"]
+    + [f"gbrap{depth}" for depth in ("", "10le", "12le", "16le")]
+    + ["rgba", "bgra", "rgba64le"]
 )
 
 
@@ -285,22 +320,6 @@ def _contiguous(pixels: Pixels) -> Pixels:
 
 def _array(frame: av.VideoFrame) -> Pixels:
     return _contiguous(cast(Pixels, frame.to_ndarray()))
-
-
-def _plane(frame: av.VideoFrame, index: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """The samples of a plane, without its padding; a view into the frame."""
-    plane = frame.planes[index]
-    samples: Pixels
-    if bit_depth(frame.format.name) <= 8:
-        samples = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    else:
-        samples = np.frombuffer(memoryview(plane), np.uint16).reshape(-1, plane.line_size // 2)
-    return samples[: plane.height, : plane.width]
-
-
-def _fill(frame: av.VideoFrame, index: int, values: npt.NDArray[np.generic], row: int = 0) -> None:
-    target = _plane(frame, index)
-    target[row : row + values.shape[0]] = values
 
 
 def _apply_rows(

@@ -54,6 +54,12 @@ def bit_depth(pixel_format: str) -> int:
     return max((part.bits for part in components if not part.is_alpha), default=8)
 
 
+def has_alpha(pixel_format: str) -> bool:
+    """True for formats with an alpha channel; palettes count, whose entries may be transparent."""
+    format_ = av.VideoFormat(pixel_format)
+    return format_.has_palette or any(part.is_alpha for part in format_.components)
+
+
 def resolve_color(
     pixel_format: str, height: int, *, matrix: int, color_range: int, primaries: int, transfer: int
 ) -> ColorSpec:
