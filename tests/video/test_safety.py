@@ -181,8 +181,7 @@ READ = """
 import resource, sys
 from pathlib import Path
 from tcnet.errors import TcnetError
-from tcnet.video import open_source, read_image
-from tcnet.video.images import IMAGE_SUFFIXES
+from tcnet.video import IMAGE_SUFFIXES, open_source, read_image
 for name in sys.argv[1:]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     path = Path(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tcnet.data.cache import ClipFiles
 from tcnet.errors import MediaError
-from tcnet.video.images import IMAGE_SUFFIXES
+from tcnet.video import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
 REDS4 = ("000", "011", "015", "020")

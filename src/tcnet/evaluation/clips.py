@@ -14,8 +14,8 @@ from tcnet.data.degradation import SCALE, crop_to_multiple, find_degradation
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics import SSIM_WINDOW
 from tcnet.evaluation.protocol import EvaluationSet
-from tcnet.video import Pixels, open_source
-from tcnet.video.images import IMAGE_SUFFIXES, list_images
+from tcnet.video import IMAGE_SUFFIXES, Pixels, open_source
+from tcnet.video.images import list_images
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
 MINIMUM_SIZE = (

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from tcnet.errors import UsageError
 from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
-from tcnet.video.containers import CONTAINERS, default_output, is_pattern, output_container
+from tcnet.video.containers import (
+    CONTAINERS,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    default_output,
+    is_pattern,
+    output_container,
+)
 from tcnet.video.frame import (
     ColorSpec,
     Frame,
@@ -18,9 +25,9 @@ from tcnet.video.frame import (
 )
 from tcnet.video.image_writer import ImageWriter, check_images_target
 from tcnet.video.images import (
-    IMAGE_SUFFIXES,
     ImageReader,
     list_images,
+    natural_order,
     read_image,
     write_png,
 )
@@ -32,6 +39,8 @@ from tcnet.video.writer import VideoWriter
 __all__ = [
     "CODECS",
     "CONTAINERS",
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "ColorSpec",
     "EncodeOptions",
     "Frame",
@@ -49,6 +58,11 @@ __all__ = [
     "available_codecs",
     "check_output",
     "default_output",
+    "image_sources",
+    "is_pattern",
+    "is_video_file",
+    "names_video",
+    "natural_order",
     "open_sink",
     "open_source",
     "read_image",
@@ -85,11 +99,11 @@ def open_sink(
     names) are carried over. Raises UsageError for wishes that cannot be met and MediaError for files that
     must not or cannot be written, in both cases before anything stands on disk.
     """
-    if _names_video(path):
-        video = copy_from if copy_from is not None and _is_video(copy_from) else None
+    if names_video(path):
+        video = copy_from if copy_from is not None and is_video_file(copy_from) else None
         options = options or EncodeOptions()
         return VideoWriter(path, info=info, options=options, copy_from=video, overwrite=overwrite)
-    return ImageWriter(path, info=info, sources=_images(copy_from), overwrite=overwrite)
+    return ImageWriter(path, info=info, sources=image_sources(copy_from), overwrite=overwrite)
 
 
 def check_output(
@@ -105,15 +119,15 @@ def check_output(
 
     Raises what `open_sink` would raise of that, and leaves everything as it is.
     """
-    if _names_video(path):
+    if names_video(path):
         if info is not None:
             plan_encoding(info, options or EncodeOptions(), output_container(path)[1])
         check_target(path, overwrite=overwrite, source=copy_from)
     else:
-        check_images_target(path, sources=_images(copy_from), overwrite=overwrite)
+        check_images_target(path, sources=image_sources(copy_from), overwrite=overwrite)
 
 
-def _names_video(path: Path) -> bool:
+def names_video(path: Path) -> bool:
     """True for the name of a video file, False for a place of images; UsageError for what is neither."""
     suffix = path.suffix.lower()
     if is_pattern(path) or path.is_dir():
@@ -125,9 +139,11 @@ def _names_video(path: Path) -> bool:
     return suffix in CONTAINERS
 
 
-def _is_video(path: Path) -> bool:
+def is_video_file(path: Path) -> bool:
+    """Whether an input is a video file rather than images, judged by its name."""
     return path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
 
 
-def _images(path: Path | None) -> list[Path]:
-    return [] if path is None or _is_video(path) else list_images(path)
+def image_sources(path: Path | None) -> list[Path]:
+    """The images of an input, in order; none for a video file."""
+    return [] if path is None or is_video_file(path) else list_images(path)

@@ -24,6 +24,17 @@ CONTAINERS: dict[str, tuple[str, str]] = {
     ".mov": ("mov", "h264"),
     ".webm": ("webm", "av1"),
 }
+# Files that are taken from folders, by their names; given by name, any file is tried.
+IMAGE_SUFFIXES = frozenset([
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".exr", ".jp2",
+    ".tga", ".dpx",
+])  # fmt: skip
+VIDEO_SUFFIXES = frozenset([
+    ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264",
+    ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mj2", ".mkv", ".mov",
+    ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".rm", ".rmvb",
+    ".ts", ".vob", ".webm", ".wmv", ".y4m",
+])  # fmt: skip
 # These demuxers open further files or addresses named inside the file (vobsub: the .sub beside the .idx), or
 # turn text into pictures (adf, bin, idf, tty, xbin). Devices (x11grab, lavfi) go by what FFmpeg says of them.
 _FOLLOWING_DEMUXERS = frozenset(
@@ -154,15 +165,17 @@ def is_pattern(path: Path) -> bool:
 
 
 def default_output(path: Path, suffix: str = "x4") -> Path:
-    """The output beside an input: NAME.x4.mp4 for mp4, m4v and mov, else NAME.x4.mkv; NAME.x4 for images.
+    """The output beside an input: NAME.x4.mp4 for mp4, m4v and mov, else NAME.x4.mkv; for images NAME.x4.
 
     `suffix` says what was done: "x4", "x2", "1080p". For a pattern (dir/%04d.png) the name is the folder's.
     """
     if path.is_dir():
         resolved = path if path.name else path.absolute()
         return resolved.with_name(f"{resolved.name}.{suffix}")
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+        return path.with_name(f"{path.stem}.{suffix}")
     if is_pattern(path) and not path.exists():
-        folder = path.parent.absolute()
+        folder = path.parent if path.parent.name else path.parent.absolute()
         return folder.with_name(f"{folder.name}.{suffix}")
     extension = ".mp4" if path.suffix.lower() in (".mp4", ".m4v", ".mov") else ".mkv"
     return path.with_name(f"{path.stem}.{suffix}{extension}")

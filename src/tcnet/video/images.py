@@ -14,28 +14,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError
 from tcnet.video.color import ToRgb
-from tcnet.video.containers import MAX_PIXELS, check_size
+from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, resolve_color
 from tcnet.video.options import ReadOptions
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".bmp",
-        ".ppm",
-        ".pgm",
-        ".exr",
-        ".jp2",
-        ".tga",
-        ".dpx",
-    ]
-)
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
 _IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))
 _MATRIX_RGB_FULL = ColorSpec(matrix=0, full_range=True)
@@ -90,7 +73,7 @@ def list_images(path: Path) -> list[Path]:
         found = [f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and _visible_file(f)]
         if not found:
             raise MediaError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        return sorted(found, key=_natural)
+        return sorted(found, key=natural_order)
     if path.exists():
         return [path]
     if not path.parent.is_dir():
@@ -99,7 +82,7 @@ def list_images(path: Path) -> list[Path]:
     found = [f for f in path.parent.iterdir() if matches.fullmatch(f.name) and _visible_file(f)]
     if not found:
         raise MediaError(f"{path}: no image has such a name")
-    return sorted(found, key=_natural)
+    return sorted(found, key=natural_order)
 
 
 class ImageReader:
@@ -204,7 +187,7 @@ def _as_depth(pixels: Pixels, depth: int) -> Pixels:
     return pixels
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key by which frame2 comes before frame10."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
