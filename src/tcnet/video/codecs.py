@@ -9,7 +9,8 @@ from av.codec.codec import Codec, UnknownCodecError
 from tcnet.errors import UsageError
 from tcnet.video.color import WRITABLE_FORMATS
 from tcnet.video.frame import VideoInfo
-from tcnet.video.h273 import bit_depth
+from tcnet.video.h273 import bit_depth, has_alpha
+from tcnet.video.hdr import encoder_parameters, is_hdr
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class EncodeOptions:
 class CodecChoice:
     """One codec: encoders in order of preference, default formats from shallow to deep, default options.
 
-    smallest: pixels a side below which its encoder fails.
+    smallest: pixels a side below which its encoder fails. alpha_formats: the default formats for pictures
+    with alpha, from shallow to deep; none where the codec cannot hold it.
     """
 
     encoders: tuple[str, ...]
@@ -44,6 +46,7 @@ class CodecChoice:
     crf: range | None
     odd_sizes: bool = False
     smallest: int = 1
+    alpha_formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +81,31 @@ CODECS: dict[str, CodecChoice] = {
         {"level": "3", "slicecrc": "1"},
         None,
         odd_sizes=True,
+        alpha_formats=("yuva444p", "yuva444p10le", "yuva444p12le", "yuva444p16le"),
     ),
-    "prores": CodecChoice(("prores_ks",), ("yuv422p10le",), {"profile": "3"}, None),
+    "prores": CodecChoice(
+        ("prores_ks",), ("yuv422p10le",), {"profile": "3"}, None, alpha_formats=("yuva444p10le",)
+    ),
 }
+_PRORES_4444 = "4"
+# The codec that holds alpha, by the muxer of the output.
+_ALPHA_CODECS = {"matroska": "ffv1", "mov": "prores"}
 
 
-def plan_encoding(info: VideoInfo, options: EncodeOptions, default_codec: str) -> EncoderPlan:
-    """Encoder, pixel format and options for an output of `info`'s size and depth.
+def plan_encoding(
+    info: VideoInfo, options: EncodeOptions, default_codec: str, *, muxer: str = ""
+) -> EncoderPlan:
+    """Encoder, pixel format and options for an output of `info`'s size, depth, alpha and HDR metadata.
 
-    Raises UsageError, naming the choices, for a codec that this build lacks, a pixel format
+    default_codec: what is taken unless the options or the pictures (alpha, HDR) ask for another. muxer: of
+    the output. Raises UsageError, naming the choices, for a codec that this build lacks, a pixel format
     that it cannot encode, a size that the format cannot have, a crf out of range, or an unknown option.
     """
-    name = (options.codec or default_codec).lower()
+    notices: list[str] = []
+    name = (options.codec or _codec_for(info, options, default_codec, muxer, notices)).lower()
     choice = CODECS[name]
     codec = _find_encoder(name, choice)
-    notices: list[str] = []
-    pixel_format = options.pixel_format or _default_format(name, choice, info.bit_depth, notices)
+    pixel_format = options.pixel_format or _default_format(name, choice, info, notices)
     _check_format(name, codec, pixel_format)
     if not choice.odd_sizes:
         _check_size(pixel_format, info.width, info.height)
@@ -107,10 +119,13 @@ def plan_encoding(info: VideoInfo, options: EncodeOptions, default_codec: str) -
         # x264's AVX-512 code for mbtree reads memory that was never written unless the picture is made of
         # whole macroblocks, and decides by what it finds: two runs then differ. A resumed run must not.
         settings["mbtree"] = "0"
+    if name == "prores" and "444" in pixel_format:
+        settings["profile"] = _PRORES_4444
     _check_options(codec, options.encoder_options)
-    return EncoderPlan(
-        name, codec.name, pixel_format, {**settings, **options.encoder_options}, tuple(notices)
-    )
+    settings.update(options.encoder_options)
+    _state_hdr(name, codec.name, info, settings, notices)
+    notices += _losses(name, pixel_format, info)
+    return EncoderPlan(name, codec.name, pixel_format, settings, tuple(notices))
 
 
 def available_codecs() -> dict[str, str]:
@@ -142,12 +157,60 @@ def _find_encoder(name: str, choice: CodecChoice) -> Codec:
     )
 
 
-def _default_format(name: str, choice: CodecChoice, depth: int, notices: list[str]) -> str:
-    """The shallowest default that holds `depth` bits, else the deepest, with a notice."""
-    for pixel_format in choice.formats:
+def _codec_for(info: VideoInfo, options: EncodeOptions, default: str, muxer: str, notices: list[str]) -> str:
+    """The codec where none is asked for, with a notice where it is not the usual one."""
+    free = options.pixel_format is None and options.crf is None and not options.encoder_options
+    if info.alpha and free and muxer in _ALPHA_CODECS:
+        name = _ALPHA_CODECS[muxer]
+        notices.append(
+            f"written with {name}, which holds the alpha channel; --codec {default} makes it smaller"
+        )
+        return name
+    large = min(info.width, info.height) >= CODECS["hevc"].smallest
+    if is_hdr(info.color) and default == "h264" and large and "hevc" in available_codecs():
+        notices.append("written with hevc: few players show HDR in H.264")
+        return "hevc"
+    return default
+
+
+def _state_hdr(
+    name: str, encoder: str, info: VideoInfo, settings: dict[str, str], notices: list[str]
+) -> None:
+    if info.hdr is None:
+        return
+    parameters = encoder_parameters(encoder, info.hdr)
+    if parameters is None:
+        notices.append(
+            f"{name} cannot state the mastering display and light levels of the input; hevc and av1 can"
+        )
+        return
+    for key, value in parameters.items():
+        settings[key] = ":".join(part for part in (value, settings.get(key, "")) if part)
+
+
+def _losses(name: str, pixel_format: str, info: VideoInfo) -> list[str]:
+    lines = []
+    if info.alpha and not has_alpha(pixel_format):
+        if CODECS[name].alpha_formats:
+            lines.append(f"the alpha channel is dropped: {pixel_format} has none")
+        else:
+            lines.append(
+                f"the alpha channel is dropped: {name} cannot hold it; "
+                "write .mkv with ffv1, .mov with prores, or a folder of PNG"
+            )
+    if is_hdr(info.color) and bit_depth(pixel_format) < 10:
+        lines.append(f"HDR in the 8 bits of {pixel_format} shows bands; hevc, av1, ffv1 and prores take 10")
+    return lines
+
+
+def _default_format(name: str, choice: CodecChoice, info: VideoInfo, notices: list[str]) -> str:
+    """The shallowest default that holds the pictures' bits, else the deepest, with a notice."""
+    depth = info.bit_depth
+    formats = choice.alpha_formats if info.alpha and choice.alpha_formats else choice.formats
+    for pixel_format in formats:
         if bit_depth(pixel_format) >= depth:
             return pixel_format
-    deepest = choice.formats[-1]
+    deepest = formats[-1]
     if bit_depth(deepest) <= 8 < depth:
         raise UsageError(f"codec {name!r} cannot hold {depth} bits; choose hevc, ffv1 or prores")
     notices.append(f"{depth}-bit pictures are written with {bit_depth(deepest)} bits, all that {name} takes")

@@ -60,7 +60,7 @@ class PictureEncoder:
             raise ValueError(
                 f"frame times must increase: {pts} after {self._last_pts} ({self._info.time_base} s)"
             )
-        picture = self._from_rgb(frame.pixels)
+        picture = self._from_rgb(frame.pixels, frame.alpha)
         picture.pts = pts
         picture.time_base = self._info.time_base
         picture.duration = self._ticks(frame.duration, frame.time_base)

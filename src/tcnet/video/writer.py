@@ -23,7 +23,7 @@ class VideoWriter:
         written; neither leaves anything behind.
         """
         muxer, default_codec = output_container(path)
-        plan = plan_encoding(info, options, default_codec)
+        plan = plan_encoding(info, options, default_codec, muxer=muxer)
         self._path = path
         self._notices = plan.notices
         self._target = TargetFile(path, overwrite=overwrite, source=copy_from)
