@@ -8,6 +8,7 @@ import torch
 
 from tcnet.evaluation import evaluate
 from tcnet.evaluation.flow_estimator import SpynetEstimator
+from tcnet.evaluation.instruments import Instruments
 from tcnet.evaluation.result import mean_of_known
 from tcnet.evaluation.temporal import (
     FLICKER_FRAMES,
@@ -204,7 +205,9 @@ def test_the_flow_of_the_truth_is_computed_once_for_all_models(tmp_path):
         write_png(tmp_path / "clip" / f"{index}.png", frame.permute(1, 2, 0).numpy())
     flow = KnownFlow()
     models = [Known(name, hr_clip / 255) for name in ("a", "b", "c")]
-    result = evaluate("folder", tmp_path, "BI", models, metrics=["warp", "psnr"], flow=flow)
+    result = evaluate(
+        "folder", tmp_path, "BI", models, metrics=["warp", "psnr"], instruments=Instruments(flow=flow)
+    )
     assert flow.calls == 2 * 3
     for model in result.models:
         assert model.mean("warp") == pytest.approx(1000 / 255**2 / 3, rel=1e-3)

@@ -20,7 +20,7 @@ from tcnet.evaluation import (
 )
 from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.contenders import load_contender
-from tcnet.evaluation.flow_estimator import load_flow_estimator
+from tcnet.evaluation.instruments import load_instruments
 from tcnet.evaluation.measures import MEASURES
 from tcnet.evaluation.protocol import GIVEN, evaluation_set
 from tcnet.upscale import choose_device
@@ -33,8 +33,8 @@ def evaluate(
         str,
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models`, weight "
-            "files, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, and functions of your own as "
-            "module:function or file.py:function."
+            "files, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, ONNX files (whole clips or "
+            "single frames), and functions of your own as module:function or file.py:function."
         ),
     ],
     set_name: Annotated[
@@ -70,9 +70,7 @@ def evaluate(
     folder = data if data is not None else _data_folder(set_name)
     contenders = [load_contender(name, device, precision) for name in _split(model)]
     chosen_metrics = _split(metrics)
-    # On the models' device; without a metric that needs it, flow is not loaded.
-    needs_flow = any(metric in MEASURES and MEASURES[metric].needs_flow for metric in chosen_metrics)
-    flow = load_flow_estimator(choose_device(device)) if needs_flow else None
+    instruments = load_instruments(chosen_metrics, choose_device(device))
     journal = None if out_dir is None else out_dir / JOURNAL_NAME
     if journal is not None and fresh:
         journal.unlink(missing_ok=True)
@@ -93,7 +91,8 @@ def evaluate(
 
         result = run_evaluation(
             set_name, folder, degradation, contenders,
-            metrics=chosen_metrics, limit_frames=limit_frames, flow=flow, journal=journal, progress=show,
+            metrics=chosen_metrics, limit_frames=limit_frames, instruments=instruments,
+            journal=journal, progress=show,
         )  # fmt: skip
     _print_result(result)
     if out_dir is not None:

@@ -12,7 +12,7 @@ import torch
 from tcnet.errors import UsageError
 from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.clips import Clip, PreparedClip, find_clips, prepare_clip
-from tcnet.evaluation.flow_estimator import load_flow_estimator
+from tcnet.evaluation.instruments import Instruments, load_instruments
 from tcnet.evaluation.journal import ClipRecord, Journal, ModelRecord, clip_source
 from tcnet.evaluation.measures import MEASURES, check_metrics
 from tcnet.evaluation.measuring import ClipMeter, RestoredClip
@@ -26,7 +26,7 @@ from tcnet.evaluation.pictures import (
 )
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
 from tcnet.evaluation.result import ClipPictures, CropBox, EvaluationResult, ModelScores
-from tcnet.evaluation.temporal import FlowEstimator, TrueMotion
+from tcnet.evaluation.temporal import TrueMotion
 from tcnet.version import __version__
 
 INPUT, TRUTH = "bicubic of the input", "ground truth"
@@ -59,7 +59,7 @@ def evaluate(
     metrics: Sequence[str] = ("psnr", "ssim"),
     limit_frames: int | None = None,
     crops: Mapping[str, CropBox] | None = None,
-    flow: FlowEstimator | None = None,
+    instruments: Instruments | None = None,
     journal: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
@@ -70,12 +70,13 @@ def evaluate(
     limit_frames: only the first so many frames of each clip; such figures are not the published protocol's.
     crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
         bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
-    metrics: of MEASURES. flow: for those that need it; the package's own on the CPU, if None.
+    metrics: of MEASURES. instruments: for those that need some; if None, they are loaded, on the CPU.
     journal: a file in which finished measurements are kept; with the same options a later call goes on from
         there, with others it starts anew and says so in the notices.
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
-    Raises UsageError for unknown names and impossible options, MediaError for missing or unreadable clips,
+    Raises UsageError for unknown names, impossible options and missing packages of metrics, ValueError for
+    missing instruments, MediaError for missing or unreadable clips,
     TcnetError if a model gives NaN or infinity, UsageError if an upscaler breaks its contract.
     """
     chosen = evaluation_set(set_name)
@@ -86,10 +87,10 @@ def evaluate(
     if unknown := boxes.keys() - {clip.name for clip in clips}:
         raise UsageError(f"a crop is given for {min(unknown)!r}, which is no clip of {chosen.name}")
 
-    needs_flow = any(MEASURES[metric].needs_flow for metric in metrics)
-    if needs_flow and flow is None:
-        flow = load_flow_estimator(torch.device("cpu"))
-    environment = _environment(flow if needs_flow else None)
+    if instruments is None:
+        instruments = load_instruments(metrics, torch.device("cpu"))
+    instruments = instruments.only(metrics)
+    environment = _environment() | instruments.names
     protocol = protocol_id(chosen, degradation, metrics, limit_frames)
     options = {
         "protocol": protocol,
@@ -98,7 +99,7 @@ def evaluate(
         "crops": {clip: asdict(box) for clip, box in boxes.items()},
     }
     known = Journal(journal, options)
-    bench = _Bench(upscalers, metrics, chosen.channel, flow if needs_flow else None, known, progress)
+    bench = _Bench(upscalers, metrics, chosen.channel, instruments, known, progress)
     measured = []
     for index, found in enumerate(clips):
         shown = boxes.get(found.name, index < PICTURED_CLIPS)
@@ -127,7 +128,7 @@ class _Bench:
     upscalers: Sequence[ClipUpscaler]
     metrics: Sequence[str]
     channel: Channel
-    flow: FlowEstimator | None
+    instruments: Instruments
     journal: Journal
     progress: ProgressCallback | None
 
@@ -152,8 +153,8 @@ class _Bench:
         records = []
         with ExitStack() as stack:
             motion = None
-            if self.flow is not None:
-                motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.flow)))
+            if self.instruments.flow is not None:
+                motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.instruments.flow)))
             for index, (upscaler, model) in enumerate(zip(self.upscalers, known, strict=True)):
                 if model is None:
                     here = replace(at, model=upscaler.name, model_index=index, frame_count=len(clip.hr_clip))
@@ -170,7 +171,7 @@ class _Bench:
         box: CropBox | None,
         at: EvaluationProgress,
     ) -> ModelRecord:
-        meter = ClipMeter(clip, self.metrics, self.channel, motion)
+        meter = ClipMeter(clip, self.metrics, self.channel, self.instruments, motion)
         taker = None if box is None else PictureTaker(box)
         restored = RestoredClip(upscaler, clip)
         for index, codes in restored:
@@ -233,20 +234,20 @@ def _check_options(
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"model {min(repeated)!r} is given twice; names in one evaluation must differ")
     check_metrics(metrics)
-    if chosen.centre_of_mirrored and (temporal := [m for m in metrics if MEASURES[m].temporal]):
-        raise UsageError(f"{chosen.name} measures one frame of each clip, which has no {temporal[0]!r}")
+    of_clips = [m for m in metrics if MEASURES[m].temporal or MEASURES[m].whole_clips]
+    if chosen.centre_of_mirrored and of_clips:
+        raise UsageError(f"{chosen.name} measures one frame of each clip, which has no {of_clips[0]!r}")
     if limit_frames is not None and limit_frames < 1:
         raise UsageError(f"a limit of {limit_frames} frames leaves nothing to measure; give 1 or more")
     if limit_frames is not None and chosen.centre_of_mirrored:
         raise UsageError(f"{chosen.name} measures one frame of each clip; leave the limit of frames out")
 
 
-def _environment(flow: FlowEstimator | None) -> dict[str, str]:
-    found = {
+def _environment() -> dict[str, str]:
+    return {
         "tcnet": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "threads": str(torch.get_num_threads()),
     }
-    return found if flow is None else {**found, "flow": flow.name}

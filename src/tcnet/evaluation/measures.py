@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from tcnet.errors import UsageError
 from tcnet.evaluation.metrics import Channel
@@ -10,9 +11,11 @@ from tcnet.evaluation.metrics import Channel
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric. channels: those of the set ("set"), always RGB, or none (a metric of motion).
+    """A metric. channels: those of the set ("set"), always RGB, always Y, or none (a metric of motion).
 
     temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
+    instrument: what it needs beside frames, a field of `Instruments`.
+    whole_clips: it has figures only once all frames of a clip are there.
     """
 
     name: str
@@ -21,7 +24,8 @@ class Measure:
     lower_is_better: bool
     temporal: bool
     channels: str = "set"
-    needs_flow: bool = False
+    instrument: Literal["flow", "lpips", "vmaf"] | None = None
+    whole_clips: bool = False
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
@@ -30,8 +34,10 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         for known in (
             Measure("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
             Measure("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
-            Measure("warp", "warping error, 1e-3", 3, True, True, channels="rgb", needs_flow=True),
-            Measure("tof", "tOF, pixels", 3, True, True, channels="none", needs_flow=True),
+            Measure("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
+            Measure("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
+            Measure("warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow"),
+            Measure("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
             Measure("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
             Measure("flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y"),
         )

@@ -11,8 +11,9 @@ from tcnet.data.degradation import to_8bit
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.clip_upscaler import ClipUpscaler
 from tcnet.evaluation.clips import PreparedClip
+from tcnet.evaluation.instruments import Instruments
 from tcnet.evaluation.measures import MEASURES
-from tcnet.evaluation.metrics import METRICS, Channel
+from tcnet.evaluation.metrics import METRICS, Channel, rgb_to_y
 from tcnet.evaluation.result import ClipScores
 from tcnet.evaluation.temporal import TemporalMeter, TrueMotion
 
@@ -74,16 +75,24 @@ class RestoredClip:
 class ClipMeter:
     """Collects the figures of one version of a clip, frame by frame.
 
-    Memory: one earlier frame and a few lumas, where temporal metrics are among `metrics`.
+    Memory: one earlier frame and a few lumas, where temporal metrics are among `metrics`; for VMAF the 8-bit
+    luma of the clip.
     """
 
     def __init__(
-        self, clip: PreparedClip, metrics: Sequence[str], channel: Channel, motion: TrueMotion | None = None
+        self,
+        clip: PreparedClip,
+        metrics: Sequence[str],
+        channel: Channel,
+        instruments: Instruments | None = None,
+        motion: TrueMotion | None = None,
     ) -> None:
         """metrics: of MEASURES. motion: of the clip's ground truth, for metrics that need flow."""
         self._clip = clip
         self._channel = channel
+        self._instruments = instruments or Instruments()
         self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
+        self._lumas: list[Tensor] = []
         temporal = [metric for metric in metrics if MEASURES[metric].temporal]
         self._temporal = TemporalMeter(temporal, clip.hr_clip, channel, motion)
 
@@ -94,9 +103,23 @@ class ClipMeter:
         for metric, figures in self._figures.items():
             if metric in METRICS:
                 figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+            elif metric == "lpips":
+                assert self._instruments.lpips is not None
+                figures.append(self._instruments.lpips(codes, hr_frame))
+            elif metric == "vmaf":
+                self._lumas.append(_luma_codes(codes))
             else:
                 figures.append(found[metric])
 
     def scores(self, seconds: float) -> ClipScores:
+        if "vmaf" in self._figures:
+            assert self._instruments.vmaf is not None
+            true_lumas = torch.stack([_luma_codes(frame) for frame in self._clip.hr_clip])
+            self._figures["vmaf"] = list(self._instruments.vmaf(torch.stack(self._lumas), true_lumas))
         frames = {metric: tuple(figures) for metric, figures in self._figures.items()}
         return ClipScores(self._clip.name, frames, seconds, upscaled=len(self._clip.lr_clip))
+
+
+def _luma_codes(codes: Tensor) -> Tensor:
+    """uint8 RGB (3, H, W) -> luma rounded to uint8 (H, W)."""
+    return rgb_to_y(codes)[0].round().to(torch.uint8)

@@ -46,7 +46,8 @@ _UDM10 = ("archpeople", "archwall", "auditorium", "band", "caffe", "camera", "cl
           "polyflow")  # fmt: skip
 _SPMCS11 = ("car05_001", "hdclub_003_001", "hitachi_isee5_001", "hk004_001", "HKVTG_004", "jvc_009_001",
             "NYVTG_006", "PRVTG_012", "RMVTG_011", "veni3_011", "veni5_015")  # fmt: skip
-# UDM10 and SPMCS came as one folder a clip, with the HR frames in "truth"; others rearranged them below "GT".
+# UDM10 and SPMCS came as one folder a clip, the HR frames in its "truth" (beside "blur4" or "input4"); the
+# authors of VRT and others moved them to GT/clip.
 _TRUTH = ("{clip}/truth", "GT/{clip}", "{clip}")
 
 EVALUATION_SETS: Mapping[str, EvaluationSet] = MappingProxyType(
@@ -73,8 +74,10 @@ EVALUATION_SETS: Mapping[str, EvaluationSet] = MappingProxyType(
                 centre_of_mirrored=True,
             ),
             EvaluationSet("udm10", "y", _UDM10, _TRUTH, frame_count=32),  # Yi et al., PFNL, ICCV 2019
-            EvaluationSet("spmcs", "y", None, _TRUTH, clip_count=30, frame_count=31),  # Tao et al., ICCV 2017
-            EvaluationSet("spmcs11", "y", _SPMCS11, _TRUTH, frame_count=31),  # the part that PFNL reports
+            # Tao et al., ICCV 2017: 30 clips of 31 frames, of which they measured the middle one alone; later
+            # work measures all. 11 of the clips are what RBPN (Haris et al., CVPR 2019) and others report.
+            EvaluationSet("spmcs", "y", None, _TRUTH, clip_count=30, frame_count=31),
+            EvaluationSet("spmcs11", "y", _SPMCS11, _TRUTH, frame_count=31),
             EvaluationSet("folder", "y", None),
             EvaluationSet(
                 "pairs", "y", None, ("HR/{clip}", "GT/{clip}"), ("LR/{clip}", "LQ/{clip}", "BIx4/{clip}")

@@ -37,10 +37,12 @@ class FlowEstimator(Protocol):
 def visible_pixels(forward: Tensor, backward: Tensor) -> Tensor:
     """Where flow can be trusted: bool (1, 1, H, W) of the earlier frame.
 
-    forward: from the earlier to the later frame; backward: from the later to the earlier. A pixel is excluded
-    where the two do not lead back to it (it is occluded), where the flow is not smooth (a motion boundary),
-    and where it leaves the frame. Thresholds of Ruder, Dosovitskiy, Brox, "Artistic style transfer for
-    videos", GCPR 2016, which Lai et al. use as well.
+    forward: from the earlier to the later frame; backward: from the later to the earlier. With w the forward
+    flow and b the backward flow at the place that w points to, a pixel is excluded where it is occluded,
+    |w + b|^2 > 0.01 (|w|^2 + |b|^2) + 0.5, and at motion boundaries, |grad w|^2 > 0.01 |w|^2 + 0.002: Ruder,
+    Dosovitskiy, Brox, "Artistic style transfer for videos", GCPR 2016 (after Sundaram et al.), and so the
+    published code of Lai et al. (fast_blind_video_consistency). Beyond them, where w leaves the frame: no
+    later pixel is there to compare with.
     """
     height, width = forward.shape[-2:]
     x = torch.arange(width) + forward[:, 0]
@@ -57,9 +59,11 @@ def visible_pixels(forward: Tensor, backward: Tensor) -> Tensor:
 def warping_error(earlier: Tensor, later: Tensor, flow: Tensor, visible: Tensor) -> float:
     """How far the later frame, warped back along the true motion, is from the earlier: in thousandths.
 
-    The mean over visible pixels and RGB of the squared difference of values in [0, 1], times 1000. Lai et
-    al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 4, with the flow of the ground truth.
-    NaN where nothing is visible.
+    The mean over visible pixels and RGB of the squared difference of values in [0, 1], times 1000: Lai et
+    al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 4, and their evaluate_WarpError.py,
+    which means over RGB where the paper's formula sums. Theirs has FlowNet2's flow of the unprocessed video,
+    ours another estimator's of the ground truth, so that figures are not theirs. NaN where nothing is visible
+    (theirs: 0); the figure of a clip is the mean over its pairs of frames, as there.
     """
     if not visible.any():
         return math.nan
@@ -72,7 +76,9 @@ def flow_difference(flow: Tensor, true_flow: Tensor) -> float:
     """tOF: the mean distance in pixels between the flow of the restored frames and that of the true ones.
 
     Chu et al., "Learning Temporal Coherence via Self-Supervision for GAN-based Video Generation" (TecoGAN),
-    ACM TOG 39(4), 2020, section 5; they use another flow estimator, so that figures are not theirs.
+    ACM TOG 39(4), 2020: the mean Euclidean distance of their metrics.py. That takes Farneback's flow of grey
+    pictures and leaves out a border and two frames at each end; here all pixels and frames count and the
+    estimator is another, so that figures are not theirs.
     """
     return (flow - true_flow).square().sum(1).sqrt().double().mean().item()
 
