@@ -68,9 +68,13 @@ def _moment(packet: av.Packet) -> Fraction:
     return (packet.dts if packet.dts is not None else packet.pts or 0) * packet.time_base
 
 
+def quality(specimen: Specimen) -> dict[str, str]:
+    """The encoder's options: the zoo's for the codec and the specimen's own."""
+    return {**_OPTIONS.get(specimen.codec, {}), **specimen.encoder_options}
+
+
 def _add_video(container: av.container.OutputContainer, specimen: Specimen) -> av.VideoStream:
-    options = {**_OPTIONS.get(specimen.codec, {}), **specimen.encoder_options}
-    video = container.add_stream(specimen.codec, rate=specimen.rate, options=options)
+    video = container.add_stream(specimen.codec, rate=specimen.rate, options=quality(specimen))
     context = video.codec_context
     context.width, context.height = specimen.size
     context.pix_fmt = specimen.pixel_format
