@@ -173,6 +173,45 @@ def test_the_numbers_of_frames_and_clips_are_the_published_ones():
     assert evaluation_set("reds4").channel == "rgb"
 
 
+@pytest.mark.parametrize(
+    ("set_name", "clip", "place", "count"),
+    [
+        ("udm10", "lake", "lake/truth", 32),
+        ("spmcs11", "HKVTG_004", "HKVTG_004/truth", 31),
+        ("spmcs", "anything", "GT/anything", 31),
+        ("reds4", "015", "train/train_sharp/015", 100),
+    ],
+)
+def test_a_clip_of_a_set_is_whole_or_refused(tmp_path, set_name, clip, place, count):
+    known = evaluation_set(set_name)
+    chosen = replace(known, clip_count=1) if known.clips is None else replace(known, clips=(clip,))
+    folder = tmp_path / place
+    make_frames(folder, [f"{index:04d}.png" for index in range(count)])
+    (found,) = find_clips(chosen, tmp_path)
+    assert len(prepare_clip(chosen, found, "BD").hr_clip) == count
+    (folder / "0017.png").rename(tmp_path / "0017.png")
+    with pytest.raises(MediaError, match=f"{count - 1} images instead of {count}; number 17 is missing"):
+        prepare_clip(chosen, found, "BD")
+    write_png(folder / "0017.png", np.zeros((12, 16, 3), np.uint8))
+    with pytest.raises(MediaError, match="16x12"):
+        prepare_clip(chosen, found, "BD")
+    write_png(folder / "0017.png", np.zeros((12, 12, 3), np.uint8))
+    write_png(folder / "9999.png", np.zeros((12, 12, 3), np.uint8))
+    with pytest.raises(MediaError, match=f"{count + 1} images instead of {count}"):
+        prepare_clip(chosen, found, "BD")
+
+
+@pytest.mark.parametrize("set_name", ["vid4", "reds4", "udm10", "spmcs11"])
+def test_another_set_in_the_folder_is_no_clip_of_this_one(tmp_path, set_name):
+    make_frames(tmp_path / "bridge" / "original", ["0000.png"])
+    first = (evaluation_set(set_name).clips or ())[0]
+    with pytest.raises(
+        MediaError, match=f"clip '{first}' of {set_name} is missing: no folder of images or"
+    ) as e:
+        find_clips(evaluation_set(set_name), tmp_path)
+    assert "\n" not in str(e.value)
+
+
 @pytest.mark.parametrize("layout", ["{}/truth", "GT/{}"])
 def test_spmcs_takes_all_clips_and_counts_them(tmp_path, layout):
     names = [f"scene_{index:03d}" for index in range(30)]

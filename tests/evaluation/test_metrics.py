@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -77,6 +79,38 @@ def test_ssim_is_that_of_scikit_image_with_the_settings_of_the_original_paper():
         first.numpy().astype(np.float64), second.numpy().astype(np.float64), channel_axis=0, **settings
     )
     assert ssim(first, second, "rgb").item() == pytest.approx(expected_rgb, abs=1e-10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.tuples(st.integers(11, 40), st.integers(11, 40)),
+    seed=st.integers(0, 10_000),
+    strength=st.sampled_from([0, 1, 7, 60, 255]),
+)
+def test_random_images_measure_as_in_scikit_image(size, seed, strength):
+    generator = np.random.default_rng(seed)
+    first = generator.integers(0, 256, (3, *size), np.uint8)
+    noise = generator.integers(-strength, strength + 1, first.shape)
+    second = np.clip(first + noise, 0, 255).astype(np.uint8)
+    ours = torch.from_numpy(first), torch.from_numpy(second)
+    lumas = [rgb2ycbcr(image.transpose(1, 2, 0))[..., 0] for image in (first, second)]
+    settings_ = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": 255,
+    }
+    expected = structural_similarity(*lumas, **settings_)
+    assert ssim(*ours, "y").item() == pytest.approx(expected, abs=1e-9)
+    rgb = [image.astype(np.float64) for image in (first, second)]
+    expected = structural_similarity(*rgb, channel_axis=0, **settings_)
+    assert ssim(*ours, "rgb").item() == pytest.approx(expected, abs=1e-9)
+    if strength == 0:
+        assert psnr(*ours, "y").item() == psnr(*ours, "rgb").item() == math.inf
+    elif (first != second).any():
+        expected = peak_signal_noise_ratio(*lumas, data_range=255)
+        assert psnr(*ours, "y").item() == pytest.approx(expected, abs=1e-9)
+        assert psnr(*ours, "rgb").item() == pytest.approx(peak_signal_noise_ratio(first, second), abs=1e-9)
 
 
 def test_ssim_of_two_constants_is_the_luminance_term():

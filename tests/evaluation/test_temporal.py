@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tcnet.evaluation import evaluate
-from tcnet.evaluation.flow_estimator import SpynetEstimator
+from tcnet.evaluation.flow_estimator import SpynetEstimator, load_flow_estimator
 from tcnet.evaluation.instruments import Instruments
 from tcnet.evaluation.result import mean_of_known
 from tcnet.evaluation.temporal import (
@@ -112,6 +112,68 @@ def test_each_metric_grows_with_the_flicker_of_a_moving_clip_as_seen_by_a_flow_n
     assert found[0] == {"tof": 0, "tgrad": 0}
     assert 0 < found[1]["tof"] < found[2]["tof"]
     assert 0 < found[1]["tgrad"] < found[2]["tgrad"]
+
+
+@pytest.fixture(scope="module")
+def package_flow():
+    return load_flow_estimator(torch.device("cpu"))
+
+
+def test_each_metric_grows_with_the_flicker_as_the_package_measures_it(package_flow):
+    """A picture that stands still on the left and moves by a pixel a frame on the right."""
+    generator = np.random.default_rng(5)
+    coarse = torch.from_numpy(generator.integers(60, 180, (1, 3, 20, 30)).astype(np.float32))
+    picture = torch.nn.functional.interpolate(coarse, scale_factor=4, mode="bicubic")[0]  # (3, 80, 120)
+    views = [torch.cat((picture[:, :64, :48], picture[:, :64, 64 - i : 112 - i]), dim=2) for i in range(6)]
+    hr_clip = torch.stack(views).clamp(0, 255).to(torch.uint8)
+    noise = torch.from_numpy(np.random.default_rng(2).choice([-1, 1], hr_clip.shape))
+    found = []
+    for strength in (0, 3, 9, 27):
+        flickering = (hr_clip + strength * noise).clamp(0, 255).to(torch.uint8)
+        found.append(measure(flickering, hr_clip, package_flow))
+    assert found[0]["tof"] == found[0]["tgrad"] == 0
+    # The estimated flow is not exact; and of the moving part some pixels change too little to be told.
+    assert found[0]["warp"] < 0.1 * found[1]["warp"]
+    assert found[0]["flicker"] < 0.01
+    for metric in ALL:
+        figures = [one[metric] for one in found]
+        assert figures == sorted(set(figures)), metric
+
+
+class ShiftFlow:
+    """The exact flow of clips that move by SHIFT a frame; which frame is the earlier is looked up."""
+
+    name = "shift"
+
+    def __init__(self, *clips: torch.Tensor) -> None:
+        self.frames = [(index, frame / 255) for clip in clips for index, frame in enumerate(clip)]
+
+    def __call__(self, reference: torch.Tensor, neighbour: torch.Tensor) -> torch.Tensor:
+        steps = self._index(neighbour[0]) - self._index(reference[0])
+        flow = torch.tensor(SHIFT, dtype=torch.float32).view(1, 2, 1, 1)
+        return steps * flow.expand(1, 2, *reference.shape[-2:])
+
+    def _index(self, frame: torch.Tensor) -> int:
+        return next(index for index, known in self.frames if torch.equal(known, frame))
+
+
+def test_errors_that_move_along_with_the_truth_score_zero_through_the_meter():
+    hr_clip = moving_clip()
+    hr_clip[:, 0] = 90  # nothing changes but by motion
+    restored = hr_clip // 2 + 20
+    motion = TrueMotion(hr_clip, ShiftFlow(hr_clip, restored))
+    meter = TemporalMeter(("warp", "tof"), hr_clip, "y", motion)
+    found = [meter.measure(index, frame) for index, frame in enumerate(restored)]
+    motion.close()
+    for figures in found[1:]:
+        assert figures["warp"] == pytest.approx(0, abs=1e-6)
+        assert figures["tof"] == 0
+    # Still where the truth is still, and changing as it does, however far from it: the other two as well.
+    still = still_clip()
+    meter = TemporalMeter(("tgrad", "flicker"), still, "y", None)
+    found = [meter.measure(index, frame) for index, frame in enumerate(still // 2)]
+    assert [figures["tgrad"] for figures in found[1:]] == [0] * (len(still) - 1)
+    assert [figures["flicker"] for figures in found[FLICKER_FRAMES - 1 :]] == [0] * 3
 
 
 def test_a_perfectly_warped_clip_scores_zero_to_rounding():
