@@ -94,6 +94,7 @@ class Deinterlacer:
         self._only_combed = only_combed
         self._whole = _Filter([("bwdif", f"mode=send_frame:parity={scan.parity}:deint=all")])
         self._tests = _Filter([("idet", "")])
+        self._unmark = _Filter([("setfield", "prog")])
         self._waiting: deque[TimedPicture] = deque()
         self._wholes: deque[av.VideoFrame] = deque()
         self._combed: deque[bool] = deque()
@@ -119,13 +120,15 @@ class Deinterlacer:
         self._wholes.extend(self._whole.flush())
         self._combed.extend(_is_combed(tested) for tested in self._tests.flush())
         yield from self._ready()
+        self._unmark.flush()
         assert not self._waiting  # both filters give a picture for each
 
     def _ready(self) -> Iterator[TimedPicture]:
         while self._wholes and (self._combed or not self._only_combed):
             entry, whole = self._waiting.popleft(), self._wholes.popleft()
             if self._only_combed and not self._combed.popleft():
-                yield entry
+                # Without its mark, by which the chroma of each field would be enlarged on its own.
+                yield TimedPicture(self._unmark.feed(entry.picture)[0], entry.pts, entry.duration)
             else:
                 self.replaced += 1
                 yield TimedPicture(whole, entry.pts, entry.duration)
