@@ -169,7 +169,7 @@ def _identity(clip: ClipFiles) -> str:
             status = file.stat()
         except OSError as error:
             raise MediaError(f"{file}: cannot be read ({error.strerror})") from error
-        digest.update(f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        digest.update(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 
 
