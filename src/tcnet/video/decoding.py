@@ -46,6 +46,7 @@ class PictureStream:
 
     def __init__(self, container: InputContainer, path: Path, *, step: int) -> None:
         self._container = container
+        self._path = path
         self.step = step
         self.stream = main_video(container, path)
         if self.stream.time_base is None:
@@ -71,12 +72,15 @@ class PictureStream:
     def pictures_from(self, time: int, first: int) -> Iterator[TimedPicture]:
         """The same pictures at the same times, but only from one before or at the tick `time` on.
 
-        first: the time of the first picture of all. A file that cannot be searched is decoded from its start.
+        first: the time of the first picture of all. A file that cannot be searched is decoded from where it
+        stands, which must be its start.
         """
+        if not self.searchable:
+            yield from self.pictures()
+            return
         back = 0
-        while self.searchable and time - back > first:
-            self._seek(time - back)
-            pictures = self.pictures()
+        while time - back > first:
+            pictures = self.pictures() if self.seek(time - back) else iter(())
             for entry in pictures:
                 if entry.pts > time:
                     break  # pictures before a key picture may lack what they refer to
@@ -85,20 +89,18 @@ class PictureStream:
                     yield from pictures
                     return
             back = max(2 * back, round(1 / self._time_base))
-        self._seek(first)
+        if not self.seek(first):
+            raise MediaError(f"{self._path}: cannot be searched; read it from its start (without --start)")
         yield from self.pictures()
 
     def seek(self, time: int) -> bool:
         """Go to a key picture near `time`; False where that cannot be."""
         try:
-            self._seek(time)
+            self._container.seek(time, stream=self.stream)
         except (av.FFmpegError, OSError):
             return False
-        return True
-
-    def _seek(self, time: int) -> None:
-        self._container.seek(time, stream=self.stream)
         self._reset()
+        return True
 
     def _reset(self) -> None:
         assert self.stream.time_base is not None

@@ -92,7 +92,7 @@ class ImageWriter:
         """ValueError for a frame of another size or a sink that is finished or aborted."""
         self._check_open()
         check_frame_size(frame, self._info)
-        write_png(self._work / self._target.name(self._count), frame.pixels)
+        write_png(self._work / self._target.name(self._count), frame.pixels, frame.alpha)
         self._count += 1
 
     def finish(self) -> None:

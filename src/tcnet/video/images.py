@@ -2,8 +2,10 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +14,12 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from tcnet.errors import MediaError
+from tcnet.errors import MediaError, UsageError
+from tcnet.video.alpha import is_opaque, read_alpha
 from tcnet.video.color import ToRgb
 from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
-from tcnet.video.h273 import bit_depth, resolve_color
+from tcnet.video.h273 import bit_depth, has_alpha, resolve_color
 from tcnet.video.options import ReadOptions
 
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
@@ -29,15 +32,15 @@ def read_image(path: Path) -> Pixels:
 
     Raises MediaError for a file that is missing, no image, damaged, or larger than 16384 pixels a side.
     """
-    return _decode(path)[0]
+    return _decode(path).pixels
 
 
-def write_png(path: Path, pixels: Pixels) -> None:
-    """Writes (H, W, 3) uint8 or uint16 as an 8 or 16 bit PNG, under another name first, then renamed.
+def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None) -> None:
+    """Writes a PNG like that of `encode_png`, under another name first, then renamed.
 
     Raises ValueError for another shape or type, MediaError when the file cannot be written.
     """
-    data = encode_png(pixels)
+    data = encode_png(pixels, alpha)
     work = path.with_name(f".{path.name}.part")
     try:
         work.write_bytes(data)
@@ -47,16 +50,24 @@ def write_png(path: Path, pixels: Pixels) -> None:
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """The PNG file of (H, W, 3) uint8 or uint16 pixels. Raises ValueError for another shape or type."""
+def encode_png(pixels: Pixels, alpha: Pixels | None = None) -> bytes:
+    """The PNG file, of 8 or 16 bits, of (H, W, 3) uint8 or uint16 pixels and (H, W) alpha of the same type.
+
+    Raises ValueError for another shape or type.
+    """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"pixels must be (H, W, 3) uint8 or uint16, got {pixels.shape} {pixels.dtype}")
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise ValueError(f"alpha must be {pixels.shape[:2]} {pixels.dtype}, got {alpha.shape} {alpha.dtype}")
     # PNG is big-endian; from_ndarray takes native numbers for either byte order.
     kind = "rgb24" if pixels.dtype == np.uint8 else "rgb48be"
+    if alpha is not None:
+        kind = "rgba" if pixels.dtype == np.uint8 else "rgba64be"
+    samples = pixels if alpha is None else np.dstack([pixels, alpha])
     if pixels.dtype == np.uint8:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels, np.uint8), kind)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples, np.uint8), kind)
     else:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels, np.uint16), kind)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(samples, np.uint16), kind)
     encoder = VideoCodecContext.create("png", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, kind
     encoder.time_base = Fraction(1, 25)
@@ -89,13 +100,14 @@ class ImageReader:
     """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds."""
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
-        """Raises MediaError without images or if the first is unreadable."""
-        frame_rate = (options or ReadOptions()).frame_rate
-        self.files = tuple(list_images(path))
-        pixels, pixel_format = _decode(self.files[0])
-        height, width = pixels.shape[:2]
+        """Raises MediaError without images or if the first is unreadable, UsageError for an empty part."""
+        self._options = options or ReadOptions()
+        frame_rate = self._options.frame_rate
         self._time_base = 1 / frame_rate
-        self._alpha = any(part.is_alpha for part in av.VideoFormat(pixel_format).components)
+        self.files = _part(list_images(path), self._options)
+        first = _decode(self.files[0])
+        height, width = first.pixels.shape[:2]
+        self._transparent = 0
         self._info = VideoInfo(
             width=width,
             height=height,
@@ -103,11 +115,12 @@ class ImageReader:
             frame_rate=frame_rate,
             frame_count=len(self.files),
             duration=len(self.files) * self._time_base,
-            bit_depth=8 if pixels.dtype == np.uint8 else min(bit_depth(pixel_format), 16),
-            pixel_format=pixel_format,
+            bit_depth=8 if first.pixels.dtype == np.uint8 else min(bit_depth(first.pixel_format), 16),
+            pixel_format=first.pixel_format,
             color=_MATRIX_RGB_FULL,
             sample_aspect_ratio=Fraction(1),
             codec=self.files[0].suffix.lower().lstrip("."),
+            alpha=first.alpha is not None and _any_transparent(first, self.files),
         )
 
     @property
@@ -116,19 +129,35 @@ class ImageReader:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        return ("the alpha channel is dropped",) if self._alpha else ()
+        lines = []
+        if self._options.deinterlace == "on":
+            lines.append("images are not deinterlaced")
+        if self._transparent:
+            lines.append(
+                f"{self._transparent} images have transparent pixels, which are dropped: "
+                "the first, the middle and the last one have none"
+            )
+        return tuple(lines)
 
     def __iter__(self) -> Iterator[Frame]:
         info = self._info
+        self._transparent = 0
         for index, file in enumerate(self.files):
-            pixels, _ = _decode(file)
-            height, width = pixels.shape[:2]
+            image = _decode(file)
+            height, width = image.pixels.shape[:2]
             if (width, height) != (info.width, info.height):
                 raise MediaError(
                     f"{file}: is {width}x{height}, but {self.files[0].name} is {info.width}x{info.height}; "
                     "all images must have one size"
                 )
-            yield Frame(_as_depth(pixels, info.bit_depth), index, 1, self._time_base)
+            alpha = image.alpha
+            if info.alpha:
+                opaque = np.full((height, width), np.iinfo(image.pixels.dtype).max, image.pixels.dtype)
+                alpha = _as_depth(opaque if alpha is None else alpha, info.bit_depth)
+            elif alpha is not None:
+                self._transparent += not is_opaque(alpha)
+                alpha = None
+            yield Frame(_as_depth(image.pixels, info.bit_depth), index, 1, self._time_base, alpha)
 
     def __enter__(self) -> Self:
         return self
@@ -139,8 +168,44 @@ class ImageReader:
         """Nothing stays open between images."""
 
 
-def _decode(path: Path) -> tuple[Pixels, str]:
-    """(pixels, pixel format of the file)."""
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """pixel_format: of the file. alpha: None for a format without."""
+
+    pixels: Pixels
+    alpha: Pixels | None
+    pixel_format: str
+
+
+def _part(files: list[Path], options: ReadOptions) -> tuple[Path, ...]:
+    """The images whose times lie between the options' start and end."""
+    rate = options.frame_rate
+    first = 0 if options.start is None else ceil(options.start * rate)
+    last = len(files) if options.end is None else ceil(options.end * rate)
+    if not files[first:last]:
+        raise UsageError(
+            f"no image lies between {float(options.start or 0):g} s and "
+            f"{'the end' if options.end is None else f'{float(options.end):g} s'}: "
+            f"{len(files)} images last {float(len(files) / rate):g} s at {rate} a second"
+        )
+    return tuple(files[first:last])
+
+
+def _any_transparent(first: _Image, files: Sequence[Path]) -> bool:
+    """Whether there is a transparent pixel in the first, the middle or the last image."""
+    if first.alpha is not None and not is_opaque(first.alpha):
+        return True
+    for file in {files[len(files) // 2], files[-1]}:
+        try:
+            alpha = _decode(file).alpha
+        except MediaError:
+            continue  # told when its turn comes
+        if alpha is not None and not is_opaque(alpha):
+            return True
+    return False
+
+
+def _decode(path: Path) -> _Image:
     if not path.is_file():
         raise MediaError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
     try:
@@ -175,7 +240,8 @@ def _decode(path: Path) -> tuple[Pixels, str]:
         primaries=picture.color_primaries,
         transfer=picture.color_trc,
     )
-    return ToRgb(color)(picture), name
+    alpha = read_alpha(picture) if has_alpha(name) else None
+    return _Image(ToRgb(color)(picture), alpha, name)
 
 
 def _as_depth(pixels: Pixels, depth: int) -> Pixels:

@@ -49,7 +49,11 @@ class VideoReader:
             whole = describe(container, path)
             pictures = PictureStream(container, path, step=_step(whole))
             self._survey = survey(pictures, whole.duration)
-            self._part = find_part(self._options, pictures, self._survey.first, whole)
+        self._part: Part | None = None
+        if self._options.cuts:
+            with self._open() as container:
+                pictures = PictureStream(container, path, step=_step(whole))
+                self._part = find_part(self._options, pictures, self._survey.first, whole)
         self._whole = whole
         self._info = _described(whole, self._survey, self._part)
         self._notices = _before(self._info, self._survey, self._options)
