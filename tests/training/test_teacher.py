@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from tcnet.errors import UsageError
-from tcnet.training.teacher import ClipTransform, EnsembleTeacher, draw_transform, load_teacher_networks
+from tcnet.network.transforms import ClipTransform
+from tcnet.training.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
 
 
 def nearest(clip):

@@ -2,7 +2,6 @@
 err independently, and far less noisy than a single ground truth."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model, weights_hash
 from tcnet.network import CONFIGS, TCNet
+from tcnet.network.transforms import ClipTransform
 from tcnet.training.initialise import embed_basicvsr
 
 
@@ -19,32 +19,6 @@ class ClipNetwork(Protocol):
     """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)."""
 
     def __call__(self, lr_clip: Tensor) -> Tensor: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ClipTransform:
-    """Flipped, turned and reversed in time: what leaves a clip a clip, and can be undone exactly."""
-
-    reverse: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
-    transpose: bool = False
-
-    def apply(self, clip: Tensor) -> Tensor:
-        """(B, T, C, H, W) -> the same, H and W exchanged if transposed."""
-        if self.transpose:
-            clip = clip.transpose(-1, -2)
-        return clip.flip(dims) if (dims := self._dims()) else clip
-
-    def undo(self, clip: Tensor) -> Tensor:
-        """The inverse of `apply`, for clips of any size."""
-        if dims := self._dims():
-            clip = clip.flip(dims)
-        return clip.transpose(-1, -2) if self.transpose else clip
-
-    def _dims(self) -> list[int]:
-        flips = {1: self.reverse, 3: self.flip_rows, 4: self.flip_columns}
-        return [dim for dim, flipped in flips.items() if flipped]
 
 
 def draw_transform(seed: int, step: int, index: int) -> ClipTransform:

@@ -1,0 +1,77 @@
+"""Self-ensemble: the mean of what a network gives for a clip and for transformed versions of it.
+
+It errs differently on each, so the mean is closer to the truth, for as many times the cost. Timofte et al.,
+"Seven ways to improve example-based single image super resolution", CVPR 2016; here with time as well.
+"""
+
+from collections.abc import Iterator
+from itertools import islice, product
+from typing import Literal, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from tcnet.network.tcnet import TCNet, TCNetConfig
+from tcnet.network.transforms import ClipTransform
+
+EnsembleKind = Literal["time", "full"]
+ENSEMBLES: dict[EnsembleKind, tuple[ClipTransform, ...]] = {
+    "time": (ClipTransform(), ClipTransform(reverse=True)),
+    "full": tuple(ClipTransform(*bits) for bits in product((False, True), repeat=4)),
+}
+"""time: the clip and its reverse, twice the cost; full: both in all eight orientations, 16 times the cost."""
+
+
+class SelfEnsemble(nn.Module):
+    """A bidirectional TCNet over all transforms of ENSEMBLES[kind]; used as the network itself is.
+
+    Holds the SR frames of the whole clip in float32, unlike the network.
+    """
+
+    def __init__(self, network: TCNet, kind: EnsembleKind) -> None:
+        """Raises ValueError for a network that can be streamed: a stream has no reverse."""
+        super().__init__()
+        if network.config.propagation != "bidirectional":
+            raise ValueError(
+                f"only a bidirectional network can be ensembled, not {network.config.propagation}"
+            )
+        self.network = network
+        self.kind = kind
+        self.scale = network.scale
+        self.minimum_size = network.minimum_size
+
+    @property
+    def config(self) -> TCNetConfig:
+        return self.network.config
+
+    @property
+    def spatial_multiple(self) -> int:
+        return self.network.spatial_multiple
+
+    def forward(self, lr_clip: Tensor) -> Tensor:
+        """(B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W) float32, not clamped. Raises like the network."""
+        return torch.stack(list(self.frames(lr_clip)), dim=1)
+
+    def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
+        """As `TCNet.frames`."""
+        transforms = ENSEMBLES[self.kind]
+        count = lr_clip.shape[1]
+        sums: list[Tensor | None] = [None] * count
+        for transform in transforms:
+            shown = transform.apply(lr_clip)
+            if transform.reverse:  # the frames that are wanted come first
+                pictures = zip(range(count - 1, start - 1, -1), self.network.frames(shown), strict=False)
+            else:
+                pictures = zip(range(start, count), self.network.frames(shown, start), strict=True)
+            for i, picture in islice(pictures, count - start):
+                upright = transform.undo(picture.unsqueeze(1)).squeeze(1)
+                total = sums[i]
+                sums[i] = upright.contiguous() if total is None else total.add_(upright)
+        for i in range(start, count):
+            total, sums[i] = sums[i], None
+            assert total is not None
+            yield total.div_(len(transforms))
+
+    def stream(self, lr_frames: Tensor, state: object, *, last: bool) -> NoReturn:
+        """Raises ValueError: only networks that are not ensembled can stream."""
+        raise ValueError("a self-ensemble cannot stream")
