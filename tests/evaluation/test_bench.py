@@ -223,12 +223,13 @@ def test_bicubic_on_vid4_is_the_published_figure():
 
 
 @pytest.mark.skipif(not (DATA / "vid4" / "walk.mkv").exists(), reason="TCNET_DATA has no vid4")
-@pytest.mark.parametrize(("kind", "decibel"), [("BI", 26.104295), ("BD", 25.571072)])
-def test_bicubic_on_the_first_frames_of_vid4_walk(kind, decibel):
-    """With all frames of all clips BI gives 23.7836 dB and 0.6347, the published 23.78 / 0.6347."""
-    clip = find_clips(evaluation_set("vid4"), DATA / "vid4")[3]
+@pytest.mark.parametrize(
+    ("index", "kind", "decibel"),
+    # Calendar looks interlaced, so that a reader that deinterlaces by itself would change it.
+    [(0, "BI", 20.198816), (3, "BI", 26.104295), (3, "BD", 25.571072)],
+)
+def test_bicubic_on_the_first_frames_of_vid4(index, kind, decibel):
+    clip = find_clips(evaluation_set("vid4"), DATA / "vid4")[index]
     hr = read_clip(clip, limit_frames=3).frames
-    assert hr.shape == (3, 3, 480, 720)
-
     sr = torch.stack([to_8bit(imresize(find_degradation(kind)(frame / 255), 4)) for frame in hr])
     assert psnr(sr, hr, "y").mean().item() == pytest.approx(decibel, abs=1e-4)

@@ -14,9 +14,10 @@ from tcnet.data.degradation import SCALE, crop_to_multiple, find_degradation
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics import SSIM_WINDOW
 from tcnet.evaluation.protocol import EvaluationSet
-from tcnet.video import IMAGE_SUFFIXES, Pixels, open_source
+from tcnet.video import IMAGE_SUFFIXES, Pixels, ReadOptions, open_source
 from tcnet.video.images import list_images
 
+AS_STORED = ReadOptions(deinterlace="off")  # benchmarks are progressive, even where detail looks like combs
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
 MINIMUM_SIZE = (
     -(-SSIM_WINDOW // SCALE) * SCALE
@@ -143,7 +144,7 @@ def _read_frames(
 ) -> tuple[Tensor, tuple[str, ...]]:
     if path.is_dir() and frame_count is not None:
         _check_images(path, frame_count)
-    with open_source(path) as source:
+    with open_source(path, AS_STORED) as source:
         # (3, H, W) uint8 each; the reader sees to it that all are of one size.
         frames = [
             torch.from_numpy(_eight_bits(frame.pixels)).permute(2, 0, 1)
