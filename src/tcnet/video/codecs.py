@@ -1,14 +1,14 @@
 """Which encoder, pixel format and options an output gets; wrong wishes are found before a byte is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import av
 from av.codec.codec import Codec, UnknownCodecError
 
 from tcnet.errors import UsageError
 from tcnet.video.color import WRITABLE_FORMATS
-from tcnet.video.frame import VideoInfo
+from tcnet.video.frame import ColorSpec, VideoInfo
 from tcnet.video.h273 import bit_depth, has_alpha
 from tcnet.video.hdr import encoder_parameters, is_hdr
 
@@ -51,12 +51,13 @@ class CodecChoice:
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """A checked choice. `notices` are lines for people."""
+    """A checked choice. color: what the pictures are encoded with. notices: lines for people."""
 
     codec: str
     encoder: str
     pixel_format: str
     options: Mapping[str, str]
+    color: ColorSpec
     notices: tuple[str, ...]
 
 
@@ -88,6 +89,7 @@ CODECS: dict[str, CodecChoice] = {
     ),
 }
 _PRORES_4444 = "4"
+_ALWAYS_LIMITED = ("prores",)  # neither it nor MOV states a range, and all players take it for limited
 # The codec that holds alpha, by the muxer of the output.
 _ALPHA_CODECS = {"matroska": "ffv1", "mov": "prores"}
 
@@ -125,7 +127,10 @@ def plan_encoding(
     settings.update(options.encoder_options)
     _state_hdr(name, codec.name, info, settings, notices)
     notices += _losses(name, pixel_format, info)
-    return EncoderPlan(name, codec.name, pixel_format, settings, tuple(notices))
+    color = info.color
+    if name in _ALWAYS_LIMITED:
+        color = replace(color, full_range=False)
+    return EncoderPlan(name, codec.name, pixel_format, settings, color, tuple(notices))
 
 
 def available_codecs() -> dict[str, str]:

@@ -38,7 +38,7 @@ class PictureEncoder:
         self._stream = stream
         self._info = info
         self._path = path
-        self._from_rgb = FromRgb(plan.pixel_format, info.color, info.width, info.height)
+        self._from_rgb = FromRgb(plan.pixel_format, plan.color, info.width, info.height)
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
         self.frames = 0
@@ -117,13 +117,20 @@ class SeparateEncoder(PictureEncoder):
         self._container = av.open(io.BytesIO(), "w", format=muxer)
         super().__init__(add_video(self._container, plan, info, path), plan, info, path)
 
+    def flush(self) -> list[EncodedPacket]:
+        packets = super().flush()
+        # The container and its stream hold each other: left to the garbage collector, dozens of encoders
+        # would wait in memory, and the memory they leave in pieces grows with the length of the video.
+        self._container.close()
+        return packets
+
 
 def add_video(container: OutputContainer, plan: EncoderPlan, info: VideoInfo, path: Path) -> VideoStream:
     """Adds the new video to a container, its encoder opened. path: of the output, for messages.
 
     Raises UsageError when the container cannot hold the codec or the encoder refuses its options.
     """
-    color = FromRgb(plan.pixel_format, info.color, info.width, info.height).color
+    color = FromRgb(plan.pixel_format, plan.color, info.width, info.height).color
     try:
         added = container.add_stream(plan.encoder, rate=info.frame_rate or 25, options=dict(plan.options))
     except ValueError as error:
