@@ -124,25 +124,21 @@ def test_an_eta_is_told_from_the_start_and_ends_at_nothing():
     """How good it is, tests/upscale/test_progress.py shows with a clock of its own."""
     told = []
     source = FakeSource(list(make_frames(60, 64, 64)), make_info(60, 64, 64))
-    upscale_source(source, lambda info: FakeSink(), Nearest(), OPTIONS, progress=told.append)
+    upscale_source(source, lambda plan: FakeSink(), Nearest(), OPTIONS, progress=told.append)
     assert [now.frames_done for now in told] == list(range(61))
     assert told[0].eta_seconds > 0
     assert told[-1].eta_seconds == 0
 
 
-def test_nothing_is_left_when_the_input_fails(tmp_path):
+def test_nothing_is_left_when_the_input_fails_before_a_segment_is_finished():
     def frames():
         yield from make_frames(20)
         raise MediaError("damaged")
 
+    sink = FakeSink()
     with pytest.raises(MediaError, match="damaged"):
-        upscale_source(
-            FakeSource(frames(), make_info(30)),
-            lambda info: open_sink(tmp_path / "out.mkv", info=info, options=LOSSLESS),
-            Nearest(),
-            OPTIONS,
-        )
-    assert list(tmp_path.iterdir()) == []
+        upscale_source(FakeSource(frames(), make_info(30)), lambda plan: sink, Nearest(), OPTIONS)
+    assert (sink.finished, sink.aborted) == (0, 1)
 
 
 def test_nothing_is_left_when_the_model_fails(tmp_path):
@@ -186,22 +182,42 @@ def test_recomputed_frames_and_notices_are_reported(tmp_path):
 def test_an_input_without_frames_is_an_error_and_leaves_nothing():
     sink = FakeSink()
     with pytest.raises(MediaError, match="no frame that can be decoded"):
-        upscale_source(FakeSource([], make_info(0)), lambda info: sink, Nearest(), OPTIONS)
+        upscale_source(FakeSource([], make_info(0)), lambda plan: sink, Nearest(), OPTIONS)
     assert (sink.finished, sink.aborted) == (0, 1)
 
 
-def test_the_output_differs_from_the_input_in_size_only():
+def test_the_sink_is_made_for_the_plan():
     made = []
 
-    def make_sink(info):
-        made.append(info)
+    def make_sink(plan):
+        made.append(plan)
         return FakeSink()
 
-    info = make_info(3, bit_depth=10)
     frames = list(make_frames(3, dtype=np.uint16))
-    _, count, upscaler = upscale_source(FakeSource(frames, info), make_sink, Nearest(), OPTIONS)
-    assert made == [replace(info, width=128, height=96)]
+    source = FakeSource(frames, make_info(3, bit_depth=10))
+    plan, count, upscaler = upscale_source(source, make_sink, Nearest(), OPTIONS, notices=["no cover"])
+    assert made == [plan]
+    assert plan.notices[-1] == "no cover"
+    assert (plan.output_width, plan.output_height) == (128, 96)
     assert count == upscaler.statistics.frames == 3
+
+
+def test_frames_that_are_there_are_not_computed_again():
+    told = []
+    sink = FakeSink(done=13)
+    source = FakeSource(list(make_frames(20)), make_info(20))
+    _, count, upscaler = upscale_source(source, lambda plan: sink, Nearest(), OPTIONS, progress=told.append)
+    assert count == 20
+    assert upscaler.statistics.frames == 7
+    assert [frame.pts for frame in sink.frames] == [frame.pts for frame in make_frames(20)][13:]
+    assert [now.frames_done for now in told] == list(range(13, 21))
+
+
+def test_where_all_frames_are_there_the_sink_is_only_finished():
+    sink = FakeSink(done=20, complete=True)
+    source = FakeSource(list(make_frames(20)), make_info(20))
+    assert upscale_source(source, lambda plan: sink, Nearest(), OPTIONS)[1] == 20
+    assert (source.given, sink.finished, sink.aborted) == (0, 1, 0)
 
 
 def test_an_existing_output_stays_unless_overwritten(tmp_path):

@@ -180,9 +180,16 @@ class FakeSource:
 
 
 class FakeSink:
-    """Keeps what it gets. `before` is called with the number of frames written so far, before each frame."""
+    """Keeps what it gets. `before` is called with the number of frames written so far, before each frame.
 
-    def __init__(self, before=lambda count: None, keep=True):
+    done, complete: what it says it holds already.
+    """
+
+    notices = ()
+
+    def __init__(self, before=lambda count: None, keep=True, done=0, complete=False):
+        self.done = done
+        self.complete = complete
         self.frames = []
         self.count = 0
         self.finished = 0

@@ -1,8 +1,8 @@
-"""Upscaling a whole video: open, plan, run, finish; or fail and leave nothing."""
+"""Upscaling a whole video: open, plan, run, finish; or stop, and continue another time."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +11,16 @@ import torch
 from tcnet.errors import MediaError
 from tcnet.models import DEFAULT_MODEL, load_model, weights_path
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.identity import run_identity
 from tcnet.upscale.options import UpscaleOptions, output_size, size_name
+from tcnet.upscale.output import RunSink, prepare_output
 from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.planning import Plan, plan_upscale
 from tcnet.upscale.progress import Progress, RateMeter
+from tcnet.upscale.segments import SEGMENT_FRAMES
 from tcnet.upscale.upscaler import Upscaler
-from tcnet.video import EncodeOptions, ReadOptions, check_output, default_output, open_sink, open_source
-from tcnet.video.frame import Frame, FrameSink, FrameSource, VideoInfo
+from tcnet.video import EncodeOptions, ReadOptions, default_output, open_source
+from tcnet.video.frame import Frame, FrameSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def upscale_video(
     encode: EncodeOptions | None = None,
     read: ReadOptions | None = None,
     overwrite: bool = False,
+    resume: bool = True,
+    segment_frames: int = SEGMENT_FRAMES,
     on_plan: Callable[[Plan], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> UpscaleResult:
@@ -53,8 +58,11 @@ def upscale_video(
     `list_models`, a weight file, or a network. read: which part of the input, and how. on_plan: called
     in this thread before anything is written; progress: then once, and again after every frame.
 
-    Nothing stands under the output's name before all is done, and nothing is left after an error or
-    KeyboardInterrupt. Raises UsageError for options that cannot be, MediaError for files.
+    Nothing stands under the output's name before all is done. What is finished lies in a hidden folder beside
+    it, in segments of `segment_frames` frames, and stays there after an error, KeyboardInterrupt or a crash:
+    the same call continues, and gives the same frames as one run. resume=False starts over instead.
+
+    Raises UsageError for options that cannot be and for an unfinished run with others, MediaError for files.
     """
     begin = time.perf_counter()
     path_in = Path(input)
@@ -65,19 +73,23 @@ def upscale_video(
     with open_source(path_in, read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
         height, width = output_size(source.info.height, source.info.width, options)
-        info = replace(source.info, height=height, width=width)
-        check_output(path_out, info=info, options=encode, copy_from=path_in, overwrite=overwrite)
+        target = prepare_output(
+            path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
+            overwrite=overwrite, resume=resume, segment_frames=segment_frames,
+        )  # fmt: skip
         name, network = _network(model)
+        identity = run_identity(path_in, read or ReadOptions(), network, options)
+        sinks: list[RunSink] = []
 
-        def make_sink(info: VideoInfo) -> FrameSink:
-            sink = open_sink(path_out, info=info, options=encode, copy_from=path_in, overwrite=overwrite)
-            notices.extend(sink.notices)
-            return sink
+        def make_sink(plan: Plan) -> RunSink:
+            sinks.append(target.open(identity, plan.options))
+            return sinks[0]
 
         plan, frames, upscaler = upscale_source(
-            source, make_sink, network, options, model=name, on_plan=on_plan, progress=progress
-        )
-        notices.extend(source.notices)
+            source, make_sink, network, target.continued(identity, options), model=name,
+            notices=target.notices, on_plan=on_plan, progress=progress,
+        )  # fmt: skip
+        notices += [*sinks[0].notices, *source.notices]
     return UpscaleResult(
         output=path_out,
         frames=frames,
@@ -105,40 +117,48 @@ def plan_video(
 
 def upscale_source(
     source: FrameSource,
-    make_sink: Callable[[VideoInfo], FrameSink],
+    make_sink: Callable[[Plan], RunSink],
     network: VideoNetwork,
     options: UpscaleOptions | None = None,
     *,
     model: str | None = None,
+    notices: Sequence[str] = (),
     on_plan: Callable[[Plan], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Plan, int, Upscaler]:
-    """Upscale `source` into the sink made for the output's VideoInfo; finishes the sink or aborts it.
+    """Upscale `source` into the sink made for the plan; finishes the sink or aborts it.
 
+    Frames that the sink holds already are not computed again. notices: lines for people to add to the plan's.
     Returns the plan, the number of frames and the upscaler with its statistics. Raises MediaError when the
     source has no frame.
     """
     plan = plan_upscale(source.info, network, options, model=model)
+    plan = replace(plan, notices=(*plan.notices, *notices))
     if on_plan is not None:
         on_plan(plan)
     upscaler = Upscaler(network, plan.options)
-    meter = RateMeter(source.info.frame_count, plan.seconds_per_frame, time.perf_counter())
-    counter = _Counter(upscaler, meter, progress)
-    counter.report()
+    sink = make_sink(plan)  # whatever fails from here on has to abort it
+    skip = sink.done
+    try:
+        meter = RateMeter(
+            source.info.frame_count, plan.seconds_per_frame, time.perf_counter(), frames_done=skip
+        )
+        counter = _Counter(upscaler, meter, progress, skip)
+        counter.report()
+        if sink.complete:
+            sink.finish()
+            return plan, skip, upscaler
+    except BaseException:
+        sink.abort()
+        raise
 
     def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
-        yield from upscaler.stream(frames)
-        if not upscaler.statistics.frames:
+        yield from upscaler.stream(frames, skip=skip)
+        if not skip and not upscaler.statistics.frames:
             raise MediaError("the input has no frame that can be decoded: nothing to upscale")
 
-    sink = make_sink(output_info(source.info, plan))  # nothing may come between this and the pipeline
     frames = run_pipeline(source, compute, sink, on_frame=counter.count)
-    return plan, frames, upscaler
-
-
-def output_info(info: VideoInfo, plan: Plan) -> VideoInfo:
-    """The output's VideoInfo: the input's in all but size; codec and pixel format are the sink's choice."""
-    return replace(info, width=plan.output_width, height=plan.output_height)
+    return plan, skip + frames, upscaler
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -170,12 +190,16 @@ class _Counter:
     """Counts frames as they leave the computation and reports them."""
 
     def __init__(
-        self, upscaler: Upscaler, meter: RateMeter, progress: Callable[[Progress], None] | None
+        self,
+        upscaler: Upscaler,
+        meter: RateMeter,
+        progress: Callable[[Progress], None] | None,
+        done: int,
     ) -> None:
         self._upscaler = upscaler
         self._meter = meter
         self._progress = progress
-        self._done = 0
+        self._done = done
         self._windows = 0
 
     def count(self) -> None:

@@ -26,10 +26,17 @@ class RateMeter:
     Times are seconds of any one steady clock.
     """
 
-    def __init__(self, frames_total: int | None, seconds_per_frame: float | None, now: float) -> None:
+    def __init__(
+        self,
+        frames_total: int | None,
+        seconds_per_frame: float | None,
+        now: float,
+        *,
+        frames_done: int = 0,
+    ) -> None:
         self._total = frames_total
         self._estimate = seconds_per_frame
-        self._marks: deque[tuple[float, int]] = deque([(now, 0)], maxlen=RECENT_WINDOWS + 1)
+        self._marks: deque[tuple[float, int]] = deque([(now, frames_done)], maxlen=RECENT_WINDOWS + 1)
 
     def window_done(self, frames_done: int, now: float) -> None:
         """A window was just finished, the last of its frames being the `frames_done`-th."""

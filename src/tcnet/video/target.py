@@ -102,6 +102,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def write_synced(path: Path, data: bytes) -> None:
+    """Writes a file that is on the disk when this returns. Raises OSError."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` last through a power cut, where folders can be synced (not on Windows)."""
     if os.name != "posix":
