@@ -11,23 +11,14 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 ZOO_FOLDER = Path(__file__).parents[1] / "tests" / "zoo"
 sys.path.insert(0, str(ZOO_FOLDER))
 
-from zoo_builder import build, quality  # noqa: E402
-from zoo_catalogue import ZOO  # noqa: E402
-from zoo_damage import DAMAGES, damage_file  # noqa: E402
-from zoo_specimen import Specimen  # noqa: E402
+from zoo_damage import DAMAGES, FORMATS, build_whole, damage_file  # noqa: E402
 from zoo_workers import GOOD, Job, Result, Worker, summary  # noqa: E402
 
-FORMATS = (
-    "many tracks.mkv", "subtitles.mkv", "h264.mov", "hevc.mp4", "cover.mp4", "vp9 opus.webm", "av1.mkv",
-    "h264 aac.ts", "mpeg2 mp2.ts", "mpeg4 mp3.avi", "mjpeg pcm.avi", "gif variable.gif", "y4m.y4m",
-    "prores.mov", "h264 aac.flv", "ffv1.mkv", "mpeg2 pcm.mxf", "mpeg2 ac3.vob",
-)  # fmt: skip
 SECONDS = 60
 MEMORY = 2 << 30
 
@@ -59,9 +50,8 @@ def main() -> None:
 
 
 def list_jobs(folder: Path, seeds: int, kind: str = "", damage: str = "") -> list[Job]:
-    """Builds the undamaged files in `folder`: those of the zoo, with several key frames."""
-    specimens = {specimen.file_name: specimen for specimen in ZOO}
-    sources = [build(_longer(specimens[name]), folder) for name in FORMATS if kind in name]
+    """Builds the undamaged files in `folder`."""
+    sources = [build_whole(name, folder) for name in FORMATS if kind in name]
     return [
         Job(source, name, seed)
         for source in sources
@@ -69,12 +59,6 @@ def list_jobs(folder: Path, seeds: int, kind: str = "", damage: str = "") -> lis
         if damage in name
         for seed in range(seeds)
     ]
-
-
-def _longer(specimen: Specimen) -> Specimen:
-    if specimen.times is not None:
-        return specimen
-    return replace(specimen, count=16, encoder_options={**quality(specimen), "g": "5"})
 
 
 def _report(results: list[Result]) -> dict[str, object]:

@@ -2,9 +2,18 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
+from zoo_builder import build, quality
+from zoo_catalogue import ZOO
+
+FORMATS = (
+    "many tracks.mkv", "subtitles.mkv", "h264.mov", "hevc.mp4", "cover.mp4", "vp9 opus.webm", "av1.mkv",
+    "h264 aac.ts", "mpeg2 mp2.ts", "mpeg4 mp3.avi", "mjpeg pcm.avi", "gif variable.gif", "y4m.y4m",
+    "prores.mov", "h264 aac.flv", "ffv1.mkv", "mpeg2 pcm.mxf", "mpeg2 ac3.vob",
+)  # fmt: skip
 
 Damage = Callable[[bytes, random.Random], bytes]
 
@@ -97,6 +106,14 @@ def damage_file(source: Path, target: Path, damage: str, seed: int) -> None:
     else:
         by_name = {function.__name__: function for function in BYTES}
         target.write_bytes(by_name[damage](source.read_bytes(), dice))
+
+
+def build_whole(name: str, folder: Path) -> Path:
+    """The undamaged file: that of the zoo, with several key frames."""
+    specimen = next(specimen for specimen in ZOO if specimen.file_name == name)
+    if specimen.times is None:
+        specimen = replace(specimen, count=16, encoder_options={**quality(specimen), "g": "5"})
+    return build(specimen, folder)
 
 
 def _flip(data: bytes, dice: random.Random, count: int, start: int, stop: int) -> bytes:
