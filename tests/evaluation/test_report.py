@@ -175,7 +175,8 @@ def test_write_report_makes_three_files_and_a_folder_and_leaves_nothing_else(tmp
     names = ["images", "report.html", "results.csv", "results.json"]
     assert sorted(entry.name for entry in out.iterdir()) == names
     assert sorted(path.name for path in paths) == names[1:]
-    assert [entry.name for entry in (out / "images").iterdir()] == ["calendar.crop.0-ground-truth.png"]
+    pictures = ["calendar.crop.0-ground-truth.png", "calendar.figure.png"]
+    assert sorted(entry.name for entry in (out / "images").iterdir()) == pictures
     with (out / "results.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["model", "clip", "frame", "psnr-y", "ssim-y"]
@@ -192,14 +193,14 @@ def test_write_report_replaces_an_earlier_report(tmp_path):
 
 def test_pictures_stand_beside_the_page_and_old_ones_go(tmp_path):
     (tmp_path / "images").mkdir()
-    for name in ("old.crop.0-x.png", "old.profile.0-x.png", "mine.png"):
+    for name in ("old.crop.0-x.png", "old.profile.0-x.png", "old.figure.png", "mine.png"):
         (tmp_path / "images" / name).touch()
     shown = ClipPictures("a/b", CropBox(0, 0, 0, 4, 6), (("x y", RED),), (("x y", RED[:, :2]),))
     scores = ClipScores("a/b", {"psnr": (20.0,), "ssim": (0.5,)}, seconds=1.0)
     write_report(replace(result(ModelScores("x y", {}, (scores,))), pictures=(shown,)), tmp_path)
     names = sorted(entry.name for entry in (tmp_path / "images").iterdir())
-    assert names == ["a-b.crop.0-x-y.png", "a-b.profile.0-x-y.png", "mine.png"]
-    np.testing.assert_array_equal(imread(tmp_path / "images" / names[1]), RED[:, :2])
+    assert names == ["a-b.crop.0-x-y.png", "a-b.figure.png", "a-b.profile.0-x-y.png", "mine.png"]
+    np.testing.assert_array_equal(imread(tmp_path / "images" / names[2]), RED[:, :2])
 
 
 def test_profiles_are_shown_with_what_they_show_but_not_of_one_frame():

@@ -199,7 +199,8 @@ def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRec
         INPUT: take_pictures(box, bicubic_frames(clip)),
         TRUTH: take_pictures(box, clip.hr_clip),
     }
-    return ClipRecord(clip.name, source, clip.notices, box, references)
+    overview = clip.hr_clip[box.frame].permute(1, 2, 0).contiguous().numpy()
+    return ClipRecord(clip.name, source, clip.notices, box, references, overview)
 
 
 def _model_scores(records: Sequence[ModelRecord]) -> ModelScores:
@@ -219,6 +220,7 @@ def _pictures(clip: ClipRecord, models: Sequence[ModelRecord]) -> ClipPictures:
         clip.box,
         crops=tuple((name, crop) for name, (crop, _) in versions),
         profiles=tuple((name, profile) for name, (_, profile) in versions),
+        overview=clip.overview,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcnet.evaluation.curves import draw_curves
+from tcnet.evaluation.figure import mark_place
 from tcnet.evaluation.measures import MEASURES, metric_label
 from tcnet.evaluation.result import ClipPictures, EvaluationResult
 from tcnet.evaluation.speed_plot import SpeedPoint, draw_speed_plot
@@ -20,6 +21,7 @@ from tcnet.evaluation.tables import (
 from tcnet.video.images import encode_png
 
 ZOOM = 2
+OVERVIEW_HEIGHT = 192
 PROFILE_WIDTH = 200  # about as many CSS pixels wide is a temporal profile
 
 _STYLE = """
@@ -132,6 +134,9 @@ def _speed_plot(result: EvaluationResult) -> str:
 def _crops(shown: ClipPictures) -> str:
     box = shown.box
     figures = [_figure(label, pixels, ZOOM, ZOOM) for label, pixels in shown.crops]
+    if shown.overview is not None:
+        whole = mark_place(shown.overview, box, OVERVIEW_HEIGHT)
+        figures.insert(0, _figure("the place in the frame", whole, 1, 1))
     place = f"Frame {box.frame}, {box.width}x{box.height} pixels from ({box.left}, {box.top}), shown x{ZOOM}."
     return f'<div class="row">{"".join(figures)}</div><p class="note">{place}</p>'
 

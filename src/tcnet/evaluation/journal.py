@@ -21,18 +21,21 @@ from tcnet.evaluation.clips import Clip
 from tcnet.evaluation.pictures import Picture
 from tcnet.evaluation.result import ClipScores, CropBox
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipRecord:
-    """A clip itself. source: tells its files from changed ones. references: crop and profile by version."""
+    """A clip itself. source: tells its files from changed ones. references: crop and profile by version;
+    overview: the ground truth's whole frame, where the clip is shown.
+    """
 
     clip: str
     source: str
     notices: tuple[str, ...]
     box: CropBox | None
     references: Mapping[str, tuple[Picture, Picture]]
+    overview: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +104,8 @@ class Journal:
         box = None if record.box is None else asdict(record.box)
         references = {label: [_packed(p) for p in pair] for label, pair in record.references.items()}
         line = {"clip": record.clip, "source": record.source, "notices": list(record.notices), "box": box}
-        self._append({"kind": "clip", **line, "references": references})
+        overview = None if record.overview is None else _packed(record.overview)
+        self._append({"kind": "clip", **line, "references": references, "overview": overview})
 
     def add_model(self, record: ModelRecord) -> None:
         """Raises MediaError if it cannot be written."""
@@ -155,9 +159,10 @@ class Journal:
                 for label, (crop, profile) in line["references"].items()
             }
             box = None if line["box"] is None else CropBox(**line["box"])
+            overview = None if line["overview"] is None else _unpacked(line["overview"])
             self._forget(line["clip"])
             self._clips[line["clip"]] = ClipRecord(
-                line["clip"], line["source"], tuple(line["notices"]), box, references
+                line["clip"], line["source"], tuple(line["notices"]), box, references, overview
             )
         else:
             given = line["scores"]
@@ -200,4 +205,5 @@ def _packed(picture: Picture) -> dict[str, Any]:
 
 def _unpacked(packed: dict[str, Any]) -> Picture:
     data = zlib.decompress(base64.b64decode(packed["zlib"]))
-    return np.frombuffer(data, dtype=np.uint8).reshape(packed["shape"])
+    # A copy, because torch warns of arrays that cannot be written.
+    return np.frombuffer(data, dtype=np.uint8).reshape(packed["shape"]).copy()

@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tcnet.errors import MediaError
+from tcnet.evaluation.figure import draw_figure
 from tcnet.evaluation.html_report import render_html
-from tcnet.evaluation.measures import metric_label
-from tcnet.evaluation.result import EvaluationResult
+from tcnet.evaluation.measures import MEASURES, metric_label
+from tcnet.evaluation.result import ClipPictures, EvaluationResult
 from tcnet.video.images import encode_png
 
 JSON_NAME, CSV_NAME, HTML_NAME = "results.json", "results.csv", "report.html"
 IMAGES_NAME = "images"
 PICTURE_KINDS = ("crop", "profile")
+OURS = ("*.crop.*.png", "*.profile.*.png", "*.figure.png")  # what an earlier report may have left
 
 
 def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
@@ -44,8 +46,8 @@ def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
             (work_dir / IMAGES_NAME).mkdir()
             for name, data in contents.items():
                 (work_dir / name).write_bytes(data)
-            for kind in PICTURE_KINDS:
-                for old in images.glob(f"*.{kind}.*.png"):
+            for pattern in OURS:
+                for old in images.glob(pattern):
                     old.unlink()
             for name in contents:
                 os.replace(work_dir / name, out_dir / name)
@@ -57,13 +59,35 @@ def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
 
 
 def image_files(result: EvaluationResult) -> dict[str, npt.NDArray[np.uint8]]:
-    """The pictures by file name: "calendar.crop.2-tcnet-bi.png", "calendar.profile.2-tcnet-bi.png"."""
+    """The pictures by file name: "calendar.figure.png", which has all that the others show but the profiles;
+    "calendar.crop.2-tcnet-bi.png", "calendar.profile.2-tcnet-bi.png".
+    """
     files = {}
     for shown in result.pictures:
+        if shown.crops:
+            captions, overview = figure_captions(result, shown)
+            files[f"{_file_name(shown.clip)}.figure.png"] = draw_figure(shown, captions, overview)
         for kind, versions in zip(PICTURE_KINDS, (shown.crops, shown.profiles), strict=True):
             for index, (label, pixels) in enumerate(versions):
                 files[f"{_file_name(shown.clip)}.{kind}.{index}-{_file_name(label)}.png"] = pixels
     return files
+
+
+def figure_captions(result: EvaluationResult, shown: ClipPictures) -> tuple[list[str], str]:
+    """Of the crops, with the first metric of single frames of the whole frame where it was measured, and of
+    the overview: ["tcnet-bi, 23.87 dB", ...], "calendar, frame 20".
+    """
+    index = result.clip_names.index(shown.clip)
+    metric = next((metric for metric in result.metrics if not MEASURES[metric].temporal), None)
+    figures = {}
+    if metric is not None:
+        measure = MEASURES[metric]
+        unit = " dB" if metric == "psnr" else f" {metric.upper()}"
+        for model in result.models:
+            value = model.clips[index].frames[metric][shown.box.frame]
+            figures[model.name] = f", {value:.{measure.decimals}f}{unit}"
+    captions = [f"{label}{figures.get(label, '')}" for label, _ in shown.crops]
+    return captions, f"{shown.clip}, frame {shown.box.frame}"
 
 
 def _file_name(text: str) -> str:

@@ -82,13 +82,15 @@ class CropBox:
 class ClipPictures:
     """What a report shows of a clip, of each version in the order of showing: uint8 (h, w, 3) RGB.
 
-    crops: the rectangle `box`; profiles: its middle column over time, (height, T, 3).
+    crops: the rectangle `box`; profiles: its middle column over time, (height, T, 3). overview: the whole
+    frame of the ground truth.
     """
 
     clip: str
     box: CropBox
     crops: tuple[tuple[str, npt.NDArray[np.uint8]], ...]
     profiles: tuple[tuple[str, npt.NDArray[np.uint8]], ...] = ()
+    overview: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
