@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tcnet.video import EncodeOptions, Frame, open_sink, open_source
+from tcnet.video.segments import plan_video_encoding
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,23 @@ def convert(source: Path, target: Path, *, overwrite: bool = False, changes=None
     return frames
 
 
+def convert_in_segments(source: Path, target: Path, *, frames: int = 3, **options) -> list[Frame]:
+    """As `convert`, by an encoder for every few frames whose packets are joined."""
+    with open_source(source) as reader:
+        given, info = list(reader), reader.info
+    plan = plan_video_encoding(target, info=info, options=EncodeOptions(**options), copy_from=source)
+    sets, segments, files = plan.trial().parameter_sets, [], []
+    for start in range(0, len(given), frames):
+        files.append(target.with_name(f"{start:04d}.segment"))
+        writer = plan.segment(files[-1])
+        for frame in given[start : start + frames]:
+            writer.write(frame)
+        segments.append(writer.finish())
+        assert segments[-1].parameter_sets == sets
+    plan.join(target, files, segments[0], segments[-1])
+    return given
+
+
 def read_all(path: Path) -> list[Frame]:
     with open_source(path) as reader:
         return list(reader)
@@ -126,6 +144,7 @@ def clips() -> SimpleNamespace:
         tone=write_tone,
         packets=packets,
         convert=convert,
+        convert_in_segments=convert_in_segments,
         read=read_all,
         picture=picture,
     )

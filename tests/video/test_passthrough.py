@@ -20,10 +20,11 @@ from tcnet.video import Frame, open_sink, open_source
         (("pcm_s16le",), ".mov", ".mkv"),
     ],
 )  # fmt: skip
-def test_sound_is_bit_identical_and_in_place(clips, tmp_path, audio, source_suffix, suffix):
+@pytest.mark.parametrize("way", ["convert", "convert_in_segments"])
+def test_sound_is_bit_identical_and_in_place(clips, tmp_path, audio, source_suffix, suffix, way):
     source = clips.write(tmp_path / f"a{source_suffix}", clips.clip(times=tuple(range(13)), audio=audio))
     target = tmp_path / f"b{suffix}"
-    clips.convert(source, target)
+    getattr(clips, way)(source, target)
     for index in range(1, len(audio) + 1):
         before, after = clips.packets(source, index), clips.packets(target, index)
         assert len(before) > 3

@@ -58,10 +58,11 @@ def stream_lengths(path):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("source_suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_times_and_durations_survive(clips, tmp_path, case, source_suffix, suffix):
+@pytest.mark.parametrize("way", ["convert", "convert_in_segments"])
+def test_times_and_durations_survive(clips, tmp_path, case, source_suffix, suffix, way):
     source = clips.write(tmp_path / f"in{source_suffix}", clips.clip(**CASES[case]))
     target = tmp_path / f"out{suffix}"
-    before = clips.convert(source, target)
+    before = getattr(clips, way)(source, target)
     after = clips.read(target)
     assert len(after) == len(before)
     tick = Fraction(1, 1000)  # Matroska's

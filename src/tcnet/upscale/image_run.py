@@ -46,6 +46,7 @@ class ResumableImages:
         self._header = {**identity, "encoding": self._described()}
         lines = self._folder.open(self._header, resume=resume)
         self.done = 0
+        self._moving = self._ended = False
         self._open = True
         try:
             self._take_over(lines)

@@ -119,10 +119,14 @@ class SeparateEncoder(PictureEncoder):
 
     def flush(self) -> list[EncodedPacket]:
         packets = super().flush()
+        self.close()
+        return packets
+
+    def close(self) -> None:
+        """Frees the encoder; it is of no use after that."""
         # The container and its stream hold each other: left to the garbage collector, dozens of encoders
         # would wait in memory, and the memory they leave in pieces grows with the length of the video.
         self._container.close()
-        return packets
 
 
 def add_video(container: OutputContainer, plan: EncoderPlan, info: VideoInfo, path: Path) -> VideoStream:
