@@ -7,6 +7,7 @@ from types import FrameType
 
 import typer
 
+from tcnet.cli.compare import compare
 from tcnet.cli.console import print_error
 from tcnet.cli.degrade import degrade
 from tcnet.cli.evaluate import evaluate
@@ -18,6 +19,8 @@ from tcnet.errors import TcnetError
 from tcnet.version import __version__
 
 _SIGNALLED = 128  # and the signal's number: how shells report it
+_CONTINUING = ("upscale", "evaluate")  # commands that keep what is finished
+_NOTHING_LEFT = "nothing half-done was left behind"
 _STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
 
 
@@ -35,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (upscale, evaluate, degrade, train, models, bench, doctor):
+for _command in (upscale, compare, evaluate, degrade, train, models, bench, doctor):
     app.command()(_command)
 
 
@@ -67,9 +70,9 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code. Errors are one line unless --debug is given, anywhere."""
     debug = "--debug" in arguments
+    # Whoever needs --debug adds it at the end, behind the command that failed.
+    rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        # Whoever needs --debug adds it at the end, behind the command that failed.
-        rest = [argument for argument in arguments if argument != "--debug"]
         code = app(["--debug"] * debug + rest, prog_name="tcnet", standalone_mode=False) or 0
     except (TcnetError, typer.TyperException) as error:
         if debug:
@@ -86,7 +89,8 @@ def run(arguments: list[str]) -> int:
         print_error(f"{type(error).__name__}: {error} (a defect of tcnet; --debug shows where)")
         return 1
     if code > _SIGNALLED:
-        print_error("interrupted; nothing half-done was left behind")
+        continues = next(iter(rest), "") in _CONTINUING
+        print_error(f"interrupted; {'the same command continues' if continues else _NOTHING_LEFT}")
     return code
 
 

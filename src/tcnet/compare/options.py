@@ -1,0 +1,65 @@
+"""What can be chosen for a comparison."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tcnet.compare.views import VIEWS, Crop
+from tcnet.errors import UsageError
+
+CROP_ZOOM = 4
+_MOST_ZOOM = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """Raises UsageError for values that cannot be, and for those that the view has no use for.
+
+    Positions are in pixels of the largest input, to whose size the others are brought.
+    """
+
+    view: str = "side"
+    """"side", "wipe", "difference" or "profile"."""
+    crops: tuple[Crop, ...] = ()
+    """Parts to show, enlarged; empty: the whole picture. A profile takes one."""
+    zoom: int | None = None
+    """Pixels that a pixel becomes: by default 4 in crops, else 1."""
+    divider: float | None = None
+    """Of a wipe: where, as a part of the width; None: it moves (in a picture: the middle)."""
+    amplify: float = 4.0
+    """Of differences."""
+    column: int | None = None
+    """Of a profile; by default the middle one."""
+    row: int | None = None
+    """Of a profile, in place of a column."""
+    labels: tuple[str, ...] = ()
+    """What to call the inputs, in order; by default by their names."""
+    at: Fraction | None = None
+    """Of a picture: the time in seconds from the first frame; by default the middle of the first input."""
+    start: Fraction | None = None
+    """Of a video or profile: seconds from the first frame."""
+    end: Fraction | None = None
+    """Of a video or profile: seconds from the first frame; frames at that time and later are left out."""
+
+    def __post_init__(self) -> None:
+        if self.view not in VIEWS:
+            raise UsageError(f"unknown view {self.view!r}: choose one of {', '.join(VIEWS)}")
+        if self.zoom is not None and not 1 <= self.zoom <= _MOST_ZOOM:
+            raise UsageError(f"zoom is {self.zoom}, it must be a whole number from 1 to {_MOST_ZOOM}")
+        for name, needed, given in (
+            ("--divider", "wipe", self.divider is not None),
+            ("--column", "profile", self.column is not None),
+            ("--row", "profile", self.row is not None),
+        ):
+            if given and self.view != needed:
+                raise UsageError(f"{name} belongs to --view {needed}, not to --view {self.view}")
+        if self.view == "profile" and len(self.crops) > 1:
+            raise UsageError(f"a profile is taken in one crop, got {len(self.crops)}; make one for each")
+        for name, seconds in (("at", self.at), ("start", self.start)):
+            if seconds is not None and seconds < 0:
+                raise UsageError(f"{name} is {float(seconds):g} s, before the first frame; give 0 or more")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise UsageError(f"end {float(self.end):g} s is not after the start; no frame would be left")
+
+    @property
+    def enlargement(self) -> int:
+        return self.zoom or (CROP_ZOOM if self.crops and self.view != "profile" else 1)

@@ -1,0 +1,6 @@
+"""Makes `compare_clips` importable: with import-mode=importlib no folder of tests is on the path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
