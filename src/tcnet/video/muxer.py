@@ -117,6 +117,8 @@ class Muxer:
         container.container_options.update(self._muxer_options())
         try:
             container.start_encoding()
+        except OSError as error:  # the file itself: no room, no permission
+            raise self._failure(error) from error
         except (av.FFmpegError, ValueError) as error:
             # Each copied stream was tried before, so it is the new one.
             raise UsageError(
