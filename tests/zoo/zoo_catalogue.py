@@ -79,6 +79,8 @@ STUDIO = [
     Specimen(name="ffv1 alpha to ffv1", suffix=".mkv", codec="ffv1", pixel_format="yuva420p", about="alpha kept", output_codec="ffv1"),
     Specimen(name="png alpha to ffv1", suffix=".mov", codec="png", pixel_format="rgba", about="alpha kept", output=".mkv", output_codec="ffv1"),
     Specimen(name="cineform to ffv1", suffix=".mov", codec="cfhd", pixel_format="gbrp12le", about="12 bits kept", output=".mkv", output_codec="ffv1"),
+    Specimen(name="vp9 alpha to ffv1", suffix=".webm", codec="libvpx-vp9", pixel_format="yuva420p", about="alpha kept", video_metadata={"alpha_mode": "1"}, encoder_options={"auto-alt-ref": "0"}, output_codec="ffv1"),
+    Specimen(name="timecode", suffix=".mov", codec="prores_ks", pixel_format="yuv422p10le", about="a track of timecode", video_metadata={"timecode": "01:00:00:00"}),
     Specimen(name="vp9 alpha", suffix=".webm", codec="libvpx-vp9", pixel_format="yuva420p", about="VP9 with alpha", video_metadata={"alpha_mode": "1"}, encoder_options={"auto-alt-ref": "0"}),
 ]  # fmt: skip
 
@@ -107,8 +109,8 @@ PICTURE = [
     Specimen(name="odd 444", suffix=".mkv", codec="libx264", pixel_format="yuv444p", size=(63, 47), about="63x47"),
     Specimen(name="odd 420", suffix=".mp4", codec="libx264", size=(66, 50), about="66x50, cropped from whole blocks"),
     Specimen(name="odd ffv1", suffix=".mkv", codec="ffv1", pixel_format="yuv420p", size=(63, 47), about="63x47 in 4:2:0"),
-    Specimen(name="interlaced tff", suffix=".ts", codec="mpeg2video", interlaced="tff", count=12, about="interlaced, upper field first", encoder_options={"field_order": "tt", "qmin": "2", "qmax": "3"}),
-    Specimen(name="interlaced bff", suffix=".mkv", codec="libx264", interlaced="bff", count=12, about="interlaced, lower field first"),
+    Specimen(name="interlaced tff", suffix=".ts", codec="mpeg2video", interlaced="tff", size=(64, 96), count=12, about="interlaced, upper field first", encoder_options={"field_order": "tt", "qmin": "2", "qmax": "3"}),
+    Specimen(name="interlaced bff", suffix=".mkv", codec="libx264", interlaced="bff", size=(64, 96), count=12, about="interlaced, lower field first"),
 ]  # fmt: skip
 
 TIME = [

@@ -17,7 +17,7 @@ _STALE = {
     "language", "filename", "mimetype", "creation_time", "software",
 }  # fmt: skip
 _LIMITED, _FULL = 1, 2
-_MARGIN = 4  # pixels of the input left out on each side of a patch: interpolated chroma comes from there
+_MARGIN = 4  # pixels of the input, and a quarter of a patch, left out on each side: chroma bleeds
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def read_facts(path: Path, *, enlarged: int = 1) -> Facts:
         streams = list(container.streams)
         video = next(s for s in streams if s.type == "video" and not s.disposition & _ATTACHED)
         pictures, packets, end = [], {s.index: [] for s in streams}, None
-        if video.codec_context.name == "vp9" and video.metadata.get("alpha_mode") == "1":
+        hidden = any(k.lower() == "alpha_mode" and v == "1" for k, v in video.metadata.items())
+        if video.codec_context.name == "vp9" and hidden:
             decoder = av.CodecContext.create("libvpx-vp9", "r")  # FFmpeg's own decoder ignores alpha
         else:
             decoder = video.codec_context
@@ -215,8 +216,9 @@ def _places(shape: tuple[int, int], down: int, across: int, enlarged: int) -> li
             spans = []
             for length, count, index, smaller in ((shape[0], GRID[1], row, down), (shape[1], GRID[0], column, across)):  # fmt: skip
                 small = length // enlarged  # whole pixels of the input, so that both see the same
-                first = (-(-small * index // count) + _MARGIN) * enlarged
-                last = (small * (index + 1) // count - _MARGIN) * enlarged
+                margin = max(_MARGIN, small // count // 4)
+                first = (-(-small * index // count) + margin) * enlarged
+                last = (small * (index + 1) // count - margin) * enlarged
                 begin = -(-first // smaller)
                 spans.append(slice(begin, max(last // smaller, begin + 1)))
             places.append((spans[0], spans[1]))

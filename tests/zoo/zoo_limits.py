@@ -21,6 +21,9 @@ class Limit:
 
 
 _ENABLED = "MP4 knows no default track, only enabled ones, of which FFmpeg makes the first of each kind"
+_NO_ALPHA = Limit(
+    "^none$", "H.264 has no alpha; --codec ffv1 and prores keep it", "alpha channel is dropped: h264"
+)
 _H264_10 = Limit(r"10 bits instead of 1[26]", "H.264 ends at 10 bits; --codec ffv1 keeps them", r"10 bits")
 
 # File -> property -> limit.
@@ -28,6 +31,11 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "to mp4.mkv": {"dispositions": Limit(r"\[1, 1, 0\] instead of \[0, 0, 0\]", _ENABLED)},
     "ts to mp4.ts": {"dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED)},
     "ffv1 to mov.mkv": {"dispositions": Limit(r"\[1\] instead of \[0\]", _ENABLED)},
+    "prores 4444 alpha.mov": {"alpha": _NO_ALPHA},
+    "qtrle alpha.mov": {"alpha": _NO_ALPHA},
+    "png alpha.mov": {"alpha": _NO_ALPHA},
+    "ffv1 alpha.mkv": {"alpha": _NO_ALPHA},
+    "vp9 alpha.webm": {"alpha": _NO_ALPHA},
     "cineform.mov": {"depth": _H264_10},
     "hevc 12 bit.mkv": {"depth": _H264_10},
     "gbrp 16.mkv": {"depth": _H264_10},

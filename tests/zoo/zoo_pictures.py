@@ -31,7 +31,9 @@ def rgb_picture(index: int, size: tuple[int, int], bar: int | None = None) -> np
     clock = (row[:, None] == CLOCK[1]) & (column[None, :] == CLOCK[0])
     picture[clock] = 40 + index * 67 % 180
     left = CLOCK[0] * width // GRID[0]
-    place = left + 2 + (index * 3 if bar is None else bar) % max(width - left - 6, 1)
+    span = max(width - left - 8, 1)
+    step = 2 * (index if bar is None else bar) % (2 * span)
+    place = left + 2 + min(step, 2 * span - step)  # there and back
     moving = (row[:, None] == MOTION[1]) & (x[None, :] >= place) & (x[None, :] < place + 4)
     picture[moving] = 220
     texture = 3 * ((x[None, :] // 2 + y[:, None] // 2) % 3 - 1)
@@ -50,7 +52,7 @@ def alpha_picture(index: int, size: tuple[int, int]) -> np.ndarray:
 def make_frame(specimen: Specimen, index: int) -> av.VideoFrame:
     rgb = rgb_picture(index, specimen.size)
     if specimen.interlaced:
-        first, second = (rgb_picture(index, specimen.size, bar=4 * (2 * index + i)) for i in (0, 1))
+        first, second = (rgb_picture(index, specimen.size, bar=2 * index + i) for i in (0, 1))
         rgb = first.copy()
         late = 1 if specimen.interlaced == "tff" else 0
         rgb[late::2] = second[late::2]
