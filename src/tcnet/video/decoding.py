@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,8 @@ from tcnet.video.timing import RisingTimes
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # Their index leads to a key picture without fail, and their timestamps are the same wherever reading begins.
 _SEARCHABLE = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2")
+# It counts packets in the order of decoding; what FFmpeg makes of that as times of pictures is out of order.
+_COUNTS_PACKETS = "avi"
 _RESTART_SECONDS = 1  # a step back in time beyond this is a clock that was reset
 _MAX_READ_ERRORS = 100  # in a row, without a packet in between: the rest of the file is unreadable
 
@@ -107,6 +110,8 @@ class PictureStream:
         self._time_base = self.stream.time_base
         self.times = RisingTimes(restart=round(_RESTART_SECONDS / self._time_base))
         self.damage = Damage()
+        self._counts_packets = self._container.format.name == _COUNTS_PACKETS
+        self._packet_times: list[int] = []  # a heap
         self._alpha_decoder = _alpha_decoder(self.stream)
 
     def _decoded(self) -> Iterator[VideoFrame]:
@@ -126,6 +131,8 @@ class PictureStream:
             if packet is None:
                 return
             errors = 0
+            if self._counts_packets and packet.size and packet.pts is not None:
+                heappush(self._packet_times, packet.pts)
             try:
                 if self._alpha_decoder is not None:
                     yield from self._alpha_decoder.decode(packet if packet.size else None)
@@ -133,10 +140,15 @@ class PictureStream:
                     yield from packet.decode()
             except (av.FFmpegError, ValueError):
                 self.damage.packets += 1
+                if packet.pts in self._packet_times:
+                    self._packet_times.remove(packet.pts)
+                    heapify(self._packet_times)
 
     def _place(self, picture: VideoFrame, previous: TimedPicture | None) -> int:
         step = previous.duration if previous is not None else 0
         pts = picture.pts
+        if self._packet_times:
+            pts = heappop(self._packet_times)  # the first picture shown has the least time, and so on
         if pts is None:
             self.damage.untimed += 1
             following = 0 if previous is None else previous.pts + (step or self.step or 1)
