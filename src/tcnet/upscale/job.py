@@ -103,16 +103,33 @@ def upscale_video(
 
 def plan_video(
     input: Path | str,
+    output: Path | str | None = None,
     *,
     model: str | Path | VideoNetwork = DEFAULT_MODEL,
     options: UpscaleOptions | None = None,
+    encode: EncodeOptions | None = None,
     read: ReadOptions | None = None,
+    overwrite: bool = False,
+    resume: bool = True,
 ) -> Plan:
-    """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it."""
+    """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it.
+
+    The plan's notices also say what the output will not have of the input.
+    """
+    path_in = Path(input)
+    options = options or UpscaleOptions()
+    path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
     _check_model(model)
-    with open_source(Path(input), read) as source:
+    with open_source(path_in, read) as source:
+        height, width = output_size(source.info.height, source.info.width, options)
+        target = prepare_output(
+            path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
+            overwrite=overwrite, resume=resume,
+        )  # fmt: skip
         name, network = _network(model)
-        return plan_upscale(source.info, network, options, model=name)
+        identity = run_identity(path_in, read or ReadOptions(), network, options)
+        plan = plan_upscale(source.info, network, target.continued(identity, options), model=name)
+        return replace(plan, notices=(*plan.notices, *target.notices))
 
 
 def upscale_source(

@@ -87,7 +87,7 @@ def prepare_output(
     or cannot be written to.
     """
     is_video = names_video(path)
-    folder = RunFolder(path if is_video else ImageTarget(path, sources=()).folder)
+    folder = run_folder(path)
     _, lines = folder.stored() if resume else (None, [])
     # A run cut off while it moved its result into place finds some of it, or all, there.
     moving = any("final" in line for line in lines)
@@ -100,6 +100,11 @@ def prepare_output(
     if done := _frames(lines):
         notices = (f"continues an unfinished run: {done} frames are there", *notices)
     return Output(path, info, folder, encoding, copy_from, overwrite, resume, segment_frames, notices)
+
+
+def run_folder(output: Path) -> RunFolder:
+    """Where an unfinished run of `output` keeps what it has done. Raises UsageError like `names_video`."""
+    return RunFolder(output if names_video(output) else ImageTarget(output, sources=()).folder)
 
 
 def _frames(lines: list[Mapping[str, Any]]) -> int:
