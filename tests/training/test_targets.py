@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tcnet.data.cache import CachedClip
+from tcnet.data.degradation import crop_to_multiple, degrade_bd, degrade_bi, to_8bit
 from tcnet.data.options import DataOptions
 from tcnet.data.samples import SampleMaker, Source, Sources
 from tcnet.errors import UsageError
@@ -47,10 +48,9 @@ def sources(tmp_path):
 
 
 def stored(sources, folder, network, **changes):
-    given = {"degradation": "BI", "device": torch.device("cpu"), "processes": Processes()} | changes
-    return store_targets(
-        sources, folder, EnsembleTeacher([network, network], 1, transform_first=True), **given
-    )
+    given = {"device": torch.device("cpu"), "processes": Processes()} | changes
+    teachers = {"BI": EnsembleTeacher([network, network], 1, transform_first=True)}
+    return store_targets(sources, folder, teachers, **given)
 
 
 def test_targets_are_made_once_and_cover_whole_clips(sources, tmp_path):
@@ -67,6 +67,20 @@ def test_targets_are_made_once_and_cover_whole_clips(sources, tmp_path):
         blocks = target.reshape(4, 17, 4, 20, 4, 3)
         assert (blocks == blocks[:, :, :1, :, :1]).all()
     assert not [path for path in (tmp_path / "t").iterdir() if path.suffix != ".npy"]
+
+
+def test_networks_that_see_other_degradations_count_the_same(sources, tmp_path):
+    """Two that see BI and one that sees BD: two thirds and one third."""
+    clip = sources.sources[0].clips[0]
+    hr = crop_to_multiple(torch.from_numpy(np.load(clip.path)).permute(0, 3, 1, 2).float() / 255)
+    bi, bd = (Nearest()(to_8bit(degrade(hr)).float() / 255) for degrade in (degrade_bi, degrade_bd))
+    teachers = {"BI": EnsembleTeacher([Nearest(), Nearest()], 1), "BD": EnsembleTeacher([Nearest()], 1)}
+    ready = store_targets(
+        sources, tmp_path / "t", teachers, device=torch.device("cpu"), processes=Processes()
+    )
+    target = torch.from_numpy(np.load(ready.sources[0].clips[0].target)).permute(0, 3, 1, 2)
+    assert torch.equal(target, to_8bit((2 * bi + bd) / 3))
+    assert not torch.equal(target, to_8bit(bi))
 
 
 def test_processes_share_the_clips(sources, tmp_path):
@@ -136,6 +150,7 @@ def test_a_run_learns_from_stored_targets(tiny):
     ("changes", "message"),
     [
         (["teacher.stored=true"], "stored needs networks"),
+        (["teacher.models=['tcnet-bi@BI']"], "'tcnet-bi@BI' sees clips of its own, which needs stored"),
         (
             ["teacher.stored=true", "teacher.models=['tcnet-bi']", "data.degradation=video"],
             'needs teacher.input = "clean"',

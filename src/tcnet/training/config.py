@@ -65,7 +65,8 @@ class TeacherOptions(Table):
 
     models: list[str] = Field(default=[])
     """Each a name as in `start.from`; their mean is the target. The first sees the clip as it is, each
-    further one flipped, turned and reversed in time by a draw of its own. Empty: ground truth alone."""
+    further one flipped, turned and reversed in time by a draw of its own. Empty: ground truth alone.
+    With `stored`, "NAME@BI" and "NAME@BD" see clips of that degradation, whatever the student sees."""
     weight: Share = 0.7
     """Of the teacher; the rest is of the ground truth."""
     combine: Literal["targets", "losses"] = "targets"
@@ -82,6 +83,9 @@ class TeacherOptions(Table):
     def _stored_by_networks(self) -> Self:
         if self.stored and not self.models:
             raise ValueError("stored needs networks to make the targets; set models")
+        for entry in self.models:
+            if split_degradation(entry)[1] and not self.stored:
+                raise ValueError(f"models: {entry!r} sees clips of its own, which needs stored = true")
         return self
 
 
@@ -173,6 +177,14 @@ class TrainingConfig(Table):
     def _network_fields(cls, network: dict[str, Any]) -> dict[str, Any]:
         network_config(network)
         return network
+
+
+def split_degradation(entry: str) -> tuple[str, str]:
+    """An entry of `teacher.models` -> (name, "BI" or "BD"); without "@" the second is empty."""
+    for degradation in ("BI", "BD"):
+        if entry.endswith(f"@{degradation}"):
+            return entry.removesuffix(f"@{degradation}"), degradation
+    return entry, ""
 
 
 def network_config(network: dict[str, Any]) -> TCNetConfig:

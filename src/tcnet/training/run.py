@@ -12,7 +12,7 @@ from tcnet.data.samples import SampleMaker, Sources, open_sources
 from tcnet.errors import MediaError, UsageError
 from tcnet.network import TCNet
 from tcnet.training.checkpoint import Checkpoint, Counters, load_checkpoint, replace_file
-from tcnet.training.config import TrainingConfig, network_config
+from tcnet.training.config import TrainingConfig, network_config, split_degradation
 from tcnet.training.held_out import HeldOutClip, open_held_out
 from tcnet.training.interruption import Interruption
 from tcnet.training.loop import Progress, Setting, Trainer
@@ -126,18 +126,24 @@ def _store_targets(
     config: TrainingConfig, sources: Sources, processes: Processes, device: torch.device, watcher: Watcher
 ) -> Sources:
     options = config.teacher
-    seen = "BI" if config.data.degradation == "video" else config.data.degradation
-    teacher = EnsembleTeacher(
-        load_teacher_networks(options.models, device, _dtype(config, device)),
-        DRAW_SEED,
-        transform_first=options.transform_first,
-    )
+    own = "BI" if config.data.degradation == "video" else config.data.degradation
+    named: dict[str, list[str]] = {}
+    for entry in options.models:
+        name, degradation = split_degradation(entry)
+        named.setdefault(degradation or own, []).append(name)
+    teachers = {
+        degradation: EnsembleTeacher(
+            load_teacher_networks(names, device, _dtype(config, device)),
+            DRAW_SEED,
+            transform_first=options.transform_first,
+        )
+        for degradation, names in named.items()
+    }
     identity = f"{describe_teacher(options.models)} first transformed: {options.transform_first}"
     return store_targets(
         sources,
-        targets_folder(Path(config.data.cache), identity, seen),
-        teacher,
-        degradation=seen,
+        targets_folder(Path(config.data.cache), identity, own),
+        teachers,
         device=device,
         processes=processes,
         progress=watcher.teaching if processes.leads else None,

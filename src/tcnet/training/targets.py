@@ -26,27 +26,34 @@ DRAW_SEED = 1
 """Of the teacher's transforms: one for all runs, so that they share what is stored."""
 
 
+Teachers = Mapping[str, EnsembleTeacher]
+"""By the degradation ("BI", "BD") of the LR clips that each sees; their mean counts every network the same.
+
+One that sees another degradation than the student errs in other places than the student's own kind, whose
+good partner it is.
+"""
+
+
 def targets_folder(cache: Path, teacher: str, degradation: str) -> Path:
-    """Where targets lie. teacher: a text that says which networks it is made of, and how."""
+    """Where targets lie. teacher: a text that says which networks it is made of, and how; degradation: that
+    of networks for which the text names none."""
     return cache / f"targets-{hashlib.sha256(f'{teacher}|{degradation}'.encode()).hexdigest()[:16]}"
 
 
 def store_targets(
     sources: Sources,
     folder: Path,
-    teacher: EnsembleTeacher,
+    teachers: Teachers,
     *,
-    degradation: str,
     device: torch.device,
     processes: Processes,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sources:
     """Make the targets that are not in `folder` yet; returns the sources with clips that know theirs.
 
-    degradation: "BI" or "BD", of the LR clips that the teacher sees. Photographs and clips that are not
-    cached get no target. Several processes share the work. progress: called with the number of clips done by
-    this process and of all that it does. Raises UsageError where no clip can have a target, CacheError where
-    a file cannot be written.
+    Photographs and clips that are not cached get no target. Several processes share the work. progress:
+    called with the number of clips done by this process and of all that it does. Raises UsageError where no
+    clip can have a target, CacheError where a file cannot be written.
     """
     clips = [clip for source in sources.sources for clip in _cached(source)]
     if not clips:
@@ -54,7 +61,7 @@ def store_targets(
     missing = [clip for clip in clips if not _file(folder, clip).is_file()]
     mine = missing[processes.rank :: processes.count]
     for number, clip in enumerate(mine, start=1):
-        _save(_file(folder, clip), _target(clip, teacher, degradation, device))
+        _save(_file(folder, clip), _target(clip, teachers, device))
         if progress is not None:
             progress(number, len(mine))
     processes.wait()
@@ -71,13 +78,16 @@ def _file(folder: Path, clip: CachedClip) -> Path:
     return folder / clip.path.name
 
 
-def _target(clip: CachedClip, teacher: EnsembleTeacher, degradation: str, device: torch.device) -> Pixels:
+def _target(clip: CachedClip, teachers: Teachers, device: torch.device) -> Pixels:
     """(T, H, W, 3) uint8; what the picture has beyond a multiple of 4 is left out."""
     frames: Pixels = np.load(clip.path)
     hr = crop_to_multiple(torch.from_numpy(frames).permute(0, 3, 1, 2).to(device).float() / 255)
-    lr_clip = to_8bit(DEGRADATIONS[degradation](hr)).float() / 255
     draw = int(clip.path.stem[:8], 16)  # the clip's own, whatever the order of the clips
-    target = to_8bit(teacher(lr_clip.unsqueeze(0), draw)[0])
+    total = torch.zeros_like(hr)
+    for degradation, teacher in teachers.items():
+        lr_clip = to_8bit(DEGRADATIONS[degradation](hr)).float() / 255
+        total += len(teacher) * teacher(lr_clip.unsqueeze(0), draw)[0]
+    target = to_8bit(total / sum(len(teacher) for teacher in teachers.values()))
     pixels: Pixels = target.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pixels
 

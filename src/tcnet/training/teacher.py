@@ -12,6 +12,7 @@ from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model, weights_hash
 from tcnet.network import CONFIGS, TCNet
 from tcnet.network.transforms import ClipTransform
+from tcnet.training.config import split_degradation
 from tcnet.training.initialise import embed_basicvsr
 
 
@@ -41,6 +42,9 @@ class EnsembleTeacher:
         self._seed = seed
         self._first_drawn = 0 if transform_first else 1
 
+    def __len__(self) -> int:
+        return len(self._networks)
+
     @torch.no_grad()
     def __call__(self, lr_clip: Tensor, step: int) -> Tensor:
         """(B, T, 3, H, W) float32 in [0, 1] -> (B, T, 3, 4H, 4W) float32, clamped to [0, 1]."""
@@ -68,9 +72,14 @@ def load_teacher_networks(
     return [loaded[name] for name in order]
 
 
-def describe_teacher(names: Iterable[str]) -> str:
-    """A text that differs between teachers of different networks. Raises like `load_teacher_networks`."""
-    return " ".join(name if name in BASICVSR_FILES else f"{name}:{weights_hash(name)}" for name in names)
+def describe_teacher(entries: Iterable[str]) -> str:
+    """A text that differs between teachers of different networks. entries: as `teacher.models` has them.
+    Raises like `load_teacher_networks`."""
+    described = []
+    for entry in entries:
+        name = split_degradation(entry)[0]
+        described.append(entry if name in BASICVSR_FILES else f"{entry}:{weights_hash(name)}")
+    return " ".join(described)
 
 
 def _load(name: str) -> torch.nn.Module:
