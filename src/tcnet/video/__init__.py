@@ -121,7 +121,8 @@ def check_output(
     """
     if names_video(path):
         if info is not None:
-            plan_encoding(info, options or EncodeOptions(), output_container(path)[1])
+            muxer, default_codec = output_container(path)
+            plan_encoding(info, options or EncodeOptions(), default_codec, muxer=muxer)
         check_target(path, overwrite=overwrite, source=copy_from)
     else:
         check_images_target(path, sources=image_sources(copy_from), overwrite=overwrite)

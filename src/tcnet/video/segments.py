@@ -117,4 +117,6 @@ def plan_video_encoding(
 ) -> VideoEncoding:
     """info: of the output. Raises UsageError for options that cannot be."""
     muxer, default_codec = output_container(path)
-    return VideoEncoding(path, info, muxer, plan_encoding(info, options, default_codec), copy_from)
+    return VideoEncoding(
+        path, info, muxer, plan_encoding(info, options, default_codec, muxer=muxer), copy_from
+    )
