@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer
@@ -119,9 +120,8 @@ class Passthrough:
             if stream.index == self._video.index:
                 stream.discard = av.stream.Discard.all
                 continue
-            if stream.type in ("data", "unknown") or (
-                stream.type == "video" and not stream.disposition & _ATTACHED_PICTURE
-            ):
+            unknown = _codec(stream) is None and stream.type != "attachment"
+            if unknown or (stream.type == "video" and not stream.disposition & _ATTACHED_PICTURE):
                 # A chapter list in MP4 is a data stream of its own; chapters are copied as such.
                 if not (stream.type == "data" and self._input.chapters()):
                     self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
@@ -141,7 +141,7 @@ class Passthrough:
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
         """In Matroska a cover picture is an attached file, though it is read as a video stream."""
-        kind = _COVER_TYPES.get(stream.codec_context.name if stream.codec_context is not None else "")
+        kind = _COVER_TYPES.get(_codec(stream) or "")
         if packet is None or kind is None or self._output.format.name == "webm":
             self._notices.append(f"the cover picture (stream {stream.index}) is not carried over")
             return
@@ -236,8 +236,12 @@ def _kept(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _kind(stream: Stream) -> str:
-    codec = stream.codec_context.name if stream.codec_context is not None else stream.name
-    return f"{stream.type}, {codec or 'unknown codec'}"
+    return f"{stream.type}, {_codec(stream) or 'unknown codec'}"
+
+
+def _codec(stream: Stream) -> str | None:
+    context = cast(CodecContext | None, stream.codec_context)  # PyAV's stubs know of no stream without
+    return None if context is None else context.name
 
 
 def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
