@@ -87,7 +87,7 @@ def upscale_video(
 
         plan, frames, upscaler = upscale_source(
             source, make_sink, network, target.continued(identity, options), model=name,
-            notices=target.notices, on_plan=on_plan, progress=progress,
+            notices=(*source.notices, *target.notices), on_plan=on_plan, progress=progress,
         )  # fmt: skip
         notices += [*sinks[0].notices, *source.notices]
     return UpscaleResult(
@@ -129,7 +129,7 @@ def plan_video(
         name, network = _network(model)
         identity = run_identity(path_in, read or ReadOptions(), network, options)
         plan = plan_upscale(source.info, network, target.continued(identity, options), model=name)
-        return replace(plan, notices=(*plan.notices, *target.notices))
+        return replace(plan, notices=(*plan.notices, *source.notices, *target.notices))
 
 
 def upscale_source(

@@ -60,7 +60,7 @@ class Output:
         """options: the plan's. Raises like the sinks."""
         identity = {**identity, "plan": plain(asdict(replace(options, memory_limit=None)))}
         if self.encoding is None:
-            sources = image_sources(self.copy_from)
+            sources = image_sources(self.copy_from, self.info)
             return ResumableImages(
                 self.path, identity, info=self.info, sources=sources, overwrite=self.overwrite,
                 resume=self.resume,

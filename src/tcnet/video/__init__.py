@@ -103,7 +103,7 @@ def open_sink(
         video = copy_from if copy_from is not None and is_video_file(copy_from) else None
         options = options or EncodeOptions()
         return VideoWriter(path, info=info, options=options, copy_from=video, overwrite=overwrite)
-    return ImageWriter(path, info=info, sources=image_sources(copy_from), overwrite=overwrite)
+    return ImageWriter(path, info=info, sources=image_sources(copy_from, info), overwrite=overwrite)
 
 
 def check_output(
@@ -145,6 +145,10 @@ def is_video_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
 
 
-def image_sources(path: Path | None) -> list[Path]:
-    """The images of an input, in order; none for a video file."""
-    return [] if path is None or is_video_file(path) else list_images(path)
+def image_sources(path: Path | None, info: VideoInfo | None = None) -> list[Path]:
+    """The images of an input, in order; none for a video file. info: given, only those from the start of its
+    part on."""
+    if path is None or is_video_file(path):
+        return []
+    skipped = 0 if info is None or info.span is None else round(info.span.shift / info.time_base)
+    return list_images(path)[skipped:]

@@ -18,7 +18,7 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.video.alpha import is_opaque, read_alpha
 from tcnet.video.color import ToRgb
 from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
-from tcnet.video.frame import ColorSpec, Frame, Pixels, VideoInfo
+from tcnet.video.frame import ColorSpec, Frame, Pixels, Span, VideoInfo
 from tcnet.video.h273 import bit_depth, has_alpha, resolve_color
 from tcnet.video.options import ReadOptions
 
@@ -104,7 +104,8 @@ class ImageReader:
         self._options = options or ReadOptions()
         frame_rate = self._options.frame_rate
         self._time_base = 1 / frame_rate
-        self.files = _part(list_images(path), self._options)
+        everything = list_images(path)
+        self.files = _part(everything, self._options)
         first = _decode(self.files[0])
         height, width = first.pixels.shape[:2]
         self._transparent = 0
@@ -121,7 +122,12 @@ class ImageReader:
             sample_aspect_ratio=Fraction(1),
             codec=self.files[0].suffix.lower().lstrip("."),
             alpha=first.alpha is not None and _any_transparent(first, self.files),
+            span=self._span(everything) if self._options.cuts else None,
         )
+
+    def _span(self, everything: Sequence[Path]) -> Span:
+        start = everything.index(self.files[0]) * self._time_base
+        return Span(start=start, end=self._options.end, shift=start)
 
     @property
     def info(self) -> VideoInfo:
