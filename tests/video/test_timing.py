@@ -1,9 +1,10 @@
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcnet.video.timing import RisingTimes
+from tcnet.video.timing import Gaps, RisingTimes
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1), st.integers(0, 500), st.integers(0, 50))
@@ -26,3 +27,28 @@ def test_a_reset_shifts_all_that_follows():
     rising = RisingTimes(restart=100)
     assert [rising.place(time, 10) for time in (500, 510, 0, 10, 20)] == [500, 510, 520, 530, 540]
     assert (rising.moved, rising.restarts) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("durations", "gaps"),
+    [
+        ([40] * 10, None),
+        ([33, 34, 33] * 4, None),
+        ([40] * 5 + [120] + [40] * 5, (1, 80)),
+        ([40, 40, 80, 40, 40, 160], (2, 160)),
+        ([40, 33, 7, 80, 200, 66, 100], None),  # the rate varies
+        ([400] * 10, None),
+    ],
+)
+def test_gaps_are_found_where_the_rate_is_constant(durations, gaps):
+    found = Gaps(step=40)
+    for duration in durations:
+        found.add(duration)
+    assert ((found.count, found.ticks) if found.found else None) == gaps
+
+
+def test_without_a_rate_there_are_no_gaps():
+    found = Gaps(step=0)
+    for duration in (40, 0, 400):
+        found.add(duration)
+    assert not found.found

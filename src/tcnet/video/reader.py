@@ -25,6 +25,7 @@ from tcnet.video.interlace import Deinterlacing
 from tcnet.video.options import ReadOptions
 from tcnet.video.part import Part, describe_part, find_part
 from tcnet.video.survey import Survey, survey
+from tcnet.video.timing import Gaps
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
@@ -139,6 +140,7 @@ class _Decoding:
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
         self._longest = 0  # ticks that a frame stood so far
+        self._gaps = Gaps(self._step)
         self._resized = 0
         self._transparent = 0
         self._count = 0
@@ -156,6 +158,7 @@ class _Decoding:
             pts = entry.pts - shift
             if held is not None:
                 self._longest = max(self._longest, pts - held.pts)
+                self._gaps.add(pts - held.pts)
                 yield replace(held, duration=pts - held.pts)
             if part and part.end is not None and entry.pts >= part.end:
                 return
@@ -217,6 +220,12 @@ class _Decoding:
             lines.append(f"{times.moved} timestamps did not increase and were moved by the least amount")
         if times.restarts:
             lines.append(f"the clock was reset {times.restarts} times; time goes on without a gap")
+        if self._gaps.found:
+            seconds = float(self._gaps.ticks * self._info.time_base)
+            lines.append(
+                f"{self._gaps.count} gaps in time, {seconds:.2f} s in all: frames were lost or never "
+                "recorded, and the one before each gap stands longer"
+            )
         if self._resized:
             size = f"{self._info.width}x{self._info.height}"
             lines.append(f"{self._resized} frames of another size were scaled to {size}")

@@ -44,3 +44,26 @@ class RisingTimes:
                 time = self.last + 1
         self.last = time
         return time
+
+
+@dataclass(slots=True)
+class Gaps:
+    """Finds where frames are missing in a video of constant rate. step: ticks of a frame, 0 if unknown."""
+
+    step: int
+    regular: int = 0
+    count: int = 0
+    ticks: int = 0
+
+    def add(self, duration: int) -> None:
+        """duration: ticks from one frame to the next."""
+        if 4 * abs(duration - self.step) <= self.step:
+            self.regular += 1
+        elif self.step and 2 * duration > 3 * self.step:
+            self.count += 1
+            self.ticks += duration - self.step
+
+    @property
+    def found(self) -> bool:
+        """False for a video whose rate varies: there nothing is missing."""
+        return 0 < self.count <= self.regular / 2
