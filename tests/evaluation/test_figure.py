@@ -60,10 +60,16 @@ def test_the_mark_surrounds_the_place_and_does_not_cover_it():
     assert (marked[60:124, 80:176] == 90).all()
 
 
-def test_a_place_at_the_edge_stays_inside():
-    marked = mark_place(frame(), CropBox(0, 0, 0, 120, 160), 60)
+def test_a_place_at_the_edge_is_marked_inside():
+    marked = mark_place(frame(), CropBox(0, 60, 0, 60, 160), 60)
     assert marked.shape == (60, 80, 3)
-    assert (marked == 90).all()
+    red = (marked == MARK).all(axis=2)
+    assert red[30 - LINE : 30].all()
+    assert red[60 - LINE :].all()
+    assert red[30:, :LINE].all()
+    assert red[30:, 80 - LINE :].all()
+    assert not red[: 30 - LINE].any()
+    assert (marked[30 : 60 - LINE, LINE : 80 - LINE] == 90).all()
 
 
 def test_an_evaluation_writes_it_under_a_name_that_stays(tmp_path):

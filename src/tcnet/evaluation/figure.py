@@ -41,16 +41,21 @@ def draw_figure(shown: ClipPictures, captions: Sequence[str], overview_caption: 
 
 
 def mark_place(frame: Picture, box: CropBox, height: int) -> Picture:
-    """The frame, resized to `height`, with the outline of `box`."""
+    """The frame, resized to `height`, with the outline of `box`: around it, at the frame's edges inside."""
     scale = height / frame.shape[0]
     resized = resize_pixels(frame, (height, max(1, round(frame.shape[1] * scale))), frame.dtype)
     marked = resized.astype(np.uint8)
     top, left = (round(edge * scale) for edge in (box.top, box.left))
     bottom, right = round((box.top + box.height) * scale), round((box.left + box.width) * scale)
     outer = slice(max(0, top - LINE), bottom + LINE), slice(max(0, left - LINE), right + LINE)
-    inner = marked[top:bottom, left:right].copy()
+    high, wide = marked.shape[:2]
+    inner = (
+        slice(max(top, LINE), min(bottom, high - LINE)),
+        slice(max(left, LINE), min(right, wide - LINE)),
+    )
+    place = marked[inner].copy()
     marked[outer] = MARK
-    marked[top:bottom, left:right] = inner
+    marked[inner] = place
     return marked
 
 
