@@ -1,10 +1,20 @@
 """Damaged files end in a playable output or in an error of one line. benchmarks/damaged_inputs.py has more."""
 
 import pytest
-from zoo_damage import DAMAGES, FORMATS, build_whole
+from zoo_damage import DAMAGES, FORMATS, PACKETS, build_whole
 from zoo_workers import GOOD, Job, Worker
 
 FORMATS_EACH = 4  # for each damage, others each time
+NO_LENGTH = (".gif", ".ts", ".y4m")
+# Once these ended in a traceback or took the whole output with them.
+REMEMBERED = (
+    ("subtitles.mkv", "flip_bits", 1),
+    ("h264.mov", "truncate_a_little", 3),
+    ("h264.mov", "flip_bits", 2),
+    ("h264 aac.flv", "insert_noise", 0),
+    ("h264 aac.flv", "shuffle_chunks", 1),
+    ("h264 aac.ts", "repeat_a_chunk", 0),
+)
 
 
 @pytest.fixture(scope="module")
@@ -16,17 +26,20 @@ def results(tmp_path_factory):
         for number, damage in enumerate(DAMAGES)
         for turn in range(FORMATS_EACH)
     ]
+    jobs += [Job(folder / name, damage, seed) for name, damage, seed in REMEMBERED]
     return list(Worker(folder, seconds=60, memory=2 << 30).run(jobs))
 
 
 def test_each_is_played_or_refused_in_one_line(results):
-    assert len(results) == FORMATS_EACH * len(DAMAGES)
+    assert len(results) == FORMATS_EACH * len(DAMAGES) + len(REMEMBERED)
     assert [f"{r.job.name}: {r.outcome}: {r.text}" for r in results if r.outcome not in GOOD] == []
 
 
 def test_most_are_played_and_what_was_lost_is_told(results):
     played = [result for result in results if result.outcome == "played"]
     assert len(played) > len(results) / 2
-    lost = [r for r in played if r.frames < 16 and r.job.source.suffix not in (".gif", ".ts", ".y4m")]
-    silent = [r.job.name for r in lost if not r.notices]
+    # A lost last frame cannot be told from a rounded length, and nothing tells that frames were in a
+    # container that is whole, or one without a length.
+    lost = [r for r in played if r.frames < 15 and r.job.damage not in PACKETS]
+    silent = [r.job.name for r in lost if not r.notices and r.job.source.suffix not in NO_LENGTH]
     assert silent == []
