@@ -3,7 +3,7 @@
 import pytest
 
 from tcnet.errors import UsageError
-from tcnet.evaluation.protocol import check_degradation, evaluation_set, protocol_id
+from tcnet.evaluation.protocol import check_degradation, default_metrics, evaluation_set, protocol_id
 
 VID4 = evaluation_set("vid4")
 FOLDER = evaluation_set("folder")
@@ -24,6 +24,14 @@ def test_the_protocol_has_a_name():
         "reds4/BI/psnr-rgb/no-crop/all-frames/mean-of-frames-then-clips"
     )
     assert "/mirrored-centre-frame/" in protocol_id(evaluation_set("vimeo90k"), "BI", ("psnr",))
+
+
+def test_a_report_measures_consistency_where_clips_have_frames():
+    assert default_metrics("vid4", consistency=False) == ("psnr", "ssim")
+    assert default_metrics("vid4", consistency=True) == ("psnr", "ssim", "warp", "tof", "tgrad", "flicker")
+    assert default_metrics("vimeo90k", consistency=True) == ("psnr", "ssim")
+    with pytest.raises(UsageError, match="'set5' is unknown"):
+        default_metrics("set5", consistency=True)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.contenders import load_contender
 from tcnet.evaluation.instruments import load_instruments
 from tcnet.evaluation.measures import MEASURES
-from tcnet.evaluation.protocol import GIVEN, evaluation_set
+from tcnet.evaluation.protocol import GIVEN, default_metrics, evaluation_set
 from tcnet.upscale import choose_device
 
 JOURNAL_NAME = "journal.jsonl"
@@ -49,7 +49,14 @@ def evaluate(
     degradation: Annotated[
         str | None, typer.Option(help="BI (the default) or BD; none for pairs.", show_default=False)
     ] = None,
-    metrics: Annotated[str, typer.Option(help=f"Some of {', '.join(MEASURES)}.")] = "psnr,ssim",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Some of {', '.join(MEASURES)}. By default psnr and ssim, and for a report (--out) the "
+            "temporal ones; lpips and vmaf need packages of their own.",
+            show_default=False,
+        ),
+    ] = None,
     out_dir: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +76,7 @@ def evaluate(
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
     contenders = [load_contender(name, device, precision) for name in _split(model)]
-    chosen_metrics = _split(metrics)
+    chosen_metrics = default_metrics(set_name, out_dir is not None) if metrics is None else _split(metrics)
     instruments = load_instruments(chosen_metrics, choose_device(device))
     journal = None if out_dir is None else out_dir / JOURNAL_NAME
     if journal is not None and fresh:
@@ -102,6 +109,10 @@ def evaluate(
 
 def _print_result(result: EvaluationResult) -> None:
     print_notices(result.notices)
+    if result.limit_frames is not None:
+        print_notices(
+            [f"the first {result.limit_frames} frames of each clip alone: not the published protocol"]
+        )
     table = summary_table(result)
     print_table(table.header, table.rows, title=result.protocol)
     if consistency := consistency_table(result, by_clip=False):

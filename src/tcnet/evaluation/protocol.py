@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from tcnet.data.degradation import DEGRADATIONS, find_degradation
 from tcnet.errors import UsageError
-from tcnet.evaluation.measures import metric_label
+from tcnet.evaluation.measures import MEASURES, metric_label
 from tcnet.evaluation.metrics import Channel
 
 GIVEN = "none"  # the degradation of sets whose LR clips are given
@@ -92,6 +92,18 @@ def evaluation_set(name: str) -> EvaluationSet:
     if name not in EVALUATION_SETS:
         raise UsageError(f"evaluation set {name!r} is unknown; choose one of {', '.join(EVALUATION_SETS)}")
     return EVALUATION_SETS[name]
+
+
+def default_metrics(set_name: str, consistency: bool) -> tuple[str, ...]:
+    """PSNR and SSIM; with `consistency` also the temporal metrics, where the set's clips have several frames.
+
+    Raises UsageError for an unknown set.
+    """
+    chosen = evaluation_set(set_name)
+    single = ("psnr", "ssim")
+    if not consistency or chosen.centre_of_mirrored:
+        return single
+    return (*single, *(name for name, measure in MEASURES.items() if measure.temporal))
 
 
 def check_degradation(chosen: EvaluationSet, degradation: str) -> None:
