@@ -48,6 +48,8 @@ def test_an_edit_list_that_skips_the_start(clips, tmp_path, suffix):
         ticks = container.streams.video[0].time_base.denominator // 25
     set_edit(path, 10 * ticks, 30 * ticks)  # the movie's clock is the stream's here
     frames = clips.convert(path, tmp_path / f"b{suffix}")
+    with open_source(path) as source:
+        assert source.info.frame_count == 30
     assert [f.seconds for f in frames] == [Fraction(i, 25) for i in range(30)]
     np.testing.assert_array_equal(frames[0].pixels, everything[10].pixels)
     after = clips.read(tmp_path / f"b{suffix}")

@@ -31,8 +31,11 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
             duration -= (stream.start_time or 0) * time_base
     rate = _frame_rate(stream)
     count = stream.frames or None
-    if count is None and duration is not None and rate is not None:
-        count = max(1, round(duration * rate))
+    if duration is not None and rate is not None:
+        shown = max(1, round(duration * rate))
+        # Headers also count what an edit list leaves out.
+        if count is None or shown < count * Fraction(98, 100):
+            count = shown
     return VideoInfo(
         width=context.width,
         height=context.height,
