@@ -21,7 +21,8 @@ OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=0)
 
 @dataclass(frozen=True)
 class Outcome:
-    """differences: property -> what differs that no known limit explains; unneeded: limits that do not hold."""
+    """differences: property -> what differs that no known limit explains; unneeded: limits that do not hold;
+    kind: container and codec of the output."""
 
     specimen: Specimen
     source: Path
@@ -30,6 +31,7 @@ class Outcome:
     limits: dict[str, Limit]
     unneeded: list[str]
     notices: tuple[str, ...]
+    kind: str
 
 
 def upscale_specimen(specimen: Specimen, folder: Path) -> Outcome:
@@ -53,4 +55,5 @@ def upscale_specimen(specimen: Specimen, folder: Path) -> Outcome:
         if not limit.told(result.notices):
             unneeded.append(f"{name}: no notice says {limit.notice!r}")
         found[name] = [text for text in found[name] if not limit.matches(text)]
-    return Outcome(specimen, source, result.output, found, limits, unneeded, result.notices)
+    kind = "PNG" if suffix == "/" else f"{suffix[1:]}, {case.output.codec}"
+    return Outcome(specimen, source, result.output, found, limits, unneeded, result.notices, kind)
