@@ -58,7 +58,8 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
     (tmp_path / "set").mkdir()
     media.clip(tmp_path / "set" / "clip.mkv", size=(80, 72), frames=4)
     done = tcnet(
-        "evaluate", "--set", "folder", "--data", "set", "--model", f"bicubic,{tiny}", "--out", "report"
+        "evaluate", "--set", "folder", "--data", "set", "--model", f"bicubic,{tiny}", "--out", "report",
+        "--crop", "clip=1,8,4,32,24", "--limit-frames", 2,
     )  # fmt: skip
     assert done.code == 0, done.err
     table = "\n".join(done.out)
@@ -67,7 +68,13 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
     for name in ("report.html", "results.json", "results.csv"):
         assert (tmp_path / "report" / name).stat().st_size
         assert any(name in line for line in done.out)
-    assert json.loads((tmp_path / "report" / "results.json").read_text())
+    results = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert results["metrics"] == ["psnr", "ssim", "warp", "tof", "tgrad", "flicker"]
+    assert results["limit_frames"] == 2
+    assert any("not the published protocol" in line for line in done.err)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Frame 1, 32x24 pixels from (8, 4)" in page
+    assert (tmp_path / "report" / "images" / "clip.figure.png").exists()
 
 
 def test_bench(tcnet, tiny, tmp_path):

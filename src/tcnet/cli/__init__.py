@@ -28,6 +28,7 @@ class _Stopped(BaseException):
     """A signal that ends the program. No KeyboardInterrupt: typer would take that for a quiet exit."""
 
     def __init__(self, number: int) -> None:
+        super().__init__("interrupted")
         self.exit_code = _SIGNALLED + number
 
 
@@ -89,7 +90,7 @@ def run(arguments: list[str]) -> int:
         print_error(f"{type(error).__name__}: {error} (a defect of tcnet; --debug shows where)")
         return 1
     if code > _SIGNALLED:
-        continues = next(iter(rest), "") in _CONTINUING
+        continues = next(iter(rest), "") in _CONTINUING and "-" not in rest
         print_error(f"interrupted; {'the same command continues' if continues else _NOTHING_LEFT}")
     return code
 

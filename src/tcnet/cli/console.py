@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,14 +19,16 @@ def print_notices(notices: Sequence[str]) -> None:
         err.print(f"note: {notice}", style="yellow", markup=False)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, console: Console = out
+) -> None:
     """The first column is text, the others are figures, aligned right."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*row)
-    out.print(table)
+        table.add_row(*(Text(value) for value in row))
+    console.print(table)
 
 
 def print_pairs(rows: Sequence[tuple[str, str]]) -> None:

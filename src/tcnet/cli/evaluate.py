@@ -22,6 +22,7 @@ from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.contenders import load_contender
 from tcnet.evaluation.instruments import load_instruments
 from tcnet.evaluation.measures import MEASURES
+from tcnet.evaluation.pictures import parse_crop
 from tcnet.evaluation.protocol import GIVEN, default_metrics, evaluation_set
 from tcnet.upscale import choose_device
 
@@ -64,6 +65,13 @@ def evaluate(
             help="Folder for report.html, pictures, results.json and .csv; a run cut off goes on.",
         ),
     ] = None,
+    crop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLIP=FRAME,LEFT,TOP,WIDTH,HEIGHT",
+            help="What the report shows enlarged of a clip; by default where bicubic interpolation is worst.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure all anew; do not go on.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
@@ -77,6 +85,7 @@ def evaluate(
     folder = data if data is not None else _data_folder(set_name)
     contenders = [load_contender(name, device, precision) for name in _split(model)]
     chosen_metrics = default_metrics(set_name, out_dir is not None) if metrics is None else _split(metrics)
+    crops = dict(map(parse_crop, crop or ()))
     instruments = load_instruments(chosen_metrics, choose_device(device))
     journal = None if out_dir is None else out_dir / JOURNAL_NAME
     if journal is not None and fresh:
@@ -98,7 +107,7 @@ def evaluate(
 
         result = run_evaluation(
             set_name, folder, degradation, contenders,
-            metrics=chosen_metrics, limit_frames=limit_frames, instruments=instruments,
+            metrics=chosen_metrics, limit_frames=limit_frames, crops=crops, instruments=instruments,
             journal=journal, progress=show,
         )  # fmt: skip
     _print_result(result)

@@ -254,11 +254,12 @@ def _write_profile(
 
 
 def _check_target(target: Path, paths: Sequence[Path], *, is_picture: bool, overwrite: bool) -> None:
-    for path in paths:
-        if is_picture:
-            check_target(target, overwrite=overwrite, source=path)
-        else:
-            check_output(target, copy_from=path if path.is_file() else None, overwrite=overwrite)
+    same = (path for path in paths if path.exists() and target.exists() and path.samefile(target))
+    source = next(same, None)
+    if is_picture:
+        check_target(target, overwrite=overwrite, source=source)
+    else:
+        check_output(target, copy_from=source, overwrite=overwrite)
 
 
 def _default(first: Path, options: CompareOptions) -> Path:

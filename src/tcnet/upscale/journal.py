@@ -26,7 +26,7 @@ class Journal:
         """(first line, the others); (None, []) where not even the first was finished."""
         try:
             data = self._path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None, []
         whole = data[: data.rfind(b"\n") + 1]
         try:

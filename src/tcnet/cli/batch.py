@@ -1,0 +1,217 @@
+"""The inputs of `tcnet upscale`, one after the other."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tcnet.cli.console import err, format_seconds, print_table
+from tcnet.cli.display import Display
+from tcnet.cli.standard_input import spooled
+from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.models import load_model
+from tcnet.upscale import Plan, UpscaleOptions, plan_video, upscale_video
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.many import Task, plan_tasks
+from tcnet.upscale.options import size_name
+from tcnet.upscale.output import run_folder
+from tcnet.video import EncodeOptions, ReadOptions, check_output
+from tcnet.video.target import check_folder, nearest_folder
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is the same for all inputs."""
+
+    model: str
+    options: UpscaleOptions
+    encode: EncodeOptions
+    read: ReadOptions
+    overwrite: bool
+    resume: bool
+    dry_run: bool
+    debug: bool
+
+
+def run_batch(
+    inputs: Sequence[str],
+    settings: Settings,
+    display: Display,
+    *,
+    output: Path | None,
+    template: str | None,
+    recursive: bool,
+) -> int:
+    """Upscale (or plan) all that `inputs` mean; returns the exit code. See `plan_tasks` for the rest.
+
+    Raises UsageError and MediaError for what is wrong before the first run, and for a single input.
+    """
+    if STANDARD_INPUT in inputs:
+        _run_standard_input(inputs, settings, display, output)
+        return 0
+    tasks = plan_tasks(
+        inputs, output=output, template=template, recursive=recursive, size=size_name(settings.options)
+    )
+    for notice in tasks.notices:
+        display.notice(notice)
+    if not tasks.several:
+        _run_one(tasks.tasks[0], settings, display, settings.model, in_made_folder=template is not None)
+        return 0
+    return _run_several(tasks.tasks, settings, display, in_made_folder=template is not None)
+
+
+def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
+    network = load_model(settings.model)  # once for all
+    worst = 0
+    rows: list[tuple[str, ...]] = []
+    for number, task in enumerate(tasks, 1):
+        heading = f"[{number}/{len(tasks)}] {task.input} → {task.output}"
+        begin = time.perf_counter()
+        frames = 0
+        try:
+            outcome, frames = _run_or_keep(
+                task, settings, display, network, heading, in_made_folder=in_made_folder
+            )
+        except TcnetError as error:
+            if settings.debug:
+                traceback.print_exc()
+            text = str(error)
+            # Not every message names the file, which matters where there are several.
+            display.error(text if str(task.input) in text else f"{task.input}: {text}", error.exit_code)
+            worst = max(worst, error.exit_code)
+            outcome = "failed"
+        display.end()
+        seconds = time.perf_counter() - begin
+        done = outcome == "done"
+        rows.append(
+            (
+                str(task.input),
+                str(frames) if done else "",
+                format_seconds(seconds) if done else "",
+                f"{frames / seconds:.2f}" if done else "",
+                outcome,
+            )
+        )
+    if not settings.dry_run:
+        print_table(("file", "frames", "time", "fps", "outcome"), rows, console=err)
+    return worst
+
+
+def _run_or_keep(
+    task: Task,
+    settings: Settings,
+    display: Display,
+    network: VideoNetwork,
+    heading: str,
+    *,
+    in_made_folder: bool,
+) -> tuple[str, int]:
+    """(outcome, frames)."""
+    if not settings.overwrite and _is_finished(task.output):
+        display.begin(str(task.input), heading)
+        display.kept(task.output)
+        return "kept", 0
+    frames = _run_one(task, settings, display, network, heading, in_made_folder=in_made_folder)
+    return ("planned" if settings.dry_run else "done"), frames
+
+
+def _run_one(
+    task: Task,
+    settings: Settings,
+    display: Display,
+    model: str | VideoNetwork,
+    heading: str | None = None,
+    *,
+    name: str | None = None,
+    in_made_folder: bool = False,
+) -> int:
+    """Returns the number of frames; 0 for a plan. name: of the input, where it is not its path."""
+    display.begin(name or str(task.input), heading)
+
+    def show(plan: Plan) -> None:
+        if settings.dry_run and heading is None:
+            err.print(f"{task.input} → {task.output}", markup=False)
+        display.plan(replace(plan, model=settings.model), task.output)
+
+    if settings.dry_run:
+        output = _reachable(task.output) if in_made_folder else task.output
+        show(
+            plan_video(
+                task.input, output, model=model, options=settings.options, encode=settings.encode,
+                read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+            )
+        )  # fmt: skip
+        return 0
+    with ExitStack() as stack:
+        if in_made_folder:
+            stack.enter_context(_made(task.output.parent))
+        result = upscale_video(
+            task.input, task.output, model=model, options=settings.options, encode=settings.encode,
+            read=settings.read, overwrite=settings.overwrite, resume=settings.resume, on_plan=show,
+            progress=display.progress,
+        )  # fmt: skip
+    display.result(result)
+    return result.frames
+
+
+def _run_standard_input(
+    inputs: Sequence[str], settings: Settings, display: Display, output: Path | None
+) -> None:
+    if len(inputs) > 1:
+        raise UsageError(f"- (standard input) stands alone, got {len(inputs)} inputs")
+    if output is None:
+        raise UsageError("- (standard input) has no name to make another from; say with -o where to write")
+    if settings.dry_run:
+        raise UsageError("--dry-run of - (standard input) would use it up; save it to a file first")
+    check_output(output, overwrite=settings.overwrite)
+    # Cleared before and after: there is nothing to continue, since the input cannot be read again.
+    with spooled(sys.stdin.buffer, output) as path:
+        settings = replace(settings, resume=False)
+        try:
+            _run_one(Task(path, output), settings, display, settings.model, name=STANDARD_INPUT)
+        except TcnetError as error:
+            text = str(error).replace(str(path), "standard input")
+            raise type(error)(text) from error
+        finally:
+            run_folder(output).remove()
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes `folder`; what was made goes again on an error, as far as it is empty."""
+    missing = []
+    parent = folder
+    while not parent.exists():
+        missing.append(parent)
+        parent = parent.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be made ({error.strerror}); change --output-template") from error
+    try:
+        yield
+    except BaseException:
+        for made in missing:
+            with suppress(OSError):  # an unfinished run lies in it
+                made.rmdir()
+        raise
+
+
+def _reachable(output: Path) -> Path:
+    """`output`, or as long as its folder is not made, its name in the nearest one that is."""
+    if output.parent.is_dir():
+        return output
+    folder = nearest_folder(output.parent)
+    check_folder(folder)
+    return folder / output.name
+
+
+def _is_finished(output: Path) -> bool:
+    """Whether an output is there, and no unfinished run that would still put things in place."""
+    there = any(output.iterdir()) if output.is_dir() else output.exists()
+    return there and not run_folder(output).path.exists()

@@ -1,0 +1,190 @@
+"""How `tcnet upscale` shows itself: a bar, lines for people, or lines for programs (docs/video.md)."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from tcnet.cli.console import err, format_bytes, format_seconds, out, print_error, print_notices
+from tcnet.errors import UsageError
+from tcnet.upscale import Plan, Progress, UpscaleResult
+
+PROGRESS = ("auto", "bar", "json", "none")
+PROTOCOL_VERSION = 1
+
+
+class Display(Protocol):
+    """Told what happens to one input after the other: begin, plan, progress..., result, kept or error.
+
+    heading: a line for people. stopped: an error that is said elsewhere.
+    """
+
+    def begin(self, input: str, heading: str | None) -> None: ...
+    def plan(self, plan: Plan, output: Path) -> None: ...
+    def progress(self, progress: Progress) -> None: ...
+    def result(self, result: UpscaleResult) -> None: ...
+    def kept(self, output: Path) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def error(self, text: str, exit_code: int) -> None: ...
+    def stopped(self, text: str, exit_code: int) -> None: ...
+    def end(self) -> None: ...
+
+
+def make_display(kind: str) -> Display:
+    """Raises UsageError for a kind that is not one of PROGRESS."""
+    if kind not in PROGRESS:
+        raise UsageError(f"unknown --progress {kind!r}: choose one of {', '.join(PROGRESS)}")
+    if kind == "json":
+        return JsonDisplay()
+    return TextDisplay(bar=kind == "bar" or (kind == "auto" and err.is_terminal))
+
+
+class TextDisplay:
+    """For people: outputs on stdout, all else on stderr."""
+
+    def __init__(self, *, bar: bool) -> None:
+        self._wanted = bar
+        self._bar: Bar | None = None
+        self._said: tuple[str, ...] = ()
+
+    def begin(self, input: str, heading: str | None) -> None:
+        self._said = ()
+        if heading is not None:
+            err.print(heading, markup=False, style="bold")
+
+    def plan(self, plan: Plan, output: Path) -> None:
+        err.print(describe_plan(plan), markup=False)
+        print_notices(plan.notices)
+        self._said = plan.notices
+
+    def progress(self, progress: Progress) -> None:
+        if not self._wanted:
+            return
+        if self._bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
+            self._bar = Bar(*columns, TextColumn("{task.fields[rate]}"), console=err)
+            self._bar.add_task("upscaling", rate="", total=None)
+            self._bar.start()
+        rate = "" if progress.fps is None else f"{progress.fps:.2f} fps"
+        if progress.eta_seconds is not None:
+            rate += f"  {format_seconds(progress.eta_seconds)} left"
+        total = progress.frames_total
+        if total is not None and progress.frames_done > total:
+            total = None  # the container's count was an estimate, and too low
+        self._bar.update(self._bar.task_ids[0], completed=progress.frames_done, total=total, rate=rate)
+
+    def result(self, result: UpscaleResult) -> None:
+        self.end()
+        print_notices([notice for notice in result.notices if notice not in self._said])
+        rate = f"{result.frames / result.seconds:.2f} fps"
+        peak = "" if result.peak_memory is None else f", peak memory {format_bytes(result.peak_memory)}"
+        redone = f", {result.recomputed_frames} recomputed in fp32" if result.recomputed_frames else ""
+        err.print(
+            f"{result.frames} frames in {format_seconds(result.seconds)} ({rate}){redone}{peak}", markup=False
+        )
+        out.print(str(result.output), markup=False)
+
+    def kept(self, output: Path) -> None:
+        print_notices([f"{output}: is there already and is kept (--overwrite does it again)"])
+
+    def notice(self, text: str) -> None:
+        print_notices([text])
+
+    def error(self, text: str, exit_code: int) -> None:
+        self.end()
+        print_error(text)
+
+    def stopped(self, text: str, exit_code: int) -> None:
+        self.end()
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class JsonDisplay:
+    """For programs: on stdout one JSON object a line, all else on stderr as for people."""
+
+    def __init__(self) -> None:
+        self._input: str | None = None
+        self._text = TextDisplay(bar=False)
+        self._said: set[str] = set()
+
+    def begin(self, input: str, heading: str | None) -> None:
+        self._text.begin(input, heading)
+        self._input = input
+        self._said = set()
+
+    def plan(self, plan: Plan, output: Path) -> None:
+        err.print(describe_plan(plan), markup=False)
+        self._write(
+            "plan", output=str(output), model=plan.model, device=plan.device, precision=plan.precision,
+            window=plan.window, overlap=plan.overlap, tile=plan.tile, tiles=plan.tiles,
+            width=plan.output_width, height=plan.output_height, memory_bytes=plan.memory,
+            memory_limit_bytes=plan.memory_limit, seconds_per_frame=plan.seconds_per_frame,
+            seconds=plan.seconds,
+        )  # fmt: skip
+        for notice in plan.notices:
+            self.notice(notice)
+
+    def progress(self, progress: Progress) -> None:
+        self._write(
+            "progress", frames_done=progress.frames_done, frames_total=progress.frames_total,
+            fps=progress.fps, eta_seconds=progress.eta_seconds,
+        )  # fmt: skip
+
+    def result(self, result: UpscaleResult) -> None:
+        for notice in result.notices:
+            self.notice(notice)
+        self._write(
+            "result", outcome="done", output=str(result.output), frames=result.frames, seconds=result.seconds,
+            recomputed_frames=result.recomputed_frames, peak_memory_bytes=result.peak_memory,
+        )  # fmt: skip
+
+    def kept(self, output: Path) -> None:
+        self._text.kept(output)
+        self._write(
+            "result", outcome="kept", output=str(output), frames=None, seconds=None, recomputed_frames=None,
+            peak_memory_bytes=None,
+        )  # fmt: skip
+
+    def notice(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._text.notice(text)
+            self._write("notice", text=text)
+
+    def error(self, text: str, exit_code: int) -> None:
+        self._text.error(text, exit_code)
+        self.stopped(text, exit_code)
+
+    def stopped(self, text: str, exit_code: int) -> None:
+        self._write("error", message=" ".join(text.split()), exit_code=exit_code)
+
+    def end(self) -> None:
+        self._input = None
+
+    def _write(self, event: str, **fields: object) -> None:
+        head = {"version": PROTOCOL_VERSION, "event": event, "time": time.time(), "input": self._input}
+        sys.stdout.write(json.dumps(head | fields) + "\n")
+        sys.stdout.flush()
+
+
+def describe_plan(plan: Plan) -> str:
+    """One line for people."""
+    window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
+    tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
+    line = (
+        f"plan: {plan.model}, {plan.device} {plan.precision}, {window}, {tile}, to "
+        f"{plan.output_width}x{plan.output_height}, about {format_bytes(plan.memory)}"
+    )
+    if plan.seconds is not None:
+        line += f" and {format_seconds(plan.seconds)}"
+    elif plan.seconds_per_frame is not None:
+        line += f" and {format_seconds(plan.seconds_per_frame)} a frame"
+    return line

@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import pytest
+
+
+@pytest.fixture
+def pipe(tmp_path, tiny):
+    """Runs the command with bytes on its standard input."""
+
+    def run(data, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "tcnet", "upscale", "-", "--model", str(tiny), *arguments],
+            input=data, capture_output=True, cwd=tmp_path, timeout=100, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_video_with_sound(pipe, media, tmp_path):
+    (tmp_path / "in").mkdir()
+    source = media.clip(
+        tmp_path / "in" / "a.mp4", sound=True, frames=5, codec="libx264", pixel_format="yuv420p"
+    )
+    done = pipe(source.read_bytes(), "-o", "out.mp4")
+    assert (done.returncode, done.stdout) == (0, b"out.mp4\n"), done.stderr
+    assert media.read(tmp_path / "out.mp4").times == [Fraction(i, 25) for i in range(5)]
+    assert media.sound(tmp_path / "out.mp4") == media.sound(source)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"", b"standard input is empty"), (b"x" * 999, b"standard input: cannot be read as video")],
+)
+def test_what_is_no_video_leaves_nothing(pipe, tmp_path, data, words):
+    done = pipe(data, "-o", "out.mkv")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
