@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from upscale_fakes import BreaksInReducedPrecision, Nearest, make_frames
+from upscale_fakes import BreaksInReducedPrecision, Nearest, make_frames, make_scenes
 
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import UpscaleOptions, Upscaler
+from tcnet.upscale.compute import Compute
+from tcnet.upscale.layout import make_layout
+from tcnet.upscale.recurrent import upscale_recurrent
 
 SMALL = {
     "channels": 8,
@@ -38,10 +41,12 @@ def assert_equal(frames, others):
 def test_every_skip_gives_the_same_frames(propagation, options):
     torch.manual_seed(0)
     network = TCNet(TCNetConfig(propagation=propagation, **SMALL)).eval()
-    lr = list(make_frames(13, 16, 40))
-    whole = upscaled(network, lr, device="cpu", **options)
-    assert len(whole) == 13
-    for skip in range(1, 15):
+    lr = list(make_scenes(5, 9, height=16, width=40))
+    upscaler = Upscaler(network, UpscaleOptions(device="cpu", **options))
+    whole = list(upscaler.stream(lr))
+    assert len(whole) == 14
+    assert upscaler.statistics.cuts == 1
+    for skip in range(1, 16):
         assert_equal(upscaled(network, lr, skip, device="cpu", **options), whole[skip:])
 
 
@@ -73,6 +78,27 @@ def test_windows_of_which_nothing_is_wanted_are_not_computed():
     assert len(sr) == upscaler.statistics.frames == COUNT - 13
     assert len(network.clips) < len(without.clips)
     assert upscaler.statistics.windows == len(network.clips)
+
+
+@pytest.mark.parametrize("hold", [0, 20])
+def test_a_stream_begins_with_the_scene_that_is_wanted(hold):
+    class Counting(Nearest):
+        given = 0
+
+        def stream(self, lr_frames, state=None, *, last=False):
+            self.given += lr_frames.shape[1]
+            return super().stream(lr_frames, state, last=last)
+
+    network = Counting("forward")
+    compute = Compute(network, torch.device("cpu"), torch.float32)
+    lr = list(make_scenes(6, 8, 5))
+    layout = make_layout(network, UpscaleOptions(), 24, 32, None, None)
+    for skip, needed in ((0, 19), (5, 19), (6, 13), (13, 13), (14, 5), (18, 5), (19, 0)):
+        network.given = 0
+        split = iter([iter(lr[:6]), iter(lr[6:14]), iter(lr[14:])])
+        sr = list(upscale_recurrent(compute, UpscaleOptions(), layout, split, skip, hold))
+        assert [frame.pts for frame in sr] == [frame.pts for frame in lr[skip:]]
+        assert network.given == (needed if hold == 20 else 19)
 
 
 def test_a_negative_skip_is_refused():

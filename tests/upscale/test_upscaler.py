@@ -97,10 +97,14 @@ def test_forward_frames_come_as_soon_as_their_group_is_known():
             read += 1
             yield frame
 
-    at_output = []
-    for _ in Upscaler(Nearest("forward"), UpscaleOptions(**WINDOWED)).stream(counted()):
-        at_output.append(read)
-    assert at_output[:8] == [5, 5, 5, 5, 9, 9, 9, 9]
+    def at_output(**options):
+        nonlocal read
+        read = 0
+        for _ in Upscaler(Nearest("forward"), UpscaleOptions(**WINDOWED, **options)).stream(counted()):
+            yield read
+
+    assert [*at_output(scene_cuts=False)][:8] == [5, 5, 5, 5, 9, 9, 9, 9]
+    assert [*at_output()][:8] == [9, 9, 9, 9, 13, 13, 13, 13]  # and LOOK_AHEAD
 
 
 @pytest.mark.parametrize("size", [{"scale": 2}, {"scale": 3}, {"height": 60}, {"width": 100}])

@@ -142,6 +142,19 @@ def make_frames(count, height=24, width=32, dtype=np.uint8, seed=0):
         yield Frame(pixels, pts=100 + 40 * i + i % 3, duration=40 - i % 3, time_base=TIME_BASE)
 
 
+def make_scenes(*lengths, height=24, width=32, seed=0):
+    """Scenes of a pattern each, which moves by a pixel a frame, with hard cuts between them."""
+    random = np.random.default_rng(seed)
+    number = 0
+    for length in lengths:
+        side = max(4, height // 6)
+        shape = (1 + height // side, 1 + (width + length) // side, 3)
+        pattern = random.integers(0, 255, shape, dtype=np.uint8).repeat(side, 0).repeat(side, 1)
+        for i in range(length):
+            yield Frame(pattern[:height, i : i + width].copy(), 40 * number, 40, TIME_BASE)
+            number += 1
+
+
 def make_info(count=None, height=24, width=32, bit_depth=8):
     return VideoInfo(
         width=width,

@@ -9,8 +9,10 @@ from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout, choose_layout
 from tcnet.upscale.memory import ASSUMED_MEMORY, MEMORY_SHARE, available_memory, estimate_memory
 from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.pixels import largest_code
 from tcnet.upscale.precision import choose_device, choose_precision
 from tcnet.upscale.recurrent import upscale_recurrent
+from tcnet.upscale.scenes import iter_scenes, mark_cuts
 from tcnet.upscale.windowed import upscale_windows
 from tcnet.video.frame import Frame
 
@@ -86,7 +88,8 @@ class Upscaler:
         """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
 
         As many frames come out as go in, in the same sample type. A bidirectional network gives them window
-        by window, a forward network as soon as it can.
+        by window, a forward network as soon as it can. Windows and recurrence end at scene cuts, which are
+        looked for in all frames, also in those that are skipped.
 
         skip: this many frames at the beginning are not given out, and computed only where others depend on
         them. The others are bit-identical to those of a run without skip, as long as both have the same
@@ -105,13 +108,21 @@ class Upscaler:
         itemsize = first.pixels.itemsize
         layout = self.layout(height, width, itemsize)
         self.statistics.notices.extend(self.memory_notices(layout, itemsize))
-        scenes = iter([chain([first], checked)])
+        scenes = self._scenes(chain([first], checked))
         del first  # or it would live as long as the stream
         if self.compute.network.config.propagation == "forward":
             hold = self._frames_to_hold(layout, itemsize) if skip else 0
             yield from upscale_recurrent(self.compute, self.options, layout, scenes, skip, hold)
         else:
             yield from upscale_windows(self.compute, self.options, layout, scenes, skip)
+
+    def _scenes(self, frames: Iterator[Frame]) -> Iterator[Iterator[Frame]]:
+        if not self.options.scene_cuts:
+            yield frames
+            return
+        for number, scene in enumerate(iter_scenes(mark_cuts(frames))):
+            self.statistics.cuts += number > 0
+            yield scene
 
     def _frames_to_hold(self, layout: Layout, sample_bytes: int) -> int:
         """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
@@ -129,7 +140,10 @@ def _described(layout: Layout) -> str:
 
 
 def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """`frames`, as long as they look like the first. Raises ValueError for arrays that are no pictures."""
+    """`frames`, as long as they look like the first.
+
+    Raises ValueError and TypeError for arrays that are no pictures.
+    """
     shape: tuple[int, ...] = ()
     kind = ""
     for number, frame in enumerate(frames):
@@ -137,6 +151,7 @@ def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
         if not shape:
             if pixels.ndim != 3 or pixels.shape[2] != 3:
                 raise ValueError(f"pixels must be (H, W, 3), got {pixels.shape}")
+            largest_code(pixels.dtype)
             shape, kind = pixels.shape, str(pixels.dtype)
         if pixels.shape != shape or pixels.dtype != kind:
             raise MediaError(
