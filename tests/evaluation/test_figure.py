@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from tcnet.errors import UsageError
 from tcnet.evaluation import evaluate
 from tcnet.evaluation.clip_upscaler import BicubicUpscaler, LanczosUpscaler
 from tcnet.evaluation.figure import BAND, GAP, LINE, MARK, ZOOM, draw_figure, mark_place
+from tcnet.evaluation.pictures import parse_crop
 from tcnet.evaluation.report import figure_captions, write_report
 from tcnet.evaluation.result import ClipPictures, CropBox
 from tcnet.video import read_image, write_png
@@ -70,6 +72,17 @@ def test_a_place_at_the_edge_is_marked_inside():
     assert red[30:, 80 - LINE :].all()
     assert not red[: 30 - LINE].any()
     assert (marked[30 : 60 - LINE, LINE : 80 - LINE] == 90).all()
+
+
+def test_a_place_is_written_as_clip_and_numbers():
+    assert parse_crop("city=17,480,100,96,64") == (
+        "city",
+        CropBox(17, top=100, left=480, height=64, width=96),
+    )
+    assert parse_crop("a=b=0,0,0,8,8")[0] == "a=b"
+    for wrong in ("city", "city=1,2,3,4", "=1,2,3,4,5", "city=1,2,3,4,-5", "city=1,2,3,4,x"):
+        with pytest.raises(UsageError, match="write CLIP=FRAME,LEFT,TOP,WIDTH,HEIGHT"):
+            parse_crop(wrong)
 
 
 def test_an_evaluation_writes_it_under_a_name_that_stays(tmp_path):

@@ -22,6 +22,7 @@ from tcnet.video.images import encode_png
 
 ZOOM = 2
 OVERVIEW_HEIGHT = 192
+CAPTION_WIDTH = 88  # CSS pixels at least, whatever the width of the picture above
 PROFILE_WIDTH = 200  # about as many CSS pixels wide is a temporal profile
 
 _STYLE = """
@@ -159,7 +160,8 @@ def _profiles(shown: ClipPictures) -> str:
 def _figure(label: str, pixels: npt.NDArray[np.uint8], across: int, down: int) -> str:
     data = base64.b64encode(encode_png(pixels)).decode("ascii")
     height, width = down * pixels.shape[0], across * pixels.shape[1]
+    room = max(width, CAPTION_WIDTH)
     return (
-        f'<figure style="width:{width}px"><img src="data:image/png;base64,{data}" width="{width}" '
+        f'<figure style="width:{room}px"><img src="data:image/png;base64,{data}" width="{width}" '
         f'height="{height}" alt="{escape(label)}"><figcaption>{escape(label)}</figcaption></figure>'
     )

@@ -70,6 +70,19 @@ def choose_box(clip: PreparedClip) -> CropBox:
     return CropBox(frame, SCALE * row, SCALE * column, height, width)
 
 
+def parse_crop(text: str) -> tuple[str, CropBox]:
+    """ "city=17,480,100,96,96": clip, frame (from 0), left, top, width and height in HR pixels.
+
+    Raises UsageError for another form.
+    """
+    clip, _, numbers = text.rpartition("=")
+    parts = numbers.split(",")
+    if not clip or len(parts) != 5 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--crop {text!r}: write CLIP=FRAME,LEFT,TOP,WIDTH,HEIGHT, as city=17,480,100,96,96")
+    frame, left, top, width, height = (int(part) for part in parts)
+    return clip, CropBox(frame, top, left, height, width)
+
+
 def check_box(box: CropBox, clip: PreparedClip) -> None:
     """Raises UsageError for a box that does not lie in the clip."""
     frames, _, height, width = clip.hr_clip.shape
