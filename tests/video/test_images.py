@@ -264,3 +264,21 @@ def test_images_become_a_video_and_back(clips, tmp_path):
     assert np.abs(frames[1].pixels.astype(int) - noise(1, size=(32, 24))).max() <= 2
     with open_source(tmp_path / "a.mp4") as source:
         assert source.info.color == ColorSpec(6, full_range=False)
+
+
+def test_a_camera_held_upright_gives_upright_pictures(tmp_path):
+    """Exif orientation 6: to be turned clockwise by a quarter."""
+    picture = np.zeros((8, 16, 3), np.uint8)
+    picture[:, :8] = 200  # bright on the left, which is the top when turned
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 16, 8, "yuvj444p"
+    encoder.time_base = Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuvj444p")
+    data = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    note = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + data[2:])
+    pixels = read_image(path)
+    assert pixels.shape == (16, 8, 3)
+    assert pixels[:6].mean() > 180
+    assert pixels[10:].mean() < 20

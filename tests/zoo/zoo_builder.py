@@ -5,7 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from zoo_extras import add_audio, add_subtitles, cover_bytes, describe, encode_audio, subtitle_packets
+from zoo_extras import (
+    add_audio,
+    add_subtitles,
+    cover_bytes,
+    describe,
+    encode_audio,
+    subtitle_packets,
+    with_exif,
+)
 from zoo_pictures import make_frame
 from zoo_specimen import Specimen
 
@@ -109,6 +117,8 @@ def _encode_video(video: av.VideoStream, specimen: Specimen) -> list[av.Packet]:
     for packet in packets:
         if packet.time_base == specimen.ticks and packet.pts in lengths:
             packet.duration = lengths[packet.pts]
+    if specimen.exif:
+        packets = [with_exif(packet, specimen.exif) for packet in packets]
     if specimen.suffix in (".mp4", ".mov") and packets[-1].dts is not None:
         # MP4 counts a track's length in decoding order; with B-frames the last packet makes up for it.
         packets[-1].duration = ends[-1] - starts[0] - (packets[-1].dts - packets[0].dts)

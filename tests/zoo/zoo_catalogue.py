@@ -106,6 +106,7 @@ PICTURE = [
     Specimen(name="rotated 90", suffix=".mp4", codec="libx264", rotation=90, about="telephone held upright"),
     Specimen(name="rotated 180", suffix=".mov", codec="libx264", rotation=180, about="upside down"),
     Specimen(name="rotated 270", suffix=".mkv", codec="libx264", rotation=-90, about="rotation in Matroska"),
+    Specimen(name="exif", suffix=".mov", codec="mjpeg", pixel_format="yuvj420p", exif=6, about="camera's JPEGs with Exif"),
     Specimen(name="odd 444", suffix=".mkv", codec="libx264", pixel_format="yuv444p", size=(63, 47), about="63x47"),
     Specimen(name="odd 420", suffix=".mp4", codec="libx264", size=(66, 50), about="66x50, cropped from whole blocks"),
     Specimen(name="odd ffv1", suffix=".mkv", codec="ffv1", pixel_format="yuv420p", size=(63, 47), about="63x47 in 4:2:0"),

@@ -187,7 +187,8 @@ def _ratio(case: Case) -> Iterator[str]:
 
 def _rotation(case: Case) -> Iterator[str]:
     before, after = case.source.display_matrix, case.output.display_matrix
-    if (case.specimen.rotation is not None) != (before is not None):
+    turned = case.specimen.rotation is not None or case.specimen.exif > 1
+    if turned != (before is not None):
         yield f"the input's display matrix is {before}"
     if before is not None and (after is None or after[:6] != before[:6]):
         yield f"display matrix {after} instead of {before}"

@@ -92,6 +92,17 @@ def cover_bytes(kind: str) -> bytes:
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 
+def with_exif(packet: av.Packet, orientation: int) -> av.Packet:
+    """A JPEG picture as cameras write it: with a note on how it was held."""
+    data = bytes(packet)
+    note = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIII", 0x0112, 3, 1, orientation, 0)
+    changed = av.Packet(data[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + data[2:])
+    changed.stream, changed.time_base = packet.stream, packet.time_base
+    changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
+    changed.is_keyframe = True
+    return changed
+
+
 def _subtitle_bytes(codec: str, number: int, text: str) -> bytes:
     if codec == "ass":
         return f"{number},0,Default,,0,0,0,,{text}".encode()

@@ -157,10 +157,14 @@ def _picture_facts(pictures: list[av.VideoFrame], time_base: Fraction, enlarged:
 
 
 def _side_data(picture: av.VideoFrame) -> dict[Type, bytes]:
+    """Where PyAV fails on a kind that it has no name for (Exif): a matrix of the rotation alone."""
     try:
         return {data.type: bytes(data) for data in picture.side_data}
-    except ValueError:  # a kind that PyAV has no name for, such as Exif
-        return {}
+    except ValueError:
+        turn = {-90: (0, 1 << 16, 0, -1 << 16)}.get(picture.rotation)
+        if turn is None:
+            return {}
+        return {Type.DISPLAYMATRIX: struct.pack("=9i", *turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30)}
 
 
 def _mastering(data: bytes | None) -> tuple[float, ...] | None:

@@ -48,7 +48,8 @@ class Specimen:
     """One file. `about` says in a few words what is special; `name` is the file's, without suffix.
 
     times: the frames' in ticks of time_base, by default one after the other from zero; last: ticks that the
-    last one stands. output, output_codec: by default the product's
+    last one stands. exif: orientation written into JPEG pictures.
+    output, output_codec: by default the product's
     choice; "/" is a folder of images.
     """
 
@@ -79,6 +80,7 @@ class Specimen:
     video_metadata: Mapping[str, str] = field(default_factory=dict)
     video_disposition: int = 0
     repeat: int = 1
+    exif: int = 0
     output: str | None = None
     output_codec: str | None = None
 

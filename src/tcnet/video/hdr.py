@@ -26,8 +26,21 @@ def is_hdr(color: ColorSpec) -> bool:
 
 def side_data_of(picture: av.VideoFrame) -> dict[SideDataType, bytes]:
     """What is attached to a decoded picture, by kind."""
-    attached = cast(SideDataContainer, picture.side_data)  # PyAV's stubs call it a dictionary
+    try:
+        attached = cast(SideDataContainer, picture.side_data)  # PyAV's stubs call it a dictionary
+    except ValueError:
+        # One of a kind that PyAV has no name for (Exif) keeps the others from being read.
+        return _rotation_only(picture)
     return {data.type: bytes(data) for data in attached}
+
+
+def _rotation_only(picture: av.VideoFrame) -> dict[SideDataType, bytes]:
+    quarters = round(picture.rotation / 90) % 4
+    if not quarters:
+        return {}
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
+    turn = [cosine << 16, -sine << 16, 0, sine << 16, cosine << 16, 0, 0, 0, 1 << 30]
+    return {SideDataType.DISPLAYMATRIX: struct.pack("=9i", *turn)}
 
 
 def read_hdr(attached: dict[SideDataType, bytes]) -> HdrMetadata | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import av
 import numpy as np
@@ -247,7 +247,14 @@ def _decode(path: Path) -> _Image:
         transfer=picture.color_trc,
     )
     alpha = read_alpha(picture) if has_alpha(name) else None
-    return _Image(ToRgb(color)(picture), alpha, name)
+    quarters = round(picture.rotation / 90) % 4  # Exif; PNGs are written without
+    pixels = _turned(ToRgb(color)(picture), quarters)
+    return _Image(pixels, None if alpha is None else _turned(alpha, quarters), name)
+
+
+def _turned(pixels: Pixels, quarters: int) -> Pixels:
+    """Counter-clockwise by that many quarters of a turn."""
+    return cast(Pixels, np.ascontiguousarray(np.rot90(pixels, quarters))) if quarters else pixels
 
 
 def _as_depth(pixels: Pixels, depth: int) -> Pixels:
