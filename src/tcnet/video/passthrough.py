@@ -12,13 +12,15 @@ import av
 from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
-from tcnet.errors import MediaError
 from tcnet.video.containers import CONTAINERS, main_video, open_input
+from tcnet.video.conversion import Converter, convert_stream
+from tcnet.video.cutting import Cutter
+from tcnet.video.frame import Span
+from tcnet.video.hdr import side_data_of
 from tcnet.video.timing import RisingTimes, tagged_end
 
 # Tags that describe the old file and would be wrong, or are written anew, in the new one.
@@ -26,6 +28,7 @@ _STALE_TAGS = frozenset(
     (
         *("encoder", "duration", "bps", "number_of_frames", "number_of_bytes"),  # of streams in Matroska
         *("major_brand", "minor_version", "compatible_brands", "vendor_id"),  # of MP4
+        "alpha_mode",  # of VP8 and VP9
     )
 )
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
@@ -37,16 +40,20 @@ _TRIAL_PACKETS = 500
 class Passthrough:
     """The copied streams of one input, opened a second time and read only as far as the video has come."""
 
-    def __init__(self, path: Path, output: OutputContainer) -> None:
-        """Adds the streams to `output`, whose header is not written yet.
+    def __init__(self, path: Path, output: OutputContainer, span: Span | None = None) -> None:
+        """Adds the streams to `output`, whose header is not written yet. span: the part to copy.
 
-        Raises MediaError for an input that cannot be opened and for a stream that the container cannot hold.
+        A stream that the container cannot hold is converted, or left out; `notices` say so at once. Raises
+        MediaError for an input that cannot be opened.
         """
         self._input = open_input(path)
         self._path = path
         self._output = output
+        self._span = span
+        self._cutter = None if span is None else Cutter(span)
         self._notices: list[str] = []
         self._copies: dict[int, Stream] = {}
+        self._converters: dict[int, Converter] = {}
         self._times: dict[int, RisingTimes] = {}
         self._ends: dict[int, int] = {}  # the tick at which a stream ends, where Matroska's tags say so
         self._pending: Packet[Stream] | None = None
@@ -84,6 +91,8 @@ class Passthrough:
         """Copies the file's tags and its chapters."""
         self._output.metadata.update(_kept(self._input.metadata))
         chapters = self._input.chapters()
+        if self._cutter is not None:
+            chapters = self._cutter.chapters(chapters)
         if chapters:
             self._output.set_chapters(chapters)
 
@@ -104,6 +113,8 @@ class Passthrough:
                 self._pending = next(self._packets, None)
             packet = self._pending
             if packet is None:
+                if seconds is None:
+                    self._end_conversion()
                 return
             start = packet.dts if packet.dts is not None else packet.pts
             if seconds is not None and start is not None and start * packet.time_base >= seconds:
@@ -132,6 +143,9 @@ class Passthrough:
                 stream.discard = av.stream.Discard.all
                 continue
             copy = self._add_copy(stream, first.get(stream.index))
+            if copy is None:
+                stream.discard = av.stream.Discard.all
+                continue
             copy.metadata.update(_kept(stream.metadata))
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
@@ -149,15 +163,27 @@ class Passthrough:
         mime = stream.metadata.get("mimetype", f"image/{kind}")
         self._output.add_attachment(name, mime, bytes(packet))
 
-    def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream:
+    def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream | None:
+        """The stream for the copy, or for another form of it; None where the container holds neither."""
         muxer = self._output.format.name
-        if not _holds(muxer, stream, packet):
-            others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
-            advice = f"write {' or '.join(others)}" if others else "remove that stream from the input first"
-            raise MediaError(
-                f"{self._path}: {muxer} cannot hold stream {stream.index} ({_kind(stream)}); {advice}"
+        if _holds(muxer, stream, packet):
+            return self._output.add_stream_from_template(stream, opaque=True)
+        if isinstance(stream, AttachmentStream):
+            self._notices.append(f"the attachment {stream.name} is left out: {muxer} holds none; write .mkv")
+            return None
+        converter = convert_stream(self._output, stream)
+        if converter is not None:
+            self._converters[stream.index] = converter
+            self._notices.append(
+                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}: {muxer} cannot hold it as it is"
             )
-        return self._output.add_stream_from_template(stream, opaque=True)
+            return converter.stream
+        others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
+        advice = f"; write {' or '.join(others)} to keep it" if others else ""
+        self._notices.append(
+            f"stream {stream.index} ({_kind(stream)}) is left out: {muxer} cannot hold it{advice}"
+        )
+        return None
 
     def _demux(self) -> "Iterator[Packet[Stream]]":
         streams = [self._input.streams[index] for index in self._copies]
@@ -177,7 +203,9 @@ class Passthrough:
                 return
             # The last, empty ones only flush decoders; empty texts fill the gaps between subtitles in MP4,
             # whose writer makes its own.
-            if packet.size and not (_is_mov_text(packet.stream) and bytes(packet) == b"\0\0"):
+            if not packet.size or (_is_mov_text(packet.stream) and bytes(packet) == b"\0\0"):
+                continue
+            if self._cutter is None or self._cutter.keep(packet):
                 yield packet
 
     def _mux(self, packet: "Packet[Stream]") -> None:
@@ -193,8 +221,26 @@ class Passthrough:
             left = self._ends.get(index, dts) - dts
             if 0 < left < (packet.duration or 0):
                 packet.duration = left
+        if index in self._converters:
+            self._convert(index, packet)
+            return
         packet.stream = self._copies[index]
         self._output.mux(packet)
+
+    def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
+        try:
+            converted = self._converters[index].convert(packet)
+        except (av.FFmpegError, ValueError):
+            self._damaged += 1
+            return
+        for other in converted:
+            other.stream = self._copies[index]
+            self._output.mux(other)
+
+    def _end_conversion(self) -> None:
+        """What decoders and encoders held back."""
+        for index in self._converters:
+            self._convert(index, None)
 
     def _learn_end(self, packet: "Packet[Stream]") -> None:
         """Matroska keeps no length of packets, only where the stream ends; without it a last, partly filled
@@ -203,8 +249,12 @@ class Passthrough:
         """
         times = self._times[packet.stream_index]
         end = tagged_end(packet.stream)
-        if times.last is None and end is not None:
+        if times.last is not None or end is None:
+            return
+        if self._span is None:
             self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
+        elif self._span.end is None:
+            self._ends[packet.stream_index] = round((end - self._span.shift) / packet.time_base)
 
     def _display_matrix(self) -> list[int] | None:
         """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
@@ -216,11 +266,8 @@ class Passthrough:
                 return None  # the reader says what is wrong with this file
             if picture is None:
                 return None
-            side_data = cast(SideDataContainer, picture.side_data)  # PyAV's stubs call it a dictionary
-            for data in side_data:
-                if data.type == SideDataType.DISPLAYMATRIX:
-                    return list(struct.unpack("=9i", bytes(data)[:36]))
-        return None
+            matrix = side_data_of(picture).get(SideDataType.DISPLAYMATRIX)
+        return None if matrix is None else list(struct.unpack("=9i", matrix[:36]))
 
 
 def _is_mov_text(stream: Stream) -> bool:
