@@ -42,7 +42,7 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-METRICS = ("psnr", "tgrad")
+METRICS = ("psnr", "tgrad", "flicker")
 
 
 def run(data: Path, journal: Path | None, *upscalers, **options):
@@ -67,6 +67,10 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(data, tmp
     resumed = run(data, journal, rest := Counting(), BicubicUpscaler())
     assert rest.clips == 2
     assert figures(resumed) == figures(whole)
+    assert resumed.truth is not None
+    assert [scores.frames.keys() for scores in resumed.truth.clips] == [{"flicker"}] * 3
+    for ours, theirs in zip(resumed.truth.clips, whole.truth.clips, strict=True):
+        np.testing.assert_array_equal(ours.frames["flicker"], theirs.frames["flicker"])
     assert len(resumed.notices) == 1
     assert "2 finished measurements were taken over" in resumed.notices[0]
     for ours, theirs in zip(resumed.pictures, whole.pictures, strict=True):

@@ -125,6 +125,26 @@ def test_lower_temporal_figures_are_called_better_and_missing_ones_are_left_out(
     Page(render_html(measured))
 
 
+def test_the_ground_truth_has_the_last_column_where_it_is_not_perfect():
+    truth = ModelScores(
+        "ground truth",
+        {},
+        (
+            ClipScores("calendar", {"warp": (math.nan, 0.2, 0.4)}, 0.0),
+            ClipScores("city", {"warp": (math.nan, 0.5)}, 0.0),
+        ),
+    )
+    measured = replace(
+        result(temporal("a", 1.0), temporal("b", 0.5)), metrics=("warp", "flicker"), truth=truth
+    )
+    table = consistency_table(measured)
+    assert table is not None
+    assert table.header[-2:] == ("b", "ground truth")
+    assert [row[-1] for row in table.rows] == ["0.400", "0.300", "0.500", "", "", ""]
+    assert json.loads(to_json(measured))["ground_truth"] == {"warp": pytest.approx(0.4)}
+    assert json.loads(to_json(result()))["ground_truth"] == {}
+
+
 def test_sets_of_thousands_show_their_averages_alone():
     many = tuple(ClipScores(f"{index:05d}", {"psnr": (30.0,), "ssim": (0.9,)}, 0.1) for index in range(41))
     table = summary_table(replace(result(ModelScores("a", {}, many)), pictures=()))

@@ -273,6 +273,8 @@ def test_the_flow_of_the_truth_is_computed_once_for_all_models(tmp_path):
     assert flow.calls == 2 * 3
     for model in result.models:
         assert model.mean("warp") == pytest.approx(1000 / 255**2 / 3, rel=1e-3)
+    assert result.truth is not None
+    assert result.truth.mean("warp") == pytest.approx(1000 / 255**2 / 3, rel=1e-3)
     assert result.environment["flow"] == "known"
     assert result.protocol.startswith("folder/BI/warp-rgb,psnr-y/")
 

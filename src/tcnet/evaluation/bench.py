@@ -25,8 +25,8 @@ from tcnet.evaluation.pictures import (
     take_pictures,
 )
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
-from tcnet.evaluation.result import ClipPictures, CropBox, EvaluationResult, ModelScores
-from tcnet.evaluation.temporal import TrueMotion
+from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
+from tcnet.evaluation.temporal import TemporalMeter, TrueMotion
 from tcnet.version import __version__
 
 INPUT, TRUTH = "bicubic of the input", "ground truth"
@@ -116,6 +116,7 @@ def evaluate(
         models=tuple(map(_model_scores, zip(*(records for _, records in measured), strict=True))),
         pictures=tuple(_pictures(clip, records) for clip, records in measured if clip.box is not None),
         environment=environment,
+        truth=_true_scores([clip for clip, _ in measured]),
         notices=(
             *known.notices,
             *(f"{clip.clip}: {notice}" for clip, _ in measured for notice in clip.notices),
@@ -147,14 +148,14 @@ class _Bench:
             return record, finished
 
         clip = prepare()
-        if record is None:
-            record = _describe(clip, source, shown)
-            self.journal.add_clip(record)
         records = []
         with ExitStack() as stack:
             motion = None
             if self.instruments.flow is not None:
                 motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.instruments.flow)))
+            if record is None:
+                record = replace(_describe(clip, source, shown), truth=self._true_figures(clip, motion))
+                self.journal.add_clip(record)
             for index, (upscaler, model) in enumerate(zip(self.upscalers, known, strict=True)):
                 if model is None:
                     here = replace(at, model=upscaler.name, model_index=index, frame_count=len(clip.hr_clip))
@@ -162,6 +163,13 @@ class _Bench:
                     self.journal.add_model(model)
                 records.append(model)
         return record, records
+
+    def _true_figures(self, clip: PreparedClip, motion: TrueMotion | None) -> dict[str, tuple[float, ...]]:
+        """The temporal figures of the ground truth, of those metrics by which it is not perfect."""
+        metrics = [metric for metric in self.metrics if MEASURES[metric].of_truth]
+        meter = TemporalMeter(metrics, clip.hr_clip, self.channel, motion)
+        found = [meter.measure(index, frame) for index, frame in enumerate(clip.hr_clip)] if metrics else []
+        return {metric: tuple(figures[metric] for figures in found) for metric in metrics}
 
     def _measure_one(
         self,
@@ -206,6 +214,13 @@ def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRec
 def _model_scores(records: Sequence[ModelRecord]) -> ModelScores:
     """One model's record of each clip, together."""
     return ModelScores(records[0].model, records[0].description, tuple(record.scores for record in records))
+
+
+def _true_scores(clips: Sequence[ClipRecord]) -> ModelScores | None:
+    if not any(clip.truth for clip in clips):
+        return None
+    scores = (ClipScores(clip.clip, clip.truth, seconds=0.0) for clip in clips)
+    return ModelScores(TRUTH, {}, tuple(scores))
 
 
 def _pictures(clip: ClipRecord, models: Sequence[ModelRecord]) -> ClipPictures:

@@ -64,8 +64,8 @@ def render_html(result: EvaluationResult) -> str:
     if consistency is not None:
         parts += ["<h2>Temporal consistency</h2>", _html_table(consistency)]
         parts.append(
-            f'<p class="note">{escape(consistency_legend(result))}. A blurred video is a steady one: '
-            "read these beside the quality above.</p>"
+            f'<p class="note">{escape(consistency_legend(result))}. A blurred video is a steady one, '
+            "steadier even than the ground truth: read these beside the quality above.</p>"
         )
     parts.append(_speed_plot(result))
     published = published_table(result)

@@ -9,7 +9,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ FORMAT = 2
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipRecord:
     """A clip itself. source: tells its files from changed ones. references: crop and profile by version;
-    overview: the ground truth's whole frame, where the clip is shown.
+    overview: the ground truth's whole frame, where the clip is shown. truth: temporal figures of the ground
+    truth itself, by metric.
     """
 
     clip: str
@@ -36,6 +37,7 @@ class ClipRecord:
     box: CropBox | None
     references: Mapping[str, tuple[Picture, Picture]]
     overview: Picture | None = None
+    truth: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +107,9 @@ class Journal:
         references = {label: [_packed(p) for p in pair] for label, pair in record.references.items()}
         line = {"clip": record.clip, "source": record.source, "notices": list(record.notices), "box": box}
         overview = None if record.overview is None else _packed(record.overview)
-        self._append({"kind": "clip", **line, "references": references, "overview": overview})
+        truth = {metric: list(figures) for metric, figures in record.truth.items()}
+        pictures = {"references": references, "overview": overview}
+        self._append({"kind": "clip", **line, "truth": truth, **pictures})
 
     def add_model(self, record: ModelRecord) -> None:
         """Raises MediaError if it cannot be written."""
@@ -160,9 +164,10 @@ class Journal:
             }
             box = None if line["box"] is None else CropBox(**line["box"])
             overview = None if line["overview"] is None else _unpacked(line["overview"])
+            truth = {metric: tuple(figures) for metric, figures in line["truth"].items()}
             self._forget(line["clip"])
             self._clips[line["clip"]] = ClipRecord(
-                line["clip"], line["source"], tuple(line["notices"]), box, references, overview
+                line["clip"], line["source"], tuple(line["notices"]), box, references, overview, truth
             )
         else:
             given = line["scores"]

@@ -16,6 +16,7 @@ class Measure:
     temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
     instrument: what it needs beside frames, a field of `Instruments`.
     whole_clips: it has figures only once all frames of a clip are there.
+    of_truth: the ground truth has a figure of its own that is not zero; what lies below that is blurred.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Measure:
     channels: str = "set"
     instrument: Literal["flow", "lpips", "vmaf"] | None = None
     whole_clips: bool = False
+    of_truth: bool = False
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
@@ -36,10 +38,14 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Measure("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
             Measure("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
             Measure("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
-            Measure("warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow"),
+            Measure(
+                "warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow", of_truth=True
+            ),
             Measure("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
             Measure("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
-            Measure("flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y"),
+            Measure(
+                "flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y", of_truth=True
+            ),
         )
     }
 )

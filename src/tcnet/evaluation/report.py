@@ -105,6 +105,7 @@ def to_json(result: EvaluationResult) -> str:
         "limit_frames": result.limit_frames,
         "environment": dict(result.environment),
         "notices": list(result.notices),
+        "ground_truth": _true_means(result),
         "models": [
             {
                 "name": model.name,
@@ -127,6 +128,12 @@ def to_json(result: EvaluationResult) -> str:
         ],
     }
     return json.dumps(_finite(document), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _true_means(result: EvaluationResult) -> dict[str, float]:
+    if result.truth is None:
+        return {}
+    return {metric: result.truth.mean(metric) for metric in result.truth.clips[0].frames}
 
 
 def to_csv(result: EvaluationResult) -> str:

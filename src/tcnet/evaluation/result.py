@@ -99,6 +99,7 @@ class EvaluationResult:
 
     protocol: see `tcnet.evaluation.protocol.protocol_id`. environment: versions, for repeating it.
     notices: lines for people on what was odd in the ground truth. pictures: of the first clips at least.
+    truth: temporal figures of the ground truth itself, where it has any.
     """
 
     protocol: str
@@ -111,6 +112,7 @@ class EvaluationResult:
     pictures: tuple[ClipPictures, ...]
     environment: Mapping[str, str]
     notices: tuple[str, ...] = ()
+    truth: ModelScores | None = None
 
     @property
     def clip_names(self) -> tuple[str, ...]:

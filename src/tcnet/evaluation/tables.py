@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tcnet.evaluation.measures import MEASURES, Measure, metric_label
 from tcnet.evaluation.published import MEAN, published_scores
-from tcnet.evaluation.result import EvaluationResult
+from tcnet.evaluation.result import EvaluationResult, ModelScores
 
 SHOWN_CLIPS = 40  # more than that is no table for people; the files hold them all
 
@@ -44,21 +44,26 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
     """The temporal metrics, the mean of clips and a row per clip each; None where none was measured.
 
     All are better when lower. From the second model on a cell says how it compares with the first model:
-    "1.204 (12.0 % better)". A clip without a figure (nothing in it stands still) has a dash.
+    "1.204 (12.0 % better)". A clip without a figure (nothing in it stands still) has a dash. Last, where it
+    was measured, what the ground truth itself has.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    truth = result.truth
     by_clip = by_clip and len(result.clip_names) > 1
     for metric in result.metrics:
         measure = MEASURES[metric]
         if not measure.temporal:
             continue
         means = [model.mean(metric) for model in result.models]
-        rows.append((metric_label(metric, result.channel), *_compared(means, measure)))
-        for clip, figures in _by_clip(result, [metric]) if by_clip else ():
-            rows.append((f"\N{EM SPACE}{clip}", *_compared([of_model[0] for of_model in figures], measure)))
+        label = metric_label(metric, result.channel)
+        rows.append((label, *_compared(means, measure), *_of_truth(truth, metric, None)))
+        for index, (clip, figures) in enumerate(_by_clip(result, [metric]) if by_clip else ()):
+            cells = _compared([of_model[0] for of_model in figures], measure)
+            rows.append((f"\N{EM SPACE}{clip}", *cells, *_of_truth(truth, metric, index)))
     if not rows:
         return None
-    return Table(("lower is better", *(model.name for model in result.models)), tuple(rows))
+    names = (model.name for model in (*result.models, *([] if truth is None else [truth])))
+    return Table(("lower is better", *names), tuple(rows))
 
 
 def consistency_legend(result: EvaluationResult) -> str:
@@ -116,6 +121,16 @@ def _compared(figures: Sequence[float], measure: Measure) -> Iterator[str]:
             better = (change < 0) == measure.lower_is_better
             text += f" ({abs(change):.1f} % {'better' if better else 'worse'})" if change else " (the same)"
         yield text
+
+
+def _of_truth(truth: ModelScores | None, metric: str, clip: int | None) -> tuple[str, ...]:
+    """The cell of the ground truth for one clip or (None) for all; none where there is no such column."""
+    if truth is None:
+        return ()
+    if metric not in truth.clips[0].frames:
+        return ("",)
+    value = truth.mean(metric) if clip is None else truth.clips[clip].mean(metric)
+    return (_number(value, MEASURES[metric]),)
 
 
 def _number(value: float, measure: Measure) -> str:
