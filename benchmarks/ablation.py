@@ -136,8 +136,14 @@ def summarise(runs: Sequence[Run], results: dict[str, EvaluationResult]) -> dict
             title: {metric: result.models[0].mean(metric) for metric in METRICS}
             for title, result in results.items()
         },
+        "ground_truth": {title: _true_warp(result) for title, result in results.items()},
         "variants": variants,
     }
+
+
+def _true_warp(result: EvaluationResult) -> float:
+    assert result.truth is not None
+    return result.truth.mean("warp")
 
 
 def to_markdown(document: dict) -> str:
@@ -150,6 +156,9 @@ def to_markdown(document: dict) -> str:
     for title in titles:
         figures = document["bicubic"][title]
         rows[-1] += [f"{figures['psnr']:.3f}", "", f"{figures['warp']:.3f}", ""]
+    rows.append(["ground truth", ""])
+    for title in titles:
+        rows[-1] += ["", "", f"{document['ground_truth'][title]:.3f}", ""]
     base = document["variants"].get(BASE)
     for name, variant in document["variants"].items():
         row = [name, f"{variant['parameters_without_motion'] / 1000:.0f} k"]

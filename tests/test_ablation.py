@@ -88,7 +88,7 @@ def test_one_command_trains_measures_and_goes_on(ablation, data, tmp_path, capsy
         assert all(5 < seed["psnr"] < 60 for seed in figures.values())
     table = (tmp_path / "out" / "ablation.md").read_text()
     assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == [
-        "| bicubic", "| full", "| single-stage-fusion"
+        "| bicubic", "| ground truth", "| full", "| single-stage-fusion"
     ]  # fmt: skip
     full = document["variants"]["full"]["sets"]["held-out"]
     mean = (full["1"]["psnr"] + full["2"]["psnr"]) / 2
