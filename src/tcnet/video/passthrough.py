@@ -175,7 +175,8 @@ class Passthrough:
         if converter is not None:
             self._converters[stream.index] = converter
             self._notices.append(
-                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}: {muxer} cannot hold it as it is"
+                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}: {muxer} cannot hold it "
+                "as it is"
             )
             return converter.stream
         others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
