@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
@@ -126,6 +127,39 @@ def test_resizing_keeps_flat_areas_and_the_mean(size, shape):
     assert sr[0].pixels.shape == (*shape, 3)
     assert (sr[0].pixels == 77).all()
     assert abs(sr[1].pixels.mean() - ramp.mean()) < 0.2
+
+
+def matte(dtype, height=24, width=32):
+    """Opaque right of the middle, transparent left of it."""
+    alpha = np.zeros((height, width), dtype)
+    alpha[:, width // 2 :] = np.iinfo(dtype).max
+    return alpha
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("size", "height"), [({}, 96), ({"scale": 2}, 48), ({"height": 72}, 72)])
+@pytest.mark.parametrize("propagation", ["bidirectional", "forward"])
+def test_alpha_lies_where_the_picture_does(dtype, size, height, propagation):
+    alpha = matte(dtype)
+    pixels = alpha[..., None].repeat(3, -1)
+    lr = [Frame(pixels, i, 1, Fraction(1, 25), alpha if i != 3 else None) for i in range(5)]
+    sr = run(Nearest(propagation), lr, **WINDOWED, **size)
+    for frame in (*sr[:3], sr[4]):
+        assert frame.alpha.shape == frame.pixels.shape[:2] == (height, height * 4 // 3)
+        assert frame.alpha.dtype == dtype
+        half = frame.alpha.shape[1] // 2
+        assert (frame.alpha[:, : half - 8] == 0).all()
+        assert (frame.alpha[:, half + 8 :] == np.iinfo(dtype).max).all()
+        # the edge is at the same place: half-way between the two sides, mirrored
+        assert abs(frame.alpha.astype(float).mean() - frame.pixels.astype(float).mean()) < 0.004 * alpha.max()
+    assert sr[3].alpha is None
+
+
+def test_alpha_of_another_size_or_type_is_refused():
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    for alpha in (matte(np.uint8, 32, 24), matte(np.uint16)):
+        with pytest.raises(ValueError, match=r"alpha must be \(24, 32\) uint8, got"):
+            run(Nearest(), [Frame(pixels, 0, 1, Fraction(1, 25), alpha)], **WINDOWED)
 
 
 def test_reduced_precision_that_fails_is_computed_again_in_float32_and_counted():

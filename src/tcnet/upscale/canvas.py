@@ -30,11 +30,14 @@ class Canvas:
         self._codes[self._slice(rows, 0), self._slice(columns, 0)] = to_pixels(inner, self._codes.dtype)
 
     def finish(self, frame: Frame) -> Frame:
-        """The SR frame at its output size, with the time of `frame`."""
-        pixels = self._codes
+        """The SR frame at its output size, with the time of `frame` and its alpha in that size."""
+        pixels, alpha = self._codes, frame.alpha
         if self._size is not None:
             pixels = resize_pixels(pixels, self._size, self._dtype)
-        return Frame(pixels=pixels, pts=frame.pts, duration=frame.duration, time_base=frame.time_base)
+        if alpha is not None:
+            # No work for the network: a matte has no texture, and would cost as much time as the picture.
+            alpha = resize_pixels(alpha[..., None], pixels.shape[:2], self._dtype)[..., 0]
+        return Frame(pixels, frame.pts, frame.duration, frame.time_base, alpha)
 
     def _slice(self, span: Span, origin: int) -> slice:
         """The kept part in SR pixels, counted from LR position `origin`."""

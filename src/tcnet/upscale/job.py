@@ -26,13 +26,15 @@ from tcnet.video.frame import Frame, FrameSource
 @dataclass(frozen=True, slots=True)
 class UpscaleResult:
     """frames: written, as many as were read. seconds: wall clock, loading included. recomputed_frames: those
-    that were NaN or infinite in reduced precision. peak_memory: bytes of the process' largest resident set
-    (on CUDA: of what torch allocated there); None where the system does not tell."""
+    that were NaN or infinite in reduced precision. cuts: scene cuts found, where windows ended. peak_memory:
+    bytes of the process' largest resident set (on CUDA: of what torch allocated there); None where the system
+    does not tell."""
 
     output: Path
     frames: int
     seconds: float
     recomputed_frames: int
+    cuts: int
     notices: tuple[str, ...]
     peak_memory: int | None
     plan: Plan
@@ -95,6 +97,7 @@ def upscale_video(
         frames=frames,
         seconds=time.perf_counter() - begin,
         recomputed_frames=upscaler.statistics.recomputed_frames,
+        cuts=upscaler.statistics.cuts,
         notices=tuple(dict.fromkeys([*plan.notices, *upscaler.statistics.notices, *notices])),
         peak_memory=peak_memory(upscaler.compute.device),
         plan=plan,

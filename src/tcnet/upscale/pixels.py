@@ -24,16 +24,16 @@ def clip_tensor(frames: Sequence[Frame], device: torch.device, rows: Span, colum
 
 
 def to_pixels(picture: Tensor, dtype: np.dtype[Any]) -> Pixels:
-    """(3, H, W) float, clamped here to [0, 1] -> (H, W, 3) codes of `dtype`, rounded to nearest."""
-    codes = (picture.float().clamp(0, 1) * largest_code(dtype)).round().permute(1, 2, 0)  # (H, W, 3)
+    """(C, H, W) float, clamped here to [0, 1] -> (H, W, C) codes of `dtype`, rounded to nearest."""
+    codes = (picture.float().clamp(0, 1) * largest_code(dtype)).round().permute(1, 2, 0)  # (H, W, C)
     # Through int32, because accelerators know no uint16.
     integers = codes.to(torch.uint8 if dtype == np.uint8 else torch.int32).contiguous().cpu().numpy()
     return integers.astype(dtype, copy=False)
 
 
 def resize_pixels(codes: Pixels, size: tuple[int, int], dtype: np.dtype[Any]) -> Pixels:
-    """(H, W, 3) codes -> (*size, 3) codes of `dtype`; bicubic (a = -0.5), antialiased."""
-    picture = torch.from_numpy(codes).to(torch.float32).permute(2, 0, 1).contiguous()  # (3, H, W)
+    """(H, W, C) codes -> (*size, C) codes of `dtype`; bicubic (a = -0.5), antialiased."""
+    picture = torch.from_numpy(codes).to(torch.float32).permute(2, 0, 1).contiguous()  # (C, H, W)
     picture = picture / largest_code(codes.dtype)
     resized = F.interpolate(picture[None], size=size, mode="bicubic", antialias=True, align_corners=False)
     return to_pixels(resized[0], dtype)

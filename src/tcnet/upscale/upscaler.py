@@ -87,16 +87,18 @@ class Upscaler:
     def stream(self, frames: Iterable[Frame], *, skip: int = 0) -> Iterator[Frame]:
         """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
 
-        As many frames come out as go in, in the same sample type. A bidirectional network gives them window
-        by window, a forward network as soon as it can. Windows and recurrence end at scene cuts, which are
-        looked for in all frames, also in those that are skipped.
+        As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
+        by bicubic interpolation). A bidirectional network gives them window by window, a forward network as
+        soon as it can. Windows and recurrence end at scene cuts, which are looked for in all frames, also in
+        those that are skipped.
 
         skip: this many frames at the beginning are not given out, and computed only where others depend on
         them. The others are bit-identical to those of a run without skip, as long as both have the same
         options and memory does not run out. Beyond the end nothing is given.
 
         Raises MediaError for frames that are too small, that change size or type in mid-stream, or that are
-        not finite when computed in float32; ValueError for a negative skip.
+        not finite when computed in float32; ValueError for a negative skip and for arrays that are no
+        pictures.
         """
         if skip < 0:
             raise ValueError(f"skip must be at least 0, got {skip}")
@@ -158,4 +160,6 @@ def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
                 f"frame {number} (counted from 0) is {pixels.shape[1]}x{pixels.shape[0]} {pixels.dtype}, the "
                 f"frames before it are {shape[1]}x{shape[0]} {kind}: split the video there"
             )
+        if frame.alpha is not None and (frame.alpha.shape != shape[:2] or str(frame.alpha.dtype) != kind):
+            raise ValueError(f"alpha must be {shape[:2]} {kind}, got {frame.alpha.shape} {frame.alpha.dtype}")
         yield frame
