@@ -210,26 +210,24 @@ def _sound(case: Case) -> Iterator[str]:
 
 
 def _packets(case: Case, old: Track, new: Track) -> Iterator[str]:
-    if old.codec.startswith("pcm") and new.codec.startswith("pcm"):
-        same = (
-            old.samples is not None and new.samples is not None and np.array_equal(old.samples, new.samples)
-        )
-        if not same:
-            yield "other samples"
-    elif old.codec == new.codec:
-        payloads = [data for _, data in old.packets], [data for _, data in new.packets]
-        if payloads[0] != payloads[1]:
-            yield f"{len(payloads[1])} packets, {len(payloads[0])} in the input, or other bytes"
-            return
-        tick = case.tick or Fraction(1, 48000)
-        offs = [abs(a - b) for (a, _), (b, _) in zip(old.packets, new.packets, strict=True)]
-        # MP4 counts a track from its first packet on: all of it may lie half a tick of the movie aside.
-        if offs and max(offs) > tick + Fraction(1, 2000):
-            index = offs.index(max(offs))
-            yield f"packet {index} at {_seconds(new.packets[index][0])} instead of {_seconds(old.packets[index][0])}"  # fmt: skip
-            return
-    if old.packets and new.packets and abs(old.packets[0][0] - new.packets[0][0]) > Fraction(1, 1000):
-        yield f"starts at {_seconds(new.packets[0][0])} instead of {_seconds(old.packets[0][0])}"
+    assert old.samples is not None
+    assert new.samples is not None
+    if old.codec != new.codec or old.codec.startswith("pcm"):
+        # PCM is packed otherwise in each container, and what was converted has other packets.
+        if old.samples.shape != new.samples.shape or np.abs(old.samples - new.samples).max(initial=0) > 1e-4:
+            yield f"other samples ({new.samples.shape} instead of {old.samples.shape})"
+        if abs(old.heard - new.heard) > Fraction(1, 1000):
+            yield f"is heard from {_seconds(new.heard)} instead of {_seconds(old.heard)}"
+        return
+    payloads = [data for _, data in old.packets], [data for _, data in new.packets]
+    if payloads[0] != payloads[1]:
+        yield f"{len(payloads[1])} packets, {len(payloads[0])} in the input, or other bytes"
+        return
+    offs = [abs(a - b) for (a, _), (b, _) in zip(old.packets, new.packets, strict=True)]
+    # MP4 counts a track from its first packet on: all of it may lie half a tick of the movie aside.
+    if offs and max(offs) > (case.tick or Fraction(1, 48000)) + Fraction(1, 2000):
+        index = offs.index(max(offs))
+        yield f"packet {index} at {_seconds(new.packets[index][0])} instead of {_seconds(old.packets[index][0])}"  # fmt: skip
 
 
 def _subtitles(case: Case) -> Iterator[str]:

@@ -22,7 +22,8 @@ _MARGIN = 4  # pixels of the input, and a quarter of a patch, left out on each s
 
 @dataclass(frozen=True)
 class Track:
-    """Sound or subtitles. packets: (start in seconds, bytes); texts: (start, text) of text subtitles."""
+    """Sound or subtitles. packets: (start in seconds, bytes); texts: (start, text) of text subtitles;
+    samples: (channels, n) in [-1, 1], of sound; heard: seconds at which they begin."""
 
     kind: str
     codec: str
@@ -34,6 +35,7 @@ class Track:
     end: Fraction
     texts: list[tuple[Fraction, str]]
     samples: np.ndarray | None
+    heard: Fraction
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _side_data(picture: av.VideoFrame) -> dict[Type, bytes]:
     try:
         return {data.type: bytes(data) for data in picture.side_data}
     except ValueError:
-        turn = {-90: (0, 1 << 16, 0, -1 << 16)}.get(picture.rotation)
+        turn = {-90: (0, 1 << 16, -1 << 16, 0)}.get(picture.rotation)
         if turn is None:
             return {}
         return {Type.DISPLAYMATRIX: struct.pack("=9i", *turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30)}
@@ -240,10 +242,13 @@ def _combs(picture: av.VideoFrame, enlarged: int) -> float:
 def _track(stream: av.stream.Stream, packets: list[av.Packet], path: Path) -> Track:
     context = stream.codec_context
     codec = "" if context is None else context.codec.canonical_name
-    shape = f"{context.sample_rate} {context.layout.name}" if stream.type == "audio" else ""
+    shape = (
+        f"{context.sample_rate} Hz, {context.layout.nb_channels} channels" if stream.type == "audio" else ""
+    )
     kept = [p for p in packets if not (codec == "mov_text" and bytes(p) == b"\0\0")]
     times = [(p.pts if p.pts is not None else p.dts or 0) * p.time_base for p in kept]
     lengths = [(p.duration or 0) * p.time_base for p in kept]
+    values, heard = _samples(path, stream.index) if stream.type == "audio" else (None, Fraction(0))
     return Track(
         kind=stream.type,
         codec=codec,
@@ -258,7 +263,8 @@ def _track(stream: av.stream.Stream, packets: list[av.Packet], path: Path) -> Tr
             for time, p in zip(times, kept, strict=True)
             if stream.type == "subtitle" and (text := _text(codec, bytes(p)))
         ],
-        samples=_samples(path, stream.index) if stream.type == "audio" else None,
+        samples=values,
+        heard=heard,
     )
 
 
@@ -277,10 +283,14 @@ def _text(codec: str, data: bytes) -> str:
     return data.decode() if codec in ("subrip", "text", "webvtt") else ""
 
 
-def _samples(path: Path, index: int) -> np.ndarray:
+def _samples(path: Path, index: int) -> tuple[np.ndarray, Fraction]:
     with av.open(f"file:{path.absolute()}", metadata_errors="replace") as container:
-        frames = [frame.to_ndarray() for frame in container.decode(container.streams[index])]
-    return np.concatenate(frames, 1) if frames else np.zeros((1, 0))
+        frames = list(container.decode(container.streams[index]))
+    if not frames:
+        return np.zeros((1, 0)), Fraction(0)
+    resampler = av.AudioResampler("fltp")
+    planes = [same.to_ndarray() for frame in frames for same in resampler.resample(frame)]
+    return np.concatenate(planes, 1), frames[0].pts * frames[0].time_base
 
 
 def _tags(stream: av.stream.Stream) -> dict[str, str]:

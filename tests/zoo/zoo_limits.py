@@ -34,8 +34,16 @@ LIMITS: dict[str, dict[str, Limit]] = {
     "prores 4444 alpha.mov": {"alpha": _NO_ALPHA},
     "qtrle alpha.mov": {"alpha": _NO_ALPHA},
     "png alpha.mov": {"alpha": _NO_ALPHA},
-    "ffv1 alpha.mkv": {"alpha": _NO_ALPHA},
-    "vp9 alpha.webm": {"alpha": _NO_ALPHA},
+    "wmv2 wma.wmv": {
+        "sound": Limit("is flac instead of wmav2", "FFmpeg writes no WMA into Matroska", "becomes flac")
+    },
+    "srt to mp4.mkv": {"dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED)},
+    "pcm to mp4.avi": {
+        "sound": Limit(
+            "is alac instead of pcm_s16le", "PCM without named channels is not for MP4", "becomes alac"
+        ),
+        "dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED),
+    },
     "cineform.mov": {"depth": _H264_10},
     "hevc 12 bit.mkv": {"depth": _H264_10},
     "gbrp 16.mkv": {"depth": _H264_10},

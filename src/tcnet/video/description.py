@@ -60,7 +60,7 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
 
 def stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | None:
     """Seconds from the first frame's start to the last one's end, where the container says so."""
-    if stream.duration is not None:
+    if stream.duration is not None and stream.container.format.name != "asf":  # which gives the file's
         return stream.duration * time_base
     end = tagged_end(stream)
     return None if end is None else end - (stream.start_time or 0) * time_base

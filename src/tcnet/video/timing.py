@@ -54,16 +54,22 @@ class Gaps:
     regular: int = 0
     count: int = 0
     ticks: int = 0
+    odd: int = 0
 
     def add(self, duration: int) -> None:
         """duration: ticks from one frame to the next."""
-        if 4 * abs(duration - self.step) <= self.step:
+        if not self.step:
+            return
+        whole = max(1, round(duration / self.step))  # frames that would fill it
+        if 4 * abs(duration - whole * self.step) > self.step:
+            self.odd += 1
+        elif whole == 1:
             self.regular += 1
-        elif self.step and 2 * duration > 3 * self.step:
+        else:
             self.count += 1
             self.ticks += duration - self.step
 
     @property
     def found(self) -> bool:
         """False for a video whose rate varies: there nothing is missing."""
-        return 0 < self.count <= self.regular / 2
+        return 0 < self.count <= self.regular / 2 and self.odd <= self.regular / 8
