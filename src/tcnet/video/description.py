@@ -9,6 +9,7 @@ from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
 from tcnet.video.containers import main_video
+from tcnet.video.crop import Crop, matroska_crop
 from tcnet.video.frame import VideoInfo
 from tcnet.video.h273 import bit_depth, resolve_color
 from tcnet.video.timing import tagged_end
@@ -36,9 +37,10 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
         # Headers also count what an edit list leaves out.
         if count is None or shown < count * Fraction(98, 100):
             count = shown
+    crop = find_crop(container, path)
     return VideoInfo(
-        width=context.width,
-        height=context.height,
+        width=context.width - crop.left - crop.right,
+        height=context.height - crop.top - crop.bottom,
         time_base=time_base,
         frame_rate=rate,
         frame_count=count,
@@ -56,6 +58,14 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         codec=context.codec.canonical_name,
     )
+
+
+def find_crop(container: InputContainer, path: Path) -> Crop:
+    """What the container wants left out; what the codec leaves out is gone when a picture is decoded."""
+    if "matroska" not in container.format.name:
+        return Crop()
+    context = main_video(container, path).codec_context
+    return matroska_crop(path, context.width, context.height)
 
 
 def stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | None:

@@ -17,8 +17,9 @@ from tcnet.errors import MediaError
 from tcnet.video.alpha import is_opaque, read_alpha
 from tcnet.video.color import ToRgb
 from tcnet.video.containers import check_size, open_input
+from tcnet.video.crop import Crop
 from tcnet.video.decoding import PictureStream, TimedPicture
-from tcnet.video.description import describe, stream_duration
+from tcnet.video.description import describe, find_crop, stream_duration
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, has_alpha, is_rgb_like
 from tcnet.video.interlace import Deinterlacing
@@ -139,6 +140,9 @@ class _Decoding:
         self._pictures = PictureStream(container, path, step=self._step)
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
+        self._crop = find_crop(container, path)
+        left_out = (self._crop.left + self._crop.right, self._crop.top + self._crop.bottom)
+        self._stored_size = (info.width + left_out[0], info.height + left_out[1])
         self._longest = 0  # ticks that a frame stood so far
         self._gaps = Gaps(self._step)
         self._resized = 0
@@ -176,13 +180,17 @@ class _Decoding:
         return self._pictures.pictures_from(self._part.start, self._part.first)
 
     def _frame(self, picture: VideoFrame, pts: int) -> Frame:
-        info = self._info
-        if (picture.width, picture.height) != (info.width, info.height):
+        width, height = self._stored_size
+        if (picture.width, picture.height) != (width, height):
             check_size(picture.width, picture.height, self._path)
             self._resized += 1
-            picture = picture.reformat(info.width, info.height, interpolation=Interpolation.BICUBIC)
+            picture = picture.reformat(width, height, interpolation=Interpolation.BICUBIC)
         alpha = self._alpha(picture)
-        return Frame(self._to_rgb(picture), pts, 0, info.time_base, alpha)
+        pixels = self._to_rgb(picture)
+        if self._crop != Crop():
+            pixels = self._crop.of(pixels)
+            alpha = None if alpha is None else self._crop.of(alpha)
+        return Frame(pixels, pts, 0, self._info.time_base, alpha)
 
     def _alpha(self, picture: VideoFrame) -> Pixels | None:
         """Present in every frame of a video that has alpha, and in none of any other."""
