@@ -80,11 +80,15 @@ def estimate_memory(
         (canvas * window if layout.tiled else 0)
         + lr_frame * (QUEUED_FRAMES + 2 * window)
         + sr_frame * QUEUED_FRAMES
-        + layout.out_height * layout.out_width * ENCODER_BYTES_PER_PIXEL
-        + ENCODER_BYTES
+        + encoder_memory(layout)
     )
     weights = sum(parameter.numel() * 4 for parameter in network.parameters())
     return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=FIXED_BYTES + 3 * weights)
+
+
+def encoder_memory(layout: Layout) -> int:
+    """Bytes that the encoder of the output keeps."""
+    return layout.out_height * layout.out_width * ENCODER_BYTES_PER_PIXEL + ENCODER_BYTES
 
 
 def available_memory(device: torch.device, root: Path = Path("/")) -> int | None:
