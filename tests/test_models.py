@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import struct
 
 import pytest
 import torch
@@ -170,3 +171,54 @@ def test_nothing_but_data_is_ever_read(tmp_path):
     torch.save({"a": torch.zeros(1)}, path)
     with pytest.raises(MediaError, match="not a readable safetensors file"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("channels", 2**20), ("channels", 8 * 10**17), ("channels", 1024), ("channels", 16.0),
+        ("propagation_blocks", 10**7), ("propagation_blocks", 1000), ("propagation_blocks", -3),
+        ("propagation_blocks", True), ("matching_depth", 10**6), ("matching_depth", 900),
+        ("alignment_window", 10**6), ("alignment_patch", 10**5), ("matching_window", 0), ("matching_pool", 0),
+        ("group_size", 0), ("fusion_width", 10**6), ("fusion_levels", 10**6), ("short_term", 3),
+    ],
+)  # fmt: skip
+def test_absurd_configurations_are_refused_before_a_network_is_built_of_them(
+    saved, monkeypatch, field, value
+):
+    config = json.dumps({**dataclasses.asdict(TINY), field: value})
+    path = rewrite(saved, config=config)
+    monkeypatch.setattr("tcnet.models.TCNet", lambda config: pytest.fail("built"))
+    with pytest.raises(MediaError, match="its configuration is not of this version of tcnet") as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def header_of(path):
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("shape", [2**40, 2**40]), ("shape", [-1, 3]), ("shape", [10**30]), ("data_offsets", [0, 2**62]),
+        ("data_offsets", [100, 0]), ("dtype", "F99"), ("dtype", "I8"),
+    ],
+)  # fmt: skip
+def test_headers_that_lie_give_one_line(saved, field, value):
+    header, body = header_of(saved)
+    header[next(key for key in header if key != "__metadata__")][field] = value
+    text = json.dumps(header).encode()
+    saved.write_bytes(struct.pack("<Q", len(text)) + text + body)
+    with pytest.raises(MediaError, match="not a readable safetensors file") as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", [2**63 - 1, 99_000_000, 0])
+def test_a_header_of_an_absurd_length(saved, length):
+    saved.write_bytes(struct.pack("<Q", length) + saved.read_bytes()[8:])
+    with pytest.raises(MediaError, match="not a readable safetensors file"):
+        load_model(saved)

@@ -24,6 +24,16 @@ from tcnet.network import TCNet, TCNetConfig
 DEFAULT_MODEL = "tcnet-video"
 NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd")
 FORMAT = "tcnet-1"
+# What a configuration in a file may say; far beyond all that was trained, and small enough to be built.
+_MOST = 1024
+_BOUNDS = {
+    "group_size": (1, 64),
+    "alignment_patch": (1, 64),
+    "alignment_window": (1, 256),
+    "matching_window": (1, 256),
+    "matching_pool": (1, 64),
+    "fusion_levels": (1, 16),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +100,7 @@ def load_model(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise MediaError(f"{path}: not a readable safetensors file ({error})") from error
-    network = _build(path, metadata)
+    network = _build(path, metadata, sum(tensor.numel() for tensor in tensors.values()))
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
     network.requires_grad_(False)
@@ -104,14 +114,34 @@ def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) 
     save_file(tensors, path, metadata)
 
 
-def _build(path: Path, metadata: dict[str, str]) -> TCNet:
+def _build(path: Path, metadata: dict[str, str], elements: int) -> TCNet:
+    """The network of a file's configuration, of a size that its `elements` numbers can fill."""
     if metadata.get("format") != FORMAT or "config" not in metadata:
         raise MediaError(f"{path}: holds no TCNet configuration; is it a file that tcnet wrote?")
     try:
         fields: dict[str, Any] = json.loads(metadata["config"])
-        return TCNet(TCNetConfig(**fields))
+        config = TCNetConfig(**fields)
+        _check_config(config, elements)
+        return TCNet(config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise MediaError(f"{path}: its configuration is not of this version of tcnet ({error})") from error
+
+
+def _check_config(config: TCNetConfig, elements: int) -> None:
+    """ValueError for a configuration that nobody made, before memory is taken for it."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if type(value) is not type(field.default):
+            raise ValueError(f"{field.name} is {value!r}")
+        least, most = _BOUNDS.get(field.name, (0, _MOST))
+        if type(value) is int and not least <= value <= most:
+            raise ValueError(f"{field.name} is {value}, not {least} to {most}")
+    blocks = config.propagation_blocks + config.refinement_blocks
+    blocks += config.alignment_depth * config.alignment_blocks
+    convolutions = 2 * blocks + config.alignment_depth + 2 * config.matching_depth  # 3x3, at least
+    needed = 9 * max(convolutions, 1) * config.channels**2
+    if needed > elements:
+        raise ValueError(f"it needs over {needed} weights, the file has {elements}")
 
 
 def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor]) -> None:

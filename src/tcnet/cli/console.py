@@ -11,12 +11,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
-    err.print(f"error: {' '.join(text.split())}", style="red", markup=False)
+    err.print(f"error: {one_line(text)}", style="red", markup=False)
 
 
 def print_notices(notices: Sequence[str]) -> None:
     for notice in notices:
-        err.print(f"note: {notice}", style="yellow", markup=False)
+        err.print(f"note: {one_line(notice)}", style="yellow", markup=False)
+
+
+def one_line(text: str) -> str:
+    """Without what moves a terminal's cursor or colours it: texts quote names that others have chosen."""
+    return "".join(sign if sign.isprintable() else "�" for sign in " ".join(text.split()))
 
 
 def print_table(
@@ -27,7 +32,7 @@ def print_table(
     for index, name in enumerate(header):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*(Text(value) for value in row))
+        table.add_row(*(Text(one_line(value)) for value in row))
     console.print(table)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from tcnet.cli.console import err, format_bytes, format_seconds, out, print_error, print_notices
+from tcnet.cli.console import err, format_bytes, format_seconds, one_line, out, print_error, print_notices
 from tcnet.errors import UsageError
 from tcnet.upscale import Plan, Progress, UpscaleResult
 
@@ -54,7 +54,7 @@ class TextDisplay:
     def begin(self, input: str, heading: str | None) -> None:
         self._said = ()
         if heading is not None:
-            err.print(heading, markup=False, style="bold")
+            err.print(one_line(heading), markup=False, style="bold")
 
     def plan(self, plan: Plan, output: Path) -> None:
         err.print(describe_plan(plan), markup=False)
