@@ -1,3 +1,4 @@
+import struct
 from dataclasses import replace
 from fractions import Fraction
 
@@ -119,6 +120,52 @@ def test_own_encoder_parameters_come_behind_those_of_the_metadata(source):
     options = EncodeOptions(codec="hevc", encoder_options={"x265-params": "max-cll=1,1:log-level=none"})
     plan = plan_encoding(info, options, "h264")
     assert plan.options["x265-params"].endswith(":max-cll=980,412:max-cll=1,1:log-level=none")
+
+
+def element_at(data, kind):
+    """(place of the size, start and end of the content) of the first element of a kind at this level."""
+    start = 0
+    while start < len(data):
+        size_at = start + 9 - data[start].bit_length()
+        content = size_at + 9 - data[size_at].bit_length()
+        size = int.from_bytes(data[size_at:content], "big") - (1 << 7 * (content - size_at))
+        if int.from_bytes(data[start:size_at], "big") == kind:
+            return size_at, content, content + size
+        start = content + size
+    raise AssertionError(f"no element {kind:x}")
+
+
+def with_added(data, kinds, added):
+    if not kinds:
+        return data + added
+    size_at, start, end = element_at(data, kinds[0])
+    inner = with_added(data[start:end], kinds[1:], added)
+    return data[:size_at] + b"\x01" + len(inner).to_bytes(7, "big") + inner + data[end:]
+
+
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "ffv1"])
+def test_metadata_that_only_the_container_has_is_read(clips, tmp_path, codec):
+    """As in HDR video in VP9, which has no place for it in its own stream."""
+
+    def setup(container, video):
+        context = video.codec_context
+        context.color_range, context.colorspace = 1, 9
+        context.color_primaries, context.color_trc = 9, 16
+
+    clip = clips.clip(codec=codec, size=(64, 64), setup=setup, container_options=(("write_crc32", "0"),))
+    path = clips.write(tmp_path / "a.mkv", clip)
+    points = [part for point in (*P3.primaries, P3.white_point) for part in point]
+    numbers = [float(n) for n in (*points, P3.luminance[1], P3.luminance[0])]
+    display = b"".join(struct.pack(">HBd", 0x55D1 + i, 0x88, number) for i, number in enumerate(numbers))
+    light = struct.pack(">HBH", 0x55BC, 0x82, P3.max_content) + struct.pack(
+        ">HBH", 0x55BD, 0x82, P3.max_average
+    )
+    added = struct.pack(">HH", 0x55D0, 0x4000 | len(display)) + display + light
+    place = (0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x55B0)  # Segment, Tracks, TrackEntry, Video, Colour
+    path.write_bytes(with_added(path.read_bytes(), place, added))
+    with open_source(path) as reader:
+        assert reader.info.hdr == P3
+        assert reader.info.color == BT2020_PQ
 
 
 def test_light_levels_alone():
