@@ -77,7 +77,8 @@ def upscale_video(
         height, width = output_size(source.info.height, source.info.width, options)
         target = prepare_output(
             path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
-            overwrite=overwrite, resume=resume, segment_frames=segment_frames,
+            overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
+            segment_frames=segment_frames,
         )  # fmt: skip
         name, network = _network(model)
         identity = run_identity(path_in, read or ReadOptions(), network, options)
@@ -127,7 +128,7 @@ def plan_video(
         height, width = output_size(source.info.height, source.info.width, options)
         target = prepare_output(
             path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
-            overwrite=overwrite, resume=resume,
+            overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
         )  # fmt: skip
         name, network = _network(model)
         identity = run_identity(path_in, read or ReadOptions(), network, options)

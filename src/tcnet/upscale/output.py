@@ -79,6 +79,7 @@ def prepare_output(
     copy_from: Path,
     overwrite: bool,
     resume: bool,
+    allow_network: bool = False,
     segment_frames: int = SEGMENT_FRAMES,
 ) -> Output:
     """Checks all that can be known of an output before the work begins; nothing is written.
@@ -95,7 +96,9 @@ def prepare_output(
     encoding, notices = None, ()
     if is_video:
         source = copy_from if is_video_file(copy_from) else None
-        encoding = plan_video_encoding(path, info=info, options=encode or EncodeOptions(), copy_from=source)
+        encoding = plan_video_encoding(
+            path, info=info, options=encode or EncodeOptions(), copy_from=source, allow_network=allow_network
+        )
         notices = encoding.trial().notices
     if done := _frames(lines):
         notices = (f"continues an unfinished run: {done} frames are there", *notices)

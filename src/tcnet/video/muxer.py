@@ -31,9 +31,11 @@ class Muxer:
         plan: EncoderPlan,
         info: VideoInfo,
         copy_from: Path | None,
+        allow_network: bool = False,
     ) -> None:
         """work: the file that is written. path: the name it will have, for messages. muxer: FFmpeg's name.
-        copy_from: the file whose sound, subtitles, chapters and tags are copied.
+        copy_from: the file whose sound, subtitles, chapters and tags are copied. allow_network: whether that
+        one, a playlist, may name others.
 
         Raises UsageError for what the container or the encoder cannot do, MediaError for an input that
         cannot be read and a file that cannot be written.
@@ -42,6 +44,7 @@ class Muxer:
         self._path = path
         self._info = info
         self._muxer = muxer
+        self._allow_network = allow_network
         self._held: EncodedPacket | None = None
         self._first: EncodedPacket | None = None
         self._copy: Passthrough | None = None
@@ -107,7 +110,7 @@ class Muxer:
 
     def _open(self, container: OutputContainer, plan: EncoderPlan, copy_from: Path | None) -> None:
         if copy_from is not None:
-            self._copy = Passthrough(copy_from, container, self._info.span)
+            self._copy = Passthrough(copy_from, container, self._info.span, allow_network=self._allow_network)
             width, height = self._copy.video_size
             scale = (Fraction(self._info.width, width), Fraction(self._info.height, height))
             self._copy.describe_video(self.stream, scale)

@@ -40,13 +40,17 @@ _TRIAL_PACKETS = 500
 class Passthrough:
     """The copied streams of one input, opened a second time and read only as far as the video has come."""
 
-    def __init__(self, path: Path, output: OutputContainer, span: Span | None = None) -> None:
+    def __init__(
+        self, path: Path, output: OutputContainer, span: Span | None = None, *, allow_network: bool = False
+    ) -> None:
         """Adds the streams to `output`, whose header is not written yet. span: the part to copy.
+        allow_network: see `open_input`.
 
         A stream that the container cannot hold is converted, or left out; `notices` say so at once. Raises
         MediaError for an input that cannot be opened.
         """
-        self._input = open_input(path)
+        self._input = open_input(path, allow_network=allow_network)
+        self._allow_network = allow_network
         self._path = path
         self._output = output
         self._span = span
@@ -126,7 +130,7 @@ class Passthrough:
         self._input.close()
 
     def _add_streams(self) -> None:
-        first = _first_packets(self._path)
+        first = _first_packets(self._path, allow_network=self._allow_network)
         for stream in self._input.streams:
             if stream.index == self._video.index:
                 stream.discard = av.stream.Discard.all
@@ -225,8 +229,17 @@ class Passthrough:
         if index in self._converters:
             self._convert(index, packet)
             return
+        self._write(index, packet)
+
+    def _write(self, index: int, packet: "Packet[Stream]") -> None:
+        """A packet that the muxer refuses is damaged: the first one of its stream was tried before."""
+        if packet.has_sidedata("new_extradata"):
+            packet = _without_new_header(packet)
         packet.stream = self._copies[index]
-        self._output.mux(packet)
+        try:
+            self._output.mux(packet)
+        except (av.InvalidDataError, av.ArgumentError):
+            self._damaged += 1
 
     def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
         try:
@@ -235,8 +248,7 @@ class Passthrough:
             self._damaged += 1
             return
         for other in converted:
-            other.stream = self._copies[index]
-            self._output.mux(other)
+            self._write(index, other)
 
     def _end_conversion(self) -> None:
         """What decoders and encoders held back."""
@@ -259,7 +271,7 @@ class Passthrough:
 
     def _display_matrix(self) -> list[int] | None:
         """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
-        with open_input(self._path) as container:
+        with open_input(self._path, allow_network=self._allow_network) as container:
             stream = main_video(container, self._path)
             try:
                 picture = next(container.decode(stream), None)
@@ -269,6 +281,17 @@ class Passthrough:
                 return None
             matrix = side_data_of(picture).get(SideDataType.DISPLAYMATRIX)
         return None if matrix is None else list(struct.unpack("=9i", matrix[:36]))
+
+
+def _without_new_header(packet: "Packet[Stream]") -> "Packet[Stream]":
+    """A header in mid-stream: Matroska has no place for a second one, and gives up the whole file."""
+    bare: Packet[Stream] = av.Packet(bytes(packet))
+    bare.time_base, bare.pts, bare.dts = packet.time_base, packet.pts, packet.dts
+    bare.duration, bare.is_keyframe = packet.duration, packet.is_keyframe
+    for data in packet.iter_sidedata():
+        if data.data_type != "new_extradata":
+            bare.set_sidedata(data)
+    return bare
 
 
 def _is_mov_text(stream: Stream) -> bool:
@@ -313,10 +336,10 @@ def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
     return True
 
 
-def _first_packets(path: Path) -> "dict[int, Packet[Stream]]":
+def _first_packets(path: Path, *, allow_network: bool) -> "dict[int, Packet[Stream]]":
     """The first packet of each stream but the video, as far as they come early in the file."""
     found: dict[int, Packet[Stream]] = {}
-    with open_input(path) as container:
+    with open_input(path, allow_network=allow_network) as container:
         others = [
             s
             for s in container.streams

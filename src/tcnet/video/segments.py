@@ -74,6 +74,7 @@ class VideoEncoding:
     muxer: str
     plan: EncoderPlan
     copy_from: Path | None
+    allow_network: bool = False
 
     def trial(self) -> Trial:
         """Sets up the whole file, header and all, and throws it away: nothing is refused after this.
@@ -108,15 +109,23 @@ class VideoEncoding:
 
     def _muxer(self, work: Path) -> Muxer:
         return Muxer(
-            work, self.path, muxer=self.muxer, plan=self.plan, info=self.info, copy_from=self.copy_from
-        )
+            work, self.path, muxer=self.muxer, plan=self.plan, info=self.info, copy_from=self.copy_from,
+            allow_network=self.allow_network,
+        )  # fmt: skip
 
 
 def plan_video_encoding(
-    path: Path, *, info: VideoInfo, options: EncodeOptions, copy_from: Path | None
+    path: Path,
+    *,
+    info: VideoInfo,
+    options: EncodeOptions,
+    copy_from: Path | None,
+    allow_network: bool = False,
 ) -> VideoEncoding:
-    """info: of the output. Raises UsageError for options that cannot be."""
+    """info: of the output. allow_network: whether `copy_from`, a playlist, may name other files.
+
+    Raises UsageError for options that cannot be.
+    """
     muxer, default_codec = output_container(path)
-    return VideoEncoding(
-        path, info, muxer, plan_encoding(info, options, default_codec, muxer=muxer), copy_from
-    )
+    plan = plan_encoding(info, options, default_codec, muxer=muxer)
+    return VideoEncoding(path, info, muxer, plan, copy_from, allow_network)
