@@ -38,7 +38,8 @@ def main() -> None:
         for result in Worker(folder, seconds=SECONDS, memory=MEMORY).run(jobs):
             results.append(result)
             if result.outcome not in GOOD:
-                print(f"{result.job.name}: {result.outcome}: {result.text}", flush=True)
+                lines = result.text.splitlines()
+                print(f"{result.job.name}: {result.outcome}: {lines[-1] if lines else ''}", flush=True)
                 if choice.keep is not None:
                     choice.keep.mkdir(exist_ok=True)
                     path = choice.keep / f"{result.job.damage} {result.job.seed} {result.job.source.name}"
@@ -74,7 +75,7 @@ def _report(results: list[Result]) -> dict[str, object]:
         "largest_resident_set_mib": max(result.peak for result in results) >> 20,
         "by_format": by_format,
         "by_damage": by_damage,
-        "bad": [f"{r.job.name}: {r.outcome}: {r.text}" for r in results if r.outcome not in GOOD],
+        "bad": [f"{r.job.name}: {r.outcome}: {r.text[-300:]}" for r in results if r.outcome not in GOOD],
     }
 
 

@@ -14,6 +14,8 @@ REMEMBERED = (
     ("h264 aac.flv", "insert_noise", 0),
     ("h264 aac.flv", "shuffle_chunks", 1),
     ("h264 aac.ts", "repeat_a_chunk", 0),
+    ("h264 aac.ts", "shuffle_chunks", 0),
+    ("mpeg2 ac3.vob", "shuffle_chunks", 1),
 )
 
 

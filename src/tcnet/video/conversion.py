@@ -112,7 +112,10 @@ def convert_stream(output: OutputContainer, source: Stream) -> Converter | None:
 
 def _candidates(muxer: str, source: Stream) -> tuple[str, ...]:
     if source.type == "audio":
-        return _AUDIO.get(muxer, ())
+        context = cast(AudioStream, source).codec_context
+        # A damaged header may leave any of them open.
+        known = context.sample_rate and context.format is not None and context.channels in _LAYOUTS
+        return _AUDIO.get(muxer, ()) if known else ()
     if source.type == "subtitle" and source.codec_context.name in _TEXT_CODECS and muxer in _TEXT:
         return (_TEXT[muxer],)
     return ()

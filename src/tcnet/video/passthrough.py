@@ -238,7 +238,9 @@ class Passthrough:
         packet.stream = self._copies[index]
         try:
             self._output.mux(packet)
-        except (av.InvalidDataError, av.ArgumentError):
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # the file it is written to
+                raise
             self._damaged += 1
 
     def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
