@@ -11,7 +11,7 @@ from tcnet.models import ModelCard, list_models, load_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import Progress, UpscaleOptions, Upscaler, UpscaleResult, upscale_video
 from tcnet.version import __version__
-from tcnet.video import EncodeOptions, Frame
+from tcnet.video import EncodeOptions, Frame, ReadOptions
 
 __all__ = [
     "EncodeOptions",
@@ -19,6 +19,7 @@ __all__ = [
     "MediaError",
     "ModelCard",
     "Progress",
+    "ReadOptions",
     "TCNet",
     "TCNetConfig",
     "TcnetError",

@@ -98,7 +98,7 @@ def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *,
             )
         )
     if not settings.dry_run:
-        print_table(("file", "frames", "time", "fps", "outcome"), rows, console=err)
+        print_table(("file", "frames", "time", "fps", "outcome"), rows, fold=True, console=err)
     return worst
 
 

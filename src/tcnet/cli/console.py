@@ -25,12 +25,20 @@ def one_line(text: str) -> str:
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, console: Console = out
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    *,
+    fold: bool = False,
+    console: Console = out,
 ) -> None:
-    """The first column is text, the others are figures, aligned right."""
+    """The first column is text, the others are figures, aligned right. fold: text that is too long is broken
+    into lines, rather than the figures."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        table.add_column(
+            name, justify="right" if index else "left", no_wrap=(index == 0) != fold, overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(one_line(value)) for value in row))
     console.print(table)
