@@ -92,6 +92,8 @@ class RunFolder:
 
     def remove(self) -> None:
         """Removes the folder with all in it, and the folders made on the way to it that are empty."""
+        # The journal last: with it, a removal that is cut short is done with by the next run.
+        self._clear(("journal.jsonl", "lock"))
         if sys.platform == "win32":
             self.release()  # an open file cannot be removed there
         shutil.rmtree(self.path, ignore_errors=True)
@@ -108,9 +110,9 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         sync_folder(nearest_folder(parent))
 
-    def _clear(self) -> None:
+    def _clear(self, kept: tuple[str, ...] = ("lock",)) -> None:
         for entry in self.path.iterdir():
-            if entry.name == "lock":
+            if entry.name in kept:
                 continue
             if entry.is_dir():
                 shutil.rmtree(entry)

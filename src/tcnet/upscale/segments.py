@@ -53,6 +53,9 @@ class SegmentedVideo:
         self._header = {**identity, "encoding": self._described()}
         lines = self._folder.open(self._header, resume=resume)
         self._segments: list[Segment] = []
+        self._final_line: Line | None = None
+        self._ended = False
+        self._placed: int | None = None  # frames, where an earlier run has put its result in place
         self._open = True
         try:
             self._take_over(lines)
@@ -68,7 +71,7 @@ class SegmentedVideo:
     @property
     def done(self) -> int:
         """Frames in finished segments."""
-        return sum(segment.frames for segment in self._segments)
+        return self._placed if self._placed is not None else sum(segment.frames for segment in self._segments)
 
     @property
     def complete(self) -> bool:
@@ -90,6 +93,10 @@ class SegmentedVideo:
         """Joins the segments and gives the file its name. MediaError when that fails: it can be repeated."""
         self._check_open()
         with storing(self._encoding.path):
+            if self._placed is not None:
+                self._folder.remove()
+                self._open = False
+                return
             if self._writer is not None:
                 self._finish_segment()
             if not self._segments:
@@ -110,7 +117,7 @@ class SegmentedVideo:
         self._open = False
         if self._writer is not None:
             self._writer.abandon()
-        if self._segments:
+        if self._segments or self._placed is not None:
             self._folder.release()
         else:
             self._folder.remove()
@@ -143,12 +150,9 @@ class SegmentedVideo:
         self._notices = (*self._notices, *notices)
 
     def _put_in_place(self) -> None:
-        """Unless an earlier run came so far and no further."""
         target = self._encoding.path.absolute()
         assert self._final_line is not None
         if _size(self._final) != self._final_line["final"]:
-            if _size(target) == self._final_line["final"]:
-                return
             self._join()
         check_target(self._encoding.path, overwrite=self._overwrite, source=self._encoding.copy_from)
         self._final.replace(target)
@@ -156,11 +160,18 @@ class SegmentedVideo:
 
     def _take_over(self, lines: list[Line]) -> None:
         """What an earlier run finished; what follows a segment that is not as it was is forgotten."""
+        self._final_line = next((line for line in lines if "final" in line), None)
+        placed = _size(self._encoding.path)
+        if self._final_line is not None and not self._final.exists() and placed == self._final_line["final"]:
+            # Whether the folder was removed after that, in part, is the same.
+            self._placed = next(line["end"] for line in lines if "end" in line)
+            self._ended = True
+            return
         self._segments = self._verified(lines)
         whole = len(self._segments) == sum("segment" in line for line in lines)
         self._ended = whole and any("end" in line for line in lines)
-        self._final_line = next((line for line in lines if "final" in line), None) if whole else None
         if not whole:
+            self._final_line = None
             self._folder.keep(self._header, [_line(*item) for item in enumerate(self._segments)])
 
     def _verified(self, lines: list[Line]) -> list[Segment]:
