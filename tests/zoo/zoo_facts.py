@@ -17,6 +17,7 @@ _STALE = {
     "language", "filename", "mimetype", "creation_time", "software",
 }  # fmt: skip
 _LIMITED, _FULL = 1, 2
+_PLANAR = {"nv12": "yuv420p", "uyvy422": "yuv422p"}  # the same samples in planes
 _MARGIN = 4  # pixels of the input, and a quarter of a patch, left out on each side: chroma bleeds
 
 
@@ -179,9 +180,12 @@ def _mastering(data: bytes | None) -> tuple[float, ...] | None:
 
 def _patches(picture: av.VideoFrame, enlarged: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Mean colour (patches, 3) and alpha (patches,) in [0, 1], by the equations of H.273."""
+    if picture.format.name in _PLANAR:
+        picture = picture.reformat(format=_PLANAR[picture.format.name])
     name = picture.format.name
-    if not name.startswith(("yuv", "gray")) or name.startswith("yuyv"):
-        wide = picture.reformat(format="rgba64le").to_ndarray() / 65535
+    if not name.startswith(("yuv", "gray")):
+        deep = max(part.bits for part in picture.format.components) > 8
+        wide = picture.reformat(format="rgba64le" if deep else "rgba").to_ndarray() / (65535 if deep else 255)
         means = np.array([wide[rows, columns].mean((0, 1)) for rows, columns in _places(wide.shape[:2], 1, 1, enlarged)])  # fmt: skip
         has_alpha = (
             any(part.is_alpha for part in picture.format.components) or "rgba" in name or "argb" in name
