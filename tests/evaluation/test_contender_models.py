@@ -7,6 +7,7 @@ from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.evaluation.contenders import load_contender
 from tcnet.models import load_model, save_model, weights_hash
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.ensemble import SelfEnsemble
 
 
 @pytest.fixture
@@ -28,6 +29,23 @@ def test_a_weight_file_takes_part_under_its_name_and_with_its_hash(tiny):
     with torch.inference_mode():
         expected = load_model(tiny)(lr_clip[None])[0]
     assert torch.equal(torch.stack(frames), expected)
+
+
+@pytest.mark.parametrize("kind", ["time", "full"])
+def test_a_self_ensemble_is_a_contender_of_its_own(tiny, kind):
+    contender = load_contender(f"{tiny}+{kind}", device="cpu", precision="fp32")
+    assert contender.name == f"tiny+{kind}"
+    assert contender.description == load_contender(str(tiny), "cpu", "fp32").description
+    lr_clip = torch.rand(3, 3, 16, 20)
+    with torch.inference_mode():
+        expected = SelfEnsemble(load_model(tiny), kind)(lr_clip[None])[0]
+    torch.testing.assert_close(torch.stack(list(contender(lr_clip))), expected, atol=1e-6, rtol=0)
+
+
+def test_a_streaming_network_has_no_ensemble(tmp_path):
+    save_model(TCNet(TCNetConfig(propagation="forward", channels=8)), tmp_path / "forward.safetensors")
+    with pytest.raises(UsageError, match=r"forward.safetensors\+time: only a bidirectional"):
+        load_contender(f"{tmp_path / 'forward.safetensors'}+time")
 
 
 def test_lower_precision_gives_float32_frames_too(tiny):

@@ -34,7 +34,7 @@ def evaluate(
         str,
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models`, weight "
-            "files, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, ONNX files (whole clips or "
+            "files, either with +time or +full for its self-ensemble, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, ONNX files (whole clips or "
             "single frames), and functions of your own as module:function or file.py:function."
         ),
     ],

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from tcnet.errors import MediaError, TcnetError
-from tcnet.video import Pixels, open_source, read_image
+from tcnet.video import Pixels, ReadOptions, open_source, read_image
 from tcnet.video.target import sync
 
 INDEX = "index.json"
@@ -149,7 +149,8 @@ def _decode(clip: ClipFiles, folder: Path, key: str) -> tuple[int, int, int]:
 
 def _frames(clip: ClipFiles) -> Iterator[Pixels]:
     if len(clip.files) == 1 and not clip.files[0].is_dir():
-        with open_source(clip.files[0]) as source:
+        # As stored: training sees what evaluation sees, and motion may look like fields.
+        with open_source(clip.files[0], ReadOptions(deinterlace="off")) as source:
             for frame in source:
                 yield to_eight_bits(frame.pixels)
         return

@@ -7,11 +7,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from tcnet.errors import UsageError
 from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler, LanczosUpscaler
 from tcnet.evaluation.function_upscaler import load_function
 from tcnet.evaluation.onnx_upscaler import OnnxUpscaler
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import file_hash, load_model, weights_hash
+from tcnet.network.ensemble import ENSEMBLES, EnsembleKind, SelfEnsemble
 from tcnet.upscale import choose_device, choose_precision
 from tcnet.upscale.precision import precision_name
 
@@ -43,7 +45,8 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
     """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
     (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
-    A function chooses device and precision itself, an ONNX model comes in one precision.
+    "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, under that name. A function
+    chooses device and precision itself, an ONNX model comes in one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
     if name == BicubicUpscaler.name:
@@ -62,9 +65,24 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
         peer = load_basicvsr(path).to(device=chosen_device, dtype=dtype)
         about = {"weights": file_hash(path), **about, "parameters": _parameter_count(peer)}
         return NetworkUpscaler(name, peer, chosen_device, about)
-    network = load_model(name, device=chosen_device, dtype=dtype)
-    about = {"weights": weights_hash(name), **about, "parameters": _parameter_count(network)}
-    return NetworkUpscaler(Path(name).stem, network, chosen_device, about)
+    model, kind = split_ensemble(name)
+    network = load_model(model, device=chosen_device, dtype=dtype)
+    about = {"weights": weights_hash(model), **about, "parameters": _parameter_count(network)}
+    if kind is None:
+        return NetworkUpscaler(Path(model).stem, network, chosen_device, about)
+    try:
+        ensemble = SelfEnsemble(network, kind)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
+    return NetworkUpscaler(f"{Path(model).stem}+{kind}", ensemble, chosen_device, about)
+
+
+def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:
+    """ "tcnet-bi+full" -> ("tcnet-bi", "full"); without such an ending the second is None."""
+    for kind in ENSEMBLES:
+        if name.endswith(f"+{kind}"):
+            return name.removesuffix(f"+{kind}"), kind
+    return name, None
 
 
 def _parameter_count(network: nn.Module) -> str:
