@@ -33,9 +33,10 @@ def evaluate(
     model: Annotated[
         str,
         typer.Option(
-            help="One or more, separated by commas: names of `tcnet models`, weight "
-            "files, either with +time or +full for its self-ensemble, bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds, ONNX files (whole clips or "
-            "single frames), and functions of your own as module:function or file.py:function."
+            help="One or more, separated by commas: names of `tcnet models` and weight files, either with "
+            "+time or +full for its self-ensemble, bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
+            "basicvsr-reds, ONNX files (whole clips or single frames), and functions of your own as "
+            "module:function or file.py:function."
         ),
     ],
     set_name: Annotated[

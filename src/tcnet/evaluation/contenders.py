@@ -45,8 +45,8 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
     """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
     (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
-    "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, under that name. A function
-    chooses device and precision itself, an ONNX model comes in one precision.
+    "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, under that name.
+    A function chooses device and precision itself, an ONNX model comes in one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
     if name == BicubicUpscaler.name:
