@@ -1,37 +1,39 @@
-"""The memory estimate against measured peaks, each in a process of its own, without an encoder.
+"""The memory estimate against measured peaks, without an encoder.
 
-    python benchmarks/memory_estimate.py [CASE...]
+    OMP_NUM_THREADS=1 python benchmarks/memory_estimate.py [CASE...]
 
-A network with random weights of the package's size upscales some frames of noise; what counts is the largest
-resident set. Linux only.
+A network with random weights of the package's size upscales noise up to the first frame that it gives, each
+time in a child process of its own, so that nothing is left over from the one before. Measured is by how much
+the largest resident set exceeds what the process had before: what grows with frames and windows. Linux only.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+import torch
 
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import UpscaleOptions, Upscaler
 from tcnet.upscale.memory import encoder_memory, estimate_memory
 from tcnet.video.frame import Frame
 
+TILES = {"tile": 80, "tile_overlap": 8}
 CASES = {
     # name: (propagation, precision, height, width, sample type, options)
-    "window-fp32": ("bidirectional", "fp32", 96, 160, "uint8", {"window": 12}),
-    "window-tiles": ("bidirectional", "bf16", 96, 160, "uint8", {"window": 12, "tile": 96}),
-    "stream": ("forward", "bf16", 160, 192, "uint8", {}),
-    "stream-tiles": ("forward", "bf16", 160, 192, "uint8", {"tile": 96}),
-    "stream-fp32": ("forward", "fp32", 160, 192, "uint8", {}),
-    "window": ("bidirectional", "bf16", 96, 160, "uint8", {"window": 12}),
-    "window-long": ("bidirectional", "bf16", 64, 96, "uint8", {"window": 32}),
-    "window-tiles-half": ("bidirectional", "bf16", 96, 160, "uint16", {"window": 12, "tile": 96, "scale": 2}),
-    "window-tiles-fp32": ("bidirectional", "fp32", 96, 160, "uint16", {"window": 12, "tile": 96}),
-    "stream-tiles-fp32": ("forward", "fp32", 160, 192, "uint8", {"tile": 96}),
+    "window": ("bidirectional", "bf16", 128, 144, "uint8", {"window": 12}),
+    "window-fp32": ("bidirectional", "fp32", 128, 144, "uint8", {"window": 12}),
+    "window-tiles": ("bidirectional", "bf16", 128, 144, "uint8", {"window": 12, **TILES}),
+    "window-tiles-fp32": ("bidirectional", "fp32", 128, 144, "uint16", {"window": 12, **TILES}),
+    "stream": ("forward", "bf16", 128, 144, "uint8", {}),
+    "stream-fp32": ("forward", "fp32", 128, 144, "uint8", {}),
+    "stream-tiles": ("forward", "bf16", 128, 144, "uint8", TILES),
+    "stream-tiles-fp32": ("forward", "fp32", 128, 144, "uint8", TILES),
+    "window-half": ("bidirectional", "bf16", 128, 144, "uint16", {"window": 12, "scale": 2, **TILES}),
+    "window-long": ("bidirectional", "bf16", 128, 144, "uint8", {"window": 32}),
 }
 
 
@@ -43,6 +45,14 @@ def noise(count: int, height: int, width: int, sample: str) -> Iterator[Frame]:
         yield Frame(pixels, i, 1, Fraction(1, 25))
 
 
+def resident(key: str) -> int:
+    """Bytes; key: VmRSS for now, VmHWM for the peak."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {key}")
+
+
 def measure(name: str) -> None:
     propagation, precision, height, width, sample, given = CASES[name]
     network = TCNet(TCNetConfig(propagation=propagation)).eval()
@@ -52,27 +62,31 @@ def measure(name: str) -> None:
     )
     sample_bytes = 1 if sample == "uint8" else 2
     layout = upscaler.layout(height, width, sample_bytes)
-    next(upscaler.stream(noise(layout.window or 10, height, width, sample)))  # the peak comes before it
+    with torch.inference_mode():  # the libraries' own memory
+        list(upscaler.compute.network.frames(torch.zeros(1, 1, 3, 16, 16)))
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+    before = resident("VmRSS")
+    next(upscaler.stream(noise(layout.window or 10, height, width, sample)))
+    measured = resident("VmHWM") - before
     estimate = estimate_memory(layout, network, upscaler.compute.dtype, sample_bytes)
-    expected = estimate.network + estimate.frames + estimate.fixed - encoder_memory(layout)
-    measured = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    row = (name, f"{measured / 2**20:.0f}", f"{expected / 2**20:.0f}", f"{expected / measured - 1:+.0%}")
-    print("|", " | ".join(row), "|", flush=True)
+    expected = estimate.network + estimate.frames - encoder_memory(layout)
+    sizes = [f"{size / 2**20:.0f}" for size in (measured, expected, before, estimate.fixed)]
+    print("|", " | ".join([name, *sizes[:2], f"{expected / measured - 1:+.0%}", *sizes[2:]]), "|", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("case", nargs="*", choices=[[], *CASES], default=[])
-    parser.add_argument("--here", choices=CASES, help="measure this one in this process")
+    parser.add_argument("case", nargs="*", help=f"of {', '.join(CASES)}; all by default")
     arguments = parser.parse_args()
-    if arguments.here:
-        measure(arguments.here)
-        return
-    print("| case | measured MiB | estimated MiB | |\n|---|---|---|---|", flush=True)
+    print("| MiB | growth | estimated | | before | estimated |\n|---|---|---|---|---|---|", flush=True)
     for name in arguments.case or CASES:
-        subprocess.run([sys.executable, __file__, "--here", name], check=True)
+        child = os.fork()
+        if not child:
+            measure(name)
+            os._exit(0)
+        os.waitpid(child, 0)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """How visible tiles are: tiled against whole frames, by the overlap of the tiles.
 
-    python benchmarks/tile_seams.py [--data ../shared/data/heldout] [--clips 2] [--frames 4]
+    python benchmarks/tile_seams.py [--data ../shared/data/heldout] [--clips 2] [--frames 4] [--any-size]
 
-Each clip is degraded (BI) and upscaled whole and in the smallest tiles of each overlap, so that there are as
-many seams as can be. PSNR over the pixels of all channels against the whole frame: of the worst frame, and
-of the worst frame in the bands of 8 SR pixels on both sides of the seams.
+Each clip is degraded (BI), cut to multiples of 32 LR pixels, and upscaled whole and in the smallest tiles of
+each overlap, so that there are as many seams as can be. PSNR over the pixels of all channels against the
+whole frame: of the worst frame, and of the worst frame in the bands of 8 SR pixels beside the seams.
+--any-size does not cut: the motion of a whole frame is estimated on a copy resized to multiples of 32, and
+differs from the motion in tiles for that alone.
 """
 
 import argparse
@@ -22,15 +24,16 @@ from tcnet.upscale.layout import Layout, smallest_tile
 from tcnet.video import open_source
 from tcnet.video.frame import Frame
 
-OVERLAPS = (8, 16, 24, 32)
+OVERLAPS = (16, 32)
+"""Tiles begin and end at multiples of 32, so that 8 is the same as 16, and 24 as 32."""
 BAND = 8
 
 
-def read_lr(path: Path, count: int) -> list[Frame]:
+def read_lr(path: Path, count: int, multiple: int) -> list[Frame]:
     frames = []
     with open_source(path) as source:
         for frame, _ in zip(source, range(count), strict=False):
-            height, width = (length // 4 * 4 for length in frame.pixels.shape[:2])
+            height, width = (length // (4 * multiple) * 4 * multiple for length in frame.pixels.shape[:2])
             hr = torch.from_numpy(frame.pixels[:height, :width].copy()).permute(2, 0, 1)
             lr = degrade_bi(hr / 255).clamp(0, 1).mul(65535).round()  # 16 bits: 8 would end at 59 dB
             pixels = lr.permute(1, 2, 0).numpy().astype(np.uint16)
@@ -70,13 +73,14 @@ def main() -> None:
     parser.add_argument("--model", default="tcnet-bi")
     parser.add_argument("--clips", type=int, default=2)
     parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--any-size", action="store_true")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
     print("| clip | overlap | tile | tiles | whole frame, dB | at seams, dB | computed area |")
     print("|---|---|---|---|---|---|---|", flush=True)
     paths = sorted(arguments.data.glob("*.mkv"))
     for path in paths[:: len(paths) // arguments.clips][: arguments.clips]:
-        frames = read_lr(path, arguments.frames)
+        frames = read_lr(path, arguments.frames, 1 if arguments.any_size else model.spatial_multiple)
         wholes, whole_layout = upscaled(model, frames, 0, None)
         everywhere = np.ones((whole_layout.out_height, whole_layout.out_width), bool)
         for overlap in OVERLAPS:

@@ -47,6 +47,8 @@ def test_tiles_suit_the_network_and_cover_the_frame_once(height, width, tile, ov
         assert 16 <= rows.stop - rows.start <= tile
         assert 16 <= columns.stop - columns.start <= tile
         assert rows.start % 32 == columns.start % 32 == 0
+        assert rows.stop % 32 == 0 or rows.stop == height
+        assert columns.stop % 32 == 0 or columns.stop == width
         kept += (rows.keep_stop - rows.keep_start) * (columns.keep_stop - columns.keep_start)
     assert kept == height * width
     assert layout.tile_area <= tile * tile

@@ -136,7 +136,17 @@ def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:
 
 def smallest_tile(network: VideoNetwork, options: UpscaleOptions) -> int:
     """LR pixels. The last tile may be half as large as the others and still has to suit the network."""
-    return max(smallest_size(options.tile_overlap, network.spatial_multiple), 2 * network.minimum_size)
+    least = max(smallest_size(options.tile_overlap, network.spatial_multiple), 2 * network.minimum_size)
+    return _whole_steps(least, network)
+
+
+def _whole_steps(length: int, network: VideoNetwork) -> int:
+    """The next multiple of the network's step.
+
+    Motion is estimated at multiples of 32: a tile of another length would be resized to one, and see other
+    motion than the whole frame does (4 dB less at the seams with more overlap than without).
+    """
+    return -(-length // network.spatial_multiple) * network.spatial_multiple
 
 
 def _candidates(
@@ -191,6 +201,7 @@ def _tiles(length: int, tile: int, network: VideoNetwork, options: UpscaleOption
         return (Span(0, length, 0, length),)
     overlap, multiple = options.tile_overlap, network.spatial_multiple
     size = even_size(length, tile, overlap, multiple, least=2 * network.minimum_size)
+    size = min(_whole_steps(size, network), tile // multiple * multiple)
     return tuple(plan_spans(length, size, overlap, multiple))
 
 
