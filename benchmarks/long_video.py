@@ -32,7 +32,8 @@ from tcnet.video import EncodeOptions  # noqa: E402
 
 RATE = 24
 SOUND_RATE = 16000
-WARM_UP = 2 * 60 * RATE  # frames
+MINUTE = 60 * RATE  # frames
+WARM_UP = 2 * MINUTE  # frames
 SAMPLE_EVERY = 5 * RATE  # frames
 
 
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def write_video(path: Path, frames: int, size: tuple[int, int]) -> None:
-    """H.264 with AAC and a subtitle every two seconds, written in the order of time."""
+    """H.264 with AAC and a subtitle every two seconds: one minute is encoded, and its packets repeated."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "20"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
@@ -70,20 +71,39 @@ def write_video(path: Path, frames: int, size: tuple[int, int]) -> None:
         texts = Subtitles(codec="subrip" if path.suffix == ".mkv" else "mov_text", shown=())
         words = add_subtitles(container, texts)
         container.start_encoding()
-        x, y = np.arange(size[0])[None, :, None], np.arange(size[1])[:, None, None]
-        for index in range(frames):
-            pixels = ((x * 5 + y * 3 + index * 2) % 220 + np.array([0, 10, 20])).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, RATE)
-            container.mux(video.encode(frame))
-            if index % RATE == 0:
-                container.mux(sound.encode(_tone(index // RATE)))
-            if index % (2 * RATE) == 0:
-                start = 1000 * index // RATE
-                shown = ((start, start + 1500, f"line {index}"),)
+        packets = [*_minute_of_video(video, size), *_minute_of_sound(sound)]
+        packets.sort(key=lambda packet: packet.dts * packet.time_base)
+        kept = [(bytes(p), p.stream, p.time_base, p.pts, p.dts, p.duration, p.is_keyframe) for p in packets]
+        for minute in range(-(-frames // MINUTE)):
+            for data, stream, time_base, pts, dts, duration, is_keyframe in kept:
+                packet = av.Packet(data)
+                shift = round(60 * minute / time_base)
+                packet.stream, packet.time_base, packet.duration = stream, time_base, duration
+                packet.pts, packet.dts, packet.is_keyframe = pts + shift, dts + shift, is_keyframe
+                if stream is video and (packet.pts + 1) * time_base > Fraction(frames, RATE):
+                    continue
+                container.mux(packet)
+            for second in range(0, 60, 2):
+                start = 1000 * (60 * minute + second)
+                shown = ((start, start + 1500, f"line {minute}:{second}"),)
                 container.mux(subtitle_packets(words, Subtitles(codec=texts.codec, shown=shown)))
-        container.mux(video.encode(None))
-        container.mux(sound.encode(None))
+
+
+def _minute_of_video(video: av.VideoStream, size: tuple[int, int]) -> list[av.Packet]:
+    x, y = np.arange(size[0])[None, :, None], np.arange(size[1])[:, None, None]
+    packets = []
+    for index in range(MINUTE):
+        pixels = ((x * 5 + y * 3 + index * 2) % 220 + np.array([0, 10, 20])).astype(np.uint8)
+        frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+        frame.pts, frame.time_base = index, Fraction(1, RATE)
+        packets += video.encode(frame)
+    return packets + video.encode(None)
+
+
+def _minute_of_sound(sound: av.AudioStream) -> list[av.Packet]:
+    """Whole packets only: 60 s are 937.5 of them, and the last half would leave a hole each minute."""
+    packets = [packet for second in range(61) for packet in sound.encode(_tone(second))]
+    return [packet for packet in packets if 0 <= packet.pts * packet.time_base < 60]
 
 
 def _tone(second: int) -> av.AudioFrame:
@@ -101,6 +121,8 @@ def measure(source: Path, frames: int) -> dict[str, object]:
     def sample(now: Progress) -> None:
         if now.frames_done % SAMPLE_EVERY == 0:
             samples.append((now.frames_done, _resident()))
+        if now.frames_done % (10 * MINUTE) == 0:
+            print(f"minute {now.frames_done // MINUTE}: {_resident() / 2**20:.1f} MiB", flush=True)
         if now.frames_done == WARM_UP:
             peaks["minute 2"] = _peak()
         if now.frames_done == frames:
