@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 
 import pytest
@@ -40,4 +42,21 @@ def test_what_is_no_video_leaves_nothing(pipe, tmp_path, data, words):
     assert done.returncode == 1
     assert words in done.stderr
     assert done.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interruption_while_it_is_read_leaves_nothing(tmp_path, tiny):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tcnet", "upscale", "-", "-o", "out.mkv", "--model", str(tiny)],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert err == b"error: interrupted; nothing half-done was left behind\n"
     assert list(tmp_path.iterdir()) == []

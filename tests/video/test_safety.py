@@ -134,7 +134,7 @@ def test_devices_and_lists_are_not_among_the_formats(tmp_path, name):
 
 
 def test_an_address_is_no_file():
-    with pytest.raises(MediaError, match="is an address, only files are opened; download it first"):
+    with pytest.raises(MediaError, match="https://example.org/a.mp4: is an address, only files are opened"):
         open_input(Path("https://example.org/a.mp4"))
 
 

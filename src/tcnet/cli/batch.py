@@ -178,7 +178,9 @@ def _run_standard_input(
             text = str(error).replace(str(path), "standard input")
             raise type(error)(text) from error
         finally:
-            run_folder(output).remove()
+            folder = run_folder(output)
+            if folder.path.exists():
+                folder.remove()
 
 
 @contextmanager

@@ -101,8 +101,9 @@ def check_input_file(path: Path) -> None:
     """Raises MediaError for what is no readable local file with something in it."""
     if not path.exists():
         if _ADDRESS.match(str(path)):
+            address = str(path).replace(":/", "://", 1)
             raise MediaError(
-                f"{path}: is an address, only files are opened; download it first, or pipe it: "
+                f"{address}: is an address, only files are opened; download it first, or pipe it: "
                 "curl ADDRESS | tcnet upscale - -o OUT"
             )
         raise MediaError(f"{path}: no such file")
