@@ -134,7 +134,9 @@ def test_devices_and_lists_are_not_among_the_formats(tmp_path, name):
 
 
 def test_an_address_is_no_file():
-    with pytest.raises(MediaError, match="https://example.org/a.mp4: is an address, only files are opened"):
+    with pytest.raises(
+        MediaError, match=r"https://example\.org/a\.mp4: is an address, only files are opened"
+    ):
         open_input(Path("https://example.org/a.mp4"))
 
 
