@@ -139,6 +139,9 @@ TIME = [
     Specimen(name="live", suffix=".mkv", codec="libx264", count=16, about="Matroska without index and length, as recorders leave it", container_options={"live": "1"}, audio=(Audio(codec="aac"),)),
     Specimen(name="open gop", suffix=".ts", codec="libx264", count=24, about="pictures refer past key pictures", encoder_options={"g": "6", "x264-params": "open-gop=1"}),
     Specimen(name="one frame", suffix=".mp4", codec="libx264", count=1, about="a single frame"),
+    Specimen(name="segments", suffix=".mp4", codec="libx264", rate=NTSC, count=110, about="three segments, B-frames, sound", audio=(Audio(codec="aac", seconds=Fraction(4)),)),
+    Specimen(name="segments variable", suffix=".mp4", codec="libx264", times=tuple(40 * n + 13 * (n % 3) for n in range(110)), last=40, time_base=Fraction(1, 1000), about="three segments, variable rate"),
+    Specimen(name="segments film", suffix=".mkv", codec="libx265", size=BLOCK, rate=NTSC_FILM, count=100, about="three segments, to HEVC", output_codec="hevc"),
     Specimen(name="many gops", suffix=".mkv", codec="libx264", count=60, about="longer than a segment", encoder_options={"g": "7"}),
 ]  # fmt: skip
 
