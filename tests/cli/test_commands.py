@@ -14,7 +14,9 @@ def test_without_arguments_there_is_help(tcnet):
     assert "error" not in text.replace("a traceback with an error", "")
 
 
-@pytest.mark.parametrize("command", ["upscale", "compare", "evaluate", "degrade", "models", "bench", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["upscale", "compare", "evaluate", "degrade", "models", "bench", "doctor"]
+)
 def test_every_command_has_help_that_loses_nothing(tcnet, command):
     done = tcnet(command, "--help")
     assert done.code == 0
