@@ -28,8 +28,8 @@ def test_tiles_shrink_first_then_windows_then_tiles_again():
         (32, 1280), (32, 1024), (32, 768), (32, 512), (32, 384), (32, 256), (32, 192), (32, 128)
     ]  # fmt: skip
     assert [window for window, tile in seen if tile == 128] == [32, 16, 12]
-    assert seen[-2:] == [(12, 96), (12, 64)]
-    assert (last.window, last.tile) == (12, 64)
+    assert seen[-2:] == [(12, 128), (12, 96)]
+    assert (last.window, last.tile) == (12, 96)
 
 
 def test_what_is_given_is_not_changed():
@@ -70,8 +70,8 @@ def test_a_short_window_takes_what_context_it_can():
         ({"window": 3}, "a window of 3 frames is too short: .* at least 4"),
         ({"window": 12, "overlap": 5}, "a window of 12 frames is too short: .* at least 14"),
         (
-            {"tile": 63},
-            "tiles of 63 pixels are too small: with an overlap of 16 this model needs at least 64",
+            {"tile": 95},
+            "tiles of 95 pixels are too small: with an overlap of 32 this model needs at least 96",
         ),
         ({"tile": 31, "tile_overlap": 0}, "tiles of 31 .* at least 32"),
     ],
@@ -101,9 +101,9 @@ def test_tiles_shrink_then_windows_then_tiles_again():
     assert list(shrunk(NETWORK, UpscaleOptions(), 300, 500)) == [
         *((500, 32), (250, 32), (128, 32)),
         *((128, 16), (128, 12)),
-        (64, 12),
+        (96, 12),
     ]
-    assert smallest_tile(NETWORK, UpscaleOptions()) == 64
+    assert smallest_tile(NETWORK, UpscaleOptions()) == 96
 
 
 def test_small_frames_have_shorter_windows_only():
@@ -112,5 +112,5 @@ def test_small_frames_have_shorter_windows_only():
 
 
 def test_a_stream_has_smaller_tiles_only():
-    layouts = list(shrunk(Nearest("forward"), UpscaleOptions(), 300, 500))
+    layouts = list(shrunk(Nearest("forward"), UpscaleOptions(tile_overlap=16), 300, 500))
     assert layouts == [(500, 0), (250, 0), (96, 0), (48, 0), (40, 0)]

@@ -9,8 +9,8 @@ The estimate counts what grows with the frame size and the window:
     frames    canvases (tiles only), LR frames held, SR frames queued, the encoder's look-ahead
     fixed     FIXED_BYTES + 3 copies of the parameters
 
-The constants are set so that estimates are 10 to 20 % over measured peaks (bidirectional, 64 channels, bf16
-on a CPU, windows of 16 frames: 531 MiB at 160x90 and 1002 MiB at 320x180, without an encoder).
+The constants are set so that estimates are up to 20 % over measured peaks (64 channels, on a CPU, without an
+encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and tiles).
 """
 
 import os
@@ -35,7 +35,7 @@ ENCODER_BYTES_PER_PIXEL = 170
 ENCODER_BYTES = 170 * 2**20
 """What the encoder keeps (look-ahead, reference frames, threads): measured with x264 and x265 at 1280x720 and
 2560x1440, 303 and 702 to 753 MiB."""
-FIXED_BYTES = 300 * 2**20
+FIXED_BYTES = 220 * 2**20
 """Interpreter, torch and codec libraries."""
 QUEUED_FRAMES = 8
 """Decoded frames and SR frames between the stages, those in the stages' hands included."""
