@@ -47,8 +47,8 @@ OPTIONS = ("--progress", "none", "--window", "12", "--precision", "fp32", "--dei
 MOST_ATTEMPTS = 40
 SECONDS = 120  # for one attempt
 _NETWORK = TCNetConfig(
-    channels=8, propagation_blocks=1, refinement_blocks=1, alignment_depth=1, matching_depth=1, fusion_width=8,
-    fusion_levels=1, motion="small", reconstruction="direct",
+    channels=8, propagation_blocks=1, refinement_blocks=1, alignment_depth=1, matching_depth=1,
+    fusion_width=8, fusion_levels=1, motion="small", reconstruction="direct",
 )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """A run that was cut off, anywhere, and continued gives what one run gives."""
 
 import json
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
@@ -265,6 +267,40 @@ def test_a_file_of_another_at_the_final_place_is_not_taken_for_ours(source, tmp_
     assert out.read_bytes() == b"precious"
 
 
+@contextmanager
+def files_up_to(size):
+    """No file can grow beyond `size` bytes, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_a_full_disk_stops_the_join_and_nothing_is_lost(source, tmp_path, name):
+    run(source, tmp_path / f"whole_{name}")
+    out = tmp_path / name
+    largest = (tmp_path / f"whole_{name}").stat().st_size // 2  # more than a segment, less than the whole
+    with files_up_to(largest), pytest.raises(MediaError, match=r"writing failed.*the same command continues"):
+        run(source, out)
+    assert not out.exists()
+    assert sum("segment" in line for line in RunFolder(out).stored()[1]) == 6
+    run(source, out)
+    assert_same(out, tmp_path / f"whole_{name}")
+    assert not folder(out).exists()
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "images"])
+def test_a_full_disk_stops_the_writing_with_one_line(source, tmp_path, name):
+    with files_up_to(3000), pytest.raises(MediaError, match="the same command continues") as caught:
+        run(source, tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == ["in.mkv"]  # nothing was finished
+    run(source, tmp_path / name)
+
+
 def test_nothing_finished_leaves_nothing(source, tmp_path):
     cut(source, tmp_path / "out.mkv", 2)
     assert names(tmp_path) == ["in.mkv"]
@@ -310,3 +346,20 @@ def test_images_in_a_folder_deep_down_leave_none_behind(source, tmp_path):
     assert names(tmp_path) == ["in.mkv"]
     run(source, tmp_path / "a" / "b" / "out")
     assert len(names(tmp_path / "a" / "b" / "out")) == 30
+
+
+@pytest.mark.parametrize("name", ["ein film é – 日本.mkv", "x" * 247 + ".mkv", "Ж" * 125 + ".mp4"])
+def test_odd_and_long_names_are_continued_too(source, tmp_path, name):
+    out = tmp_path / name
+    cut(source, out, 29)
+    assert folder(out).is_dir()
+    run(source, out)
+    assert len(pictures(out)) == 30
+    assert names(tmp_path) == sorted(["in.mkv", name])
+
+
+def test_a_name_too_long_for_the_output_is_refused_with_the_way_out(source, tmp_path):
+    long = tmp_path / f"{'x' * 250}.mkv"
+    source.rename(long)
+    with pytest.raises(MediaError, match=r"has 257 bytes, file systems take 255; give a shorter one \(-o\)"):
+        run(long, None)

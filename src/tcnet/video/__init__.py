@@ -33,7 +33,7 @@ from tcnet.video.images import (
 )
 from tcnet.video.options import ReadOptions
 from tcnet.video.reader import VideoReader
-from tcnet.video.target import check_target
+from tcnet.video.target import check_name, check_target
 from tcnet.video.writer import VideoWriter
 
 __all__ = [
@@ -130,6 +130,7 @@ def check_output(
 
 def names_video(path: Path) -> bool:
     """True for the name of a video file, False for a place of images; UsageError for what is neither."""
+    check_name(path)
     suffix = path.suffix.lower()
     if is_pattern(path) or path.is_dir():
         return suffix in CONTAINERS and not path.is_dir()

@@ -1,0 +1,24 @@
+"""A few of the runs of benchmarks/kill_runs.py: killed, continued, and equal to one that was not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill_runs.py"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
+def test_runs_that_are_killed_and_continued_end_like_one_that_was_not(tmp_path):
+    report = tmp_path / "report.json"
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--runs", "4", "--seed", "7", "--report", report],
+        capture_output=True, text=True, check=False, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(report.read_text())
+    assert (figures["runs"], figures["different"]) == (4, [])
+    assert figures["kills"] >= 4
