@@ -26,6 +26,8 @@ MEMORY = 2 << 30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=4, help="files of each format and damage")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--output", default=".mkv", help="suffix of the outputs")
     parser.add_argument("--format", default="", help="only formats whose name contains this")
     parser.add_argument("--damage", default="", help="only damages whose name contains this")
     parser.add_argument("--keep", type=Path, help="folder in which inputs with a bad outcome are kept")
@@ -33,9 +35,10 @@ def main() -> None:
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        jobs = list_jobs(folder, choice.seeds, choice.format, choice.damage)
+        seeds = range(choice.first_seed, choice.first_seed + choice.seeds)
+        jobs = list_jobs(folder, seeds, choice.format, choice.damage)
         results = []
-        for result in Worker(folder, seconds=SECONDS, memory=MEMORY).run(jobs):
+        for result in Worker(folder, seconds=SECONDS, memory=MEMORY, suffix=choice.output).run(jobs):
             results.append(result)
             if result.outcome not in GOOD:
                 lines = result.text.splitlines()
@@ -45,20 +48,16 @@ def main() -> None:
                     path = choice.keep / f"{result.job.damage} {result.job.seed} {result.job.source.name}"
                     damage_file(result.job.source, path, result.job.damage, result.job.seed)
     print(summary(results), f"in {time.monotonic() - begin:.0f} s")
-    if not choice.format and not choice.damage:
+    if not (choice.format or choice.damage or choice.first_seed):
         report = Path(__file__).parent / "results" / "damaged_inputs.json"
         report.write_text(json.dumps(_report(results), indent=1) + "\n")
 
 
-def list_jobs(folder: Path, seeds: int, kind: str = "", damage: str = "") -> list[Job]:
+def list_jobs(folder: Path, seeds: range, kind: str = "", damage: str = "") -> list[Job]:
     """Builds the undamaged files in `folder`."""
     sources = [build_whole(name, folder) for name in FORMATS if kind in name]
     return [
-        Job(source, name, seed)
-        for source in sources
-        for name in DAMAGES
-        if damage in name
-        for seed in range(seeds)
+        Job(source, name, seed) for source in sources for name in DAMAGES if damage in name for seed in seeds
     ]
 
 

@@ -45,3 +45,12 @@ def test_most_are_played_and_what_was_lost_is_told(results):
     lost = [r for r in played if r.frames < 15 and r.job.damage not in PACKETS]
     silent = [r.job.name for r in lost if not r.notices and r.job.source.suffix not in NO_LENGTH]
     assert silent == []
+
+
+def test_damaged_sound_does_not_spoil_an_mp4(tmp_path):
+    """The muxer takes the packet and refuses it later, while it is given pictures."""
+    build_whole("mpeg2 ac3.vob", tmp_path)
+    job = Job(tmp_path / "mpeg2 ac3.vob", "fill_a_range", seed=10)
+    (result,) = Worker(tmp_path, seconds=60, memory=2 << 30, suffix=".mp4").run([job])
+    assert (result.outcome, result.text) == ("played", "11 of 11 frames")
+    assert "1 damaged packets of the copied streams were skipped" in result.notices

@@ -48,11 +48,12 @@ class Result:
 class Worker:
     """One process that takes files one after the other; replaced when it dies or has to be ended."""
 
-    def __init__(self, folder: Path, *, seconds: float, memory: int) -> None:
-        """seconds, memory (bytes, resident): limits for one file."""
+    def __init__(self, folder: Path, *, seconds: float, memory: int, suffix: str = ".mkv") -> None:
+        """seconds, memory (bytes, resident): limits for one file. suffix: of the outputs."""
         self._folder = folder
         self._seconds = seconds
         self._memory = memory
+        self._suffix = suffix
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
@@ -96,7 +97,7 @@ class Worker:
     def _start(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(self._folder)],
+                [sys.executable, __file__, str(self._folder), self._suffix],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -144,7 +145,7 @@ def _peak_since_reset() -> int:
     return int(line.split()[1]) * 1024
 
 
-def _serve(folder: Path) -> None:
+def _serve(folder: Path, suffix: str) -> None:
     """Reads paths, writes one JSON line each."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "upscale"))
     import av
@@ -163,7 +164,7 @@ def _serve(folder: Path) -> None:
     for line in sys.stdin:
         said: dict[str, object] = {"frames": 0, "notices": [], "text": ""}
         place.mkdir()
-        output = place / "out.mkv"
+        output = place / f"out{suffix}"
         try:
             result = upscale_video(line[:-1], output, model=Nearest(), options=options)
             said |= {"frames": result.frames, "notices": result.notices}
@@ -182,4 +183,4 @@ def _serve(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))
+    _serve(Path(sys.argv[1]), sys.argv[2])

@@ -48,6 +48,8 @@ class Muxer:
         self._held: EncodedPacket | None = None
         self._first: EncodedPacket | None = None
         self._copy: Passthrough | None = None
+        self._pictures = 0
+        self._refused = False
         self._container: OutputContainer | None = None
         self._states_aspect_itself = muxer in ("matroska", "webm") and info.sample_aspect_ratio != 1
         options: dict[str, str] = {}
@@ -88,10 +90,14 @@ class Muxer:
                 self._copy.mux_until(None)
             self._container = None
             container.close()
+        except av.InvalidDataError as error:
+            self._tolerate(error)
         except av.FFmpegError as error:
             raise self._failure(error) from error
         finally:
             self.close()
+        if self._refused:
+            self._check_pictures()
         if self._states_aspect_itself:
             info = self._info
             set_pixel_aspect(self._work, info.width, info.height, info.sample_aspect_ratio)
@@ -161,8 +167,29 @@ class Muxer:
             if self._copy is not None:
                 self._copy.mux_until(encoded.dts * self._info.time_base)
             self._container.mux(packet)
+        except av.InvalidDataError as error:
+            self._tolerate(error)
         except av.FFmpegError as error:
             raise self._failure(error) from error
+        self._pictures += 1
+
+    def _tolerate(self, error: av.FFmpegError) -> None:
+        """FFmpeg writes packets when their time has come: what it refuses now is one that it took before, and
+        by all means a damaged one of sound. That none of the pictures went with it is checked at the end."""
+        if self._copy is None:
+            raise self._failure(error) from error
+        self._copy.count_damaged()
+        self._refused = True
+
+    def _check_pictures(self) -> None:
+        with av.open(str(self._work)) as container:
+            stream = container.streams[self.stream.index]
+            found = sum(packet.size > 0 for packet in container.demux(stream))
+        if found != self._pictures:
+            raise MediaError(
+                f"{self._path}: damaged sound of the input spoils the file ({found} of {self._pictures} "
+                "pictures are in it); remove that sound from the input, or write .mkv"
+            )
 
     def _failure(self, error: Exception) -> MediaError:
         return MediaError(f"{self._path}: writing failed: {reason(error)}")

@@ -126,6 +126,10 @@ class Passthrough:
             self._pending = None
             self._mux(packet)
 
+    def count_damaged(self) -> None:
+        """One more packet that was refused, after it had been taken."""
+        self._damaged += 1
+
     def close(self) -> None:
         self._input.close()
 
