@@ -4,6 +4,8 @@ import pytest
 import torch
 from upscale_fakes import Nearest
 
+from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.ensemble import SelfEnsemble
 from tcnet.upscale import UpscaleOptions
 from tcnet.upscale.layout import make_layout
 from tcnet.upscale.memory import MemoryEstimate, available_memory, estimate_memory
@@ -26,6 +28,16 @@ def test_it_grows_with_window_area_and_precision_and_shrinks_with_tiles():
     tiled = estimate(window=16, tile=96)
     assert tiled.network < base.network / 3
     assert tiled.frames > base.frames  # the canvases
+
+
+def test_an_ensemble_holds_the_pictures_of_a_window():
+    network = TCNet(TCNetConfig(channels=8, propagation_blocks=1, refinement_blocks=1))
+    layout = make_layout(network, UpscaleOptions(), 180, 320, 16, None)
+    plain, ensemble = (
+        estimate_memory(layout, net, torch.float32, sample_bytes=1)
+        for net in (network, SelfEnsemble(network, "time"))
+    )
+    assert ensemble.network - plain.network == 16 * (720 * 1280 * 3) * 4
 
 
 def test_a_stream_holds_a_group_not_a_window():

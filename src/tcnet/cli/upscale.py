@@ -67,6 +67,10 @@ def upscale(
     scene_cuts: Annotated[
         bool, typer.Option("--scene-cuts/--no-scene-cuts", help="Find cuts and carry nothing across them.")
     ] = True,
+    ensemble: Annotated[
+        str,
+        typer.Option(help="none, time (the reversed clip too: twice the time) or full (16 times): sharper."),
+    ] = "none",
     frame_rate: Annotated[
         str, typer.Option(help="For images: frames a second, such as 25 or 30000/1001.")
     ] = "25",
@@ -101,6 +105,7 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
+                ensemble=ensemble,
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format,

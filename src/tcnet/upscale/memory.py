@@ -6,6 +6,7 @@ The estimate counts what grows with the frame size and the window:
       held      A T (HELD_MAPS C b + HELD_FLOATS 4)       features, flows and input of a window (or stream)
       working   A WORKING_MAPS C b                        temporaries of one frame or group
       picture   16 A 3 PICTURE_COPIES 4                   the SR frame on its way to integer codes
+      ensemble  16 A T 3 4                                SR frames summed up (self-ensembles only)
     frames    canvases (tiles only), LR frames held, SR frames queued, the encoder's look-ahead
     fixed     FIXED_BYTES + 3 copies of the parameters
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from tcnet.network.ensemble import SelfEnsemble
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout
 
@@ -72,6 +74,8 @@ def estimate_memory(
         + area * WORKING_MAPS * feature_map
         + area * network.scale**2 * 3 * 4 * PICTURE_COPIES
     )
+    if isinstance(network, SelfEnsemble):
+        on_device += area * layout.window * network.scale**2 * 3 * 4
     lr_frame = layout.height * layout.width * 3 * sample_bytes
     sr_frame = layout.out_height * layout.out_width * 3 * sample_bytes
     canvas = layout.height * layout.width * network.scale**2 * 3 * (2 if layout.resized else sample_bytes)

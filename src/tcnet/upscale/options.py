@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tcnet.errors import UsageError
+from tcnet.network.ensemble import ENSEMBLES
 
 DEFAULT_WINDOW = 32
 """Frames computed together by bidirectional networks; 24 of them are kept."""
@@ -47,6 +48,9 @@ class UpscaleOptions:
     """Bytes that the run should stay under; None: a share of what is available."""
     scene_cuts: bool = True
     """Whether cuts in the video are found and nothing is carried across them."""
+    ensemble: str = "none"
+    """"none", or the mean over the reversed clip too ("time", twice the time), or over all eight orientations
+    as well ("full", 16 times); for bidirectional networks only."""
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -62,6 +66,10 @@ class UpscaleOptions:
             raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if self.device not in DEVICES:
             raise UsageError(f"unknown device {self.device!r}: choose one of {', '.join(DEVICES)}")
+        if self.ensemble not in ("none", *ENSEMBLES):
+            raise UsageError(
+                f"unknown ensemble {self.ensemble!r}: choose one of {', '.join(('none', *ENSEMBLES))}"
+            )
         if self.scale is not None and self.scale not in SCALES:
             raise UsageError(
                 f"scale is {self.scale}, it must be 2, 3 or 4; for other sizes give a height or a width"

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.network import TCNet
+from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
 from tcnet.upscale.compute import Compute, Statistics
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout, choose_layout
@@ -24,12 +26,13 @@ class Upscaler:
     """A network with its options, device and precision; upscales one stream of frames at a time.
 
     network: in float32, or already in the wanted precision; it is not changed. Raises UsageError when the
-    options' device or precision is not to be had here.
+    options' device or precision is not to be had here, or the network cannot be ensembled.
     """
 
     def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
         self.options = options or UpscaleOptions()
         device = choose_device(self.options.device)
+        network = ensembled(network, self.options.ensemble)
         self.compute = Compute(network, device, choose_precision(self.options.precision, device))
 
     @property
@@ -130,6 +133,18 @@ class Upscaler:
         """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
         spare = self.memory_limit() - self.memory_needed(layout, sample_bytes)
         return max(LEAST_HELD, spare // (layout.height * layout.width * 3 * sample_bytes))
+
+
+def ensembled(network: VideoNetwork, name: str) -> VideoNetwork:
+    """The network itself for "none", else its self-ensemble. Raises UsageError where it cannot have one."""
+    kind = next((kind for kind in ENSEMBLES if kind == name), None)
+    if kind is None:
+        return network
+    if not isinstance(network, TCNet) or network.config.propagation != "bidirectional":
+        raise UsageError(
+            f"ensemble {name} needs a bidirectional model, this one streams: leave it out, or choose another"
+        )
+    return SelfEnsemble(network, kind)
 
 
 def _gib(size: int) -> str:
