@@ -93,7 +93,8 @@ def prepare_output(
     # A run cut off while it moved its result into place finds some of it, or all, there.
     moving = any("final" in line for line in lines)
     check_output(path, info=info, options=encode, copy_from=copy_from, overwrite=overwrite or moving)
-    encoding, notices = None, ()
+    encoding: VideoEncoding | None = None
+    notices: tuple[str, ...] = ()
     if is_video:
         source = copy_from if is_video_file(copy_from) else None
         encoding = plan_video_encoding(
@@ -111,5 +112,5 @@ def run_folder(output: Path) -> RunFolder:
 
 
 def _frames(lines: list[Mapping[str, Any]]) -> int:
-    segments = sum(line["segment"]["frames"] for line in lines if "segment" in line)
+    segments = sum(int(line["segment"]["frames"]) for line in lines if "segment" in line)
     return segments + sum("image" in line for line in lines)

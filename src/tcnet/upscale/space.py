@@ -11,7 +11,7 @@ COPIES = 2
 """A video stands on the disk twice at the end: in segments, and joined."""
 
 # Bits a pixel of an output, (least, usual): the least is what hardly any real video falls below, the usual
-# was measured on films at the default quality. Two for PNG: flat drawings, and film with grain.
+# what film takes at the default quality, by experience. Two for PNG: flat drawings, and film with grain.
 _BITS_PER_PIXEL: dict[str, tuple[float, float]] = {
     "h264": (0.005, 0.2),
     "hevc": (0.003, 0.15),
