@@ -14,21 +14,23 @@ from tcnet.video import EncodeOptions, open_sink
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (tcnet upscale [^#\n]+)", README, re.MULTILINE)
+COMMANDS = re.findall(r"^    (tcnet (?:upscale|compare) [^#\n]+)", README, re.MULTILINE)
 PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
 
 
 @pytest.fixture
 def _holiday(tmp_path, monkeypatch):
-    """A folder with holiday.mp4 and frames/, small enough for the real model."""
+    """A folder with holiday.mp4, frames/ and archive/, small enough for the real model; in holiday.mp4 more
+    than a minute passes from the first frame to the second."""
     monkeypatch.chdir(tmp_path)
+    Path("archive").mkdir()
     info = VideoInfo(
         32, 24, Fraction(1, 25), Fraction(25), 2, None, 8, "yuv420p", ColorSpec(6, False), Fraction(1), "h264"
     )
-    for path in (Path("holiday.mp4"), Path("frames")):
+    for path in (Path("holiday.mp4"), Path("frames"), Path("archive/old.mp4")):
         sink = open_sink(path, info=info, options=EncodeOptions())
-        for pts in range(2):
-            sink.write(Frame(np.full((24, 32, 3), 90 + pts, np.uint8), pts, 1, Fraction(1, 25)))
+        for pts in (0, 1650):
+            sink.write(Frame(np.full((24, 32, 3), 90, np.uint8), pts, 25, Fraction(1, 25)))
         sink.finish()
 
 
@@ -39,6 +41,8 @@ def test_the_readme_has_commands():
 @pytest.mark.usefixtures("_holiday")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_run_as_written(command):
+    if "holiday.x4.mp4" in command:
+        assert run(["upscale", "holiday.mp4"]) == 0
     before = set(Path().rglob("*"))
     assert run(shlex.split(command)[1:]) == 0
     assert (set(Path().rglob("*")) == before) is ("--dry-run" in command)
