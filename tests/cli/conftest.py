@@ -1,6 +1,7 @@
 """The command as a user calls it, on tiny real videos and with a tiny real network."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -108,7 +109,10 @@ def tcnet(capsys, monkeypatch, tmp_path) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def start(tmp_path) -> Callable[..., subprocess.Popen]:
-    """Starts the command as a process of its own, in tmp_path."""
+    """Starts the command as a process of its own, in tmp_path; it heeds SIGHUP even where the tests do not."""
+
+    def heed_hangup() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def popen(*arguments: object) -> subprocess.Popen:
         return subprocess.Popen(
@@ -118,6 +122,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=None if sys.platform == "win32" else heed_hangup,
         )
 
     return popen
