@@ -33,6 +33,7 @@ from tcnet.cli import main as tcnet
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import planning, upscale_video
+from tcnet.upscale.output import run_folder
 
 FRAMES = 24
 SEGMENT_FRAMES = 7  # of the runs here, so that a short video has several
@@ -148,6 +149,11 @@ def run_until_done(
             return kills
         assert status == -signal.SIGKILL, f"exit code {status}: {text}"
         kills.append(point)
+        output = Path(arguments[arguments.index("-o") + 1])
+        if output.exists() and run_folder(output).stored()[0] is None:
+            # Killed behind its last deed: the output stands, and at most an empty folder is left beside it.
+            run_folder(output).remove()
+            return kills
     raise AssertionError(f"{target}: not done after {MOST_ATTEMPTS} attempts")
 
 
