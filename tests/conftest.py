@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,9 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip(f"no development data in {folder} (set TCNET_DATA)")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c():
+    """Python ignores Ctrl-C where it was started in the background of a script; tests of it need it heeded."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -109,10 +109,11 @@ def tcnet(capsys, monkeypatch, tmp_path) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def start(tmp_path) -> Callable[..., subprocess.Popen]:
-    """Starts the command as a process of its own, in tmp_path; it heeds SIGHUP even where the tests do not."""
+    """Starts the command as a process of its own, in tmp_path; it heeds signals even where the tests do not."""
 
-    def heed_hangup() -> None:
+    def heed_signals() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def popen(*arguments: object) -> subprocess.Popen:
         return subprocess.Popen(
@@ -122,7 +123,7 @@ def start(tmp_path) -> Callable[..., subprocess.Popen]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            preexec_fn=None if sys.platform == "win32" else heed_hangup,
+            preexec_fn=None if sys.platform == "win32" else heed_signals,
         )
 
     return popen
