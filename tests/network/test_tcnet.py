@@ -155,7 +155,13 @@ def test_only_the_forward_network_streams(bidirectional_tcnet):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("propagation", "sideways"), ("channels", 20), ("alignment_window", 30), ("matching_window", 15)],
+    [
+        ("propagation", "sideways"),
+        ("channels", 20),
+        ("alignment_window", 30),
+        ("matching_window", 15),
+        ("stride", 2),
+    ],
 )
 def test_impossible_configurations_are_refused_with_their_value(field, value):
     with pytest.raises(ValueError, match=str(value)):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import conv3x3, convolve
+from tcnet.network.layers import conv3x3, convolve, shuffle
 
 SCALE = 4
 HALO = 2  # LR rows that the tail's convolutions see beyond their own: 1 + 1/2 + 1/4 + 1/4
@@ -62,37 +62,28 @@ class Reconstruction(nn.Module):
 
 
 class DirectReconstruction(nn.Module):
-    """Fuses two features (1x1) and computes all 16 pixels of each LR pixel at once: a tenth of the cost.
+    """Fuses two features (1x1) and computes all pixels of each position at once: a tenth of the cost.
 
     For live use: the x4 features that `Reconstruction` refines are what takes its time.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, stride: int = 1) -> None:
+        """stride: LR pixels from one feature position to the next."""
         super().__init__()
+        self.by = SCALE * stride
         self.fuse = nn.Conv2d(2 * channels, channels, 1)
-        self.last = conv3x3(channels, 3 * SCALE**2)
+        self.last = conv3x3(channels, 3 * self.by**2)
 
     def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
-        """As that of `Reconstruction`."""
+        """As that of `Reconstruction`, but first and second are (N, C, H/stride, W/stride)."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
         base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
-        return base.add_(shuffle(convolve(self.last, x), SCALE))
+        return base.add_(shuffle(convolve(self.last, x), self.by))
 
 
 def shuffle2(x: Tensor) -> Tensor:
     """`shuffle` by 2."""
     return shuffle(x, 2)
-
-
-def shuffle(x: Tensor, by: int) -> Tensor:
-    """Pixel shuffle of (N, by²C, H, W) -> (N, C, by H, by W), channels ordered (row, column, C).
-
-    torch's pixel_shuffle has C first; in this order each copied run is C channels long, in channels_last
-    memory five times as fast.
-    """
-    n, c, height, width = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(n, height, width, by, by, c // by**2).transpose(2, 3)
-    return x.reshape(n, by * height, by * width, c // by**2).permute(0, 3, 1, 2)
 
 
 def quad_kernel(kernel: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tcnet.network.flow import warp
@@ -64,6 +65,10 @@ class TCNetConfig:
     """The network that estimates motion; "small" is for live use."""
     reconstruction: Literal["full", "direct"] = "full"
     """"full": features at x2 and x4 are refined; "direct": all pixels at once, for live use."""
+    stride: int = 1
+    """LR pixels from one position of the features to the next. With 2, four pixels share a position: as many
+    operations with twice the channels, a quarter of the positions to warp and to attend to; for live use,
+    with reconstruction="direct" only."""
 
     def __post_init__(self) -> None:
         if self.propagation not in ("forward", "bidirectional"):
@@ -76,6 +81,11 @@ class TCNetConfig:
             raise ValueError(f"motion must be 'spynet' or 'small', got {self.motion!r}")
         if self.reconstruction not in ("full", "direct"):
             raise ValueError(f"reconstruction must be 'full' or 'direct', got {self.reconstruction!r}")
+        if self.stride < 1 or (self.stride > 1 and self.reconstruction != "direct"):
+            raise ValueError(
+                f"stride must be 1, or more with reconstruction='direct', got {self.stride} with "
+                f"{self.reconstruction!r}"
+            )
         if not (self.short_term or self.long_term):
             raise ValueError("short_term and long_term are both False: motion would have no use")
 
@@ -146,7 +156,9 @@ class TCNet(nn.Module):
         self.config = config = config or TCNetConfig()
         channels = config.channels
         self.motion = Motion(config.motion)
-        self.propagation = RecurrentUnit(channels, config.propagation_blocks, recurrent=config.long_term)
+        self.propagation = RecurrentUnit(
+            channels, config.propagation_blocks, recurrent=config.long_term, stride=config.stride
+        )
         self.stability = SpatioTemporalStability(
             channels,
             config.group_size,
@@ -162,10 +174,16 @@ class TCNet(nn.Module):
             channels, config.fusion_width, config.fusion_levels, config.fusion_stages
         )
         self.refinement = RecurrentUnit(
-            channels, config.refinement_blocks, extra_channels=channels, recurrent=config.long_term
+            channels,
+            config.refinement_blocks,
+            extra_channels=channels,
+            recurrent=config.long_term,
+            stride=config.stride,
         )
         self.reconstruction: Reconstruction | DirectReconstruction = (
-            Reconstruction(channels) if config.reconstruction == "full" else DirectReconstruction(channels)
+            Reconstruction(channels)
+            if config.reconstruction == "full"
+            else DirectReconstruction(channels, config.stride)
         )
 
     @property
@@ -176,7 +194,7 @@ class TCNet(nn.Module):
     @property
     def spatial_multiple(self) -> int:
         """Tiles that start at multiples of this see the same attention windows as the whole frame."""
-        return max(self.config.alignment_window, self.config.matching_window)
+        return max(self.config.alignment_window, self.config.matching_window) * self.config.stride
 
     @property
     def delay(self) -> int:
@@ -197,7 +215,8 @@ class TCNet(nn.Module):
         Frames before `start` are context: they inform the others, but are not reconstructed.
         """
         self._check(lr_clip)
-        around = self._observe(list(lr_clip.float().unbind(1)))
+        height, width = (SCALE * side for side in lr_clip.shape[-2:])
+        around = self._observe([self._padded(frame) for frame in lr_clip.float().unbind(1)])
         features = self._propagate(around)
         for first in range(0, len(features), self.config.group_size):
             group = slice(first, first + self.config.group_size)
@@ -206,7 +225,7 @@ class TCNet(nn.Module):
         for i, (neighbourhood, fused) in enumerate(zip(around, features, strict=True)):
             refined = self._refine(neighbourhood, fused, refined)
             if i >= start:
-                yield self.reconstruction(fused, refined, neighbourhood.frame)
+                yield self.reconstruction(fused, refined, neighbourhood.frame)[..., :height, :width]
 
     def stream(
         self, lr_frames: Tensor, state: StreamState | None = None, *, last: bool = False
@@ -223,13 +242,13 @@ class TCNet(nn.Module):
         state = state or StreamState()
         ready: list[Tensor] = []
         for frame in lr_frames.float().unbind(1):
-            state = self._advance(state, frame, ready)
+            state = self._advance(state, self._padded(frame), ready)
         if last and state.newest is not None:
             state = self._advance(state, None, ready)
+        height, width = (SCALE * side for side in lr_frames.shape[-2:])
         if ready:
-            return torch.stack(ready, dim=1), state
-        batch, _, _, height, width = lr_frames.shape
-        empty = (batch, 0, 3, SCALE * height, SCALE * width)
+            return torch.stack(ready, dim=1)[..., :height, :width], state
+        empty = (lr_frames.shape[0], 0, 3, height, width)
         return lr_frames.new_zeros(empty, dtype=torch.float32), state
 
     def _advance(self, state: StreamState, following: Tensor | None, ready: list[Tensor]) -> StreamState:
@@ -241,7 +260,13 @@ class TCNet(nn.Module):
             flow_to_next, flow_back = self.motion(current, following)
             h_next, h_previous = self._warped(following, flow_to_next), self._warped(current, flow_back)
         around = Neighbourhood.of(
-            current, state.h_previous, h_next, state.flow_to_previous, flow_to_next, self.dtype
+            current,
+            state.h_previous,
+            h_next,
+            state.flow_to_previous,
+            flow_to_next,
+            self.dtype,
+            self.config.stride,
         )
         propagated = self.propagation(around.frames, state.propagated, around.flow_to_previous)
         state = StreamState(
@@ -270,8 +295,18 @@ class TCNet(nn.Module):
             to_next = flows[i][0] if i < len(flows) else None
             h_previous = None if to_previous is None else self._warped(frames[i - 1], to_previous)
             h_next = None if to_next is None else self._warped(frames[i + 1], to_next)
-            around.append(Neighbourhood.of(frame, h_previous, h_next, to_previous, to_next, self.dtype))
+            around.append(
+                Neighbourhood.of(
+                    frame, h_previous, h_next, to_previous, to_next, self.dtype, self.config.stride
+                )
+            )
         return around
+
+    def _padded(self, frame: Tensor) -> Tensor:
+        """A frame (B, 3, H, W) whose edges are replicated to multiples of the stride."""
+        height, width = frame.shape[-2:]
+        bottom, right = -height % self.config.stride, -width % self.config.stride
+        return F.pad(frame, (0, right, 0, bottom), mode="replicate") if bottom or right else frame
 
     def _warped(self, neighbour: Tensor, flow: Tensor) -> Tensor | None:
         """h: a neighbour's pixels on this frame; None without the sliding window."""
