@@ -3,7 +3,10 @@ import json
 import pytest
 import torch
 
-from tcnet.benchmark import convolution_limit, moving_texture, run_benchmark, write_json
+from tcnet.benchmark import convolution_limit, memory_bandwidth, run_benchmark, write_json
+from tcnet.benchmark.contest import moving_texture
+from tcnet.benchmark.result import STAGE_HEADER, stage_rows
+from tcnet.benchmark.stages import REST, STAGES
 from tcnet.errors import MediaError, UsageError
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
@@ -19,7 +22,7 @@ def tiny(tmp_path):
 
 
 def test_every_row_is_measured(tiny, tmp_path):
-    result = run_benchmark(tiny, 16, 24, frames=2, rounds=2, device="cpu", precision="fp32")
+    result = run_benchmark([tiny], 16, 24, frames=2, rounds=2, device="cpu", precision="fp32")
     assert [len(row) for row in result.rows] == [len(result.header)] * 3
     ours, plain, channels_last = result.contestants
     assert ours.name == "tiny.safetensors (TCNet bidirectional)"
@@ -34,16 +37,41 @@ def test_every_row_is_measured(tiny, tmp_path):
     assert ours.ratio == pytest.approx(ours.milliseconds_per_frame / plain.milliseconds_per_frame)
     assert "16x24 to 64x96, fp32 on cpu" in result.title
 
-    write_json(result, tmp_path / "figures.json")
-    stored = json.loads((tmp_path / "figures.json").read_text())
+    write_json([result], tmp_path / "figures.json")
+    (stored,) = json.loads((tmp_path / "figures.json").read_text())["runs"]
     assert [row["name"] for row in stored["contestants"]] == [c.name for c in result.contestants]
     with pytest.raises(MediaError, match="cannot be written"):
-        write_json(result, tmp_path / "missing" / "figures.json")
+        write_json([result], tmp_path / "missing" / "figures.json")
+
+
+def test_the_stages_make_up_the_whole(tiny):
+    result = run_benchmark([tiny], 16, 24, frames=2, rounds=1, device="cpu", precision="fp32")
+    ours, plain, _ = result.contestants
+    assert [stage.name for stage in ours.stages] == [*STAGES, REST]
+    assert sum(stage.share for stage in ours.stages) == pytest.approx(1)
+    operations = sum(stage.multiply_adds for stage in ours.stages)
+    assert operations == pytest.approx(ours.gflop_per_frame * 1e9 / 2 / (16 * 24 * 16))
+    assert all(stage.limit_fraction > 0 for stage in ours.stages[:-1])
+    assert ours.stages[-1].limit_fraction is None
+    assert [len(row) for row in stage_rows(ours)] == [len(STAGE_HEADER)] * len(ours.stages)
+    assert plain.stages == ()
+
+
+def test_the_operations_of_a_trunk_are_those_of_its_layers(tiny):
+    """16 channels: an entry from 9 + 16 and one block of two, 3x3, at LR size; per SR pixel a sixteenth."""
+    result = run_benchmark([tiny], 16, 16, frames=2, rounds=1, device="cpu", precision="fp32")
+    stages = {stage.name: stage for stage in result.contestants[0].stages}
+    assert stages["propagation"].multiply_adds == 9 * 16 * (25 + 2 * 16) / 16
+
+
+def test_a_model_against_itself_is_refused(tiny):
+    with pytest.raises(UsageError, match="twice"):
+        run_benchmark([tiny, tiny], 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
 
 
 def test_basicvsr_has_the_operations_that_its_layers_say(tiny):
     """At 16x16: 60 blocks of two 3x3 convolutions over 64 channels make up nearly all; two per multiply-add."""
-    result = run_benchmark(tiny, 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
+    result = run_benchmark([tiny], 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
     blocks = 60 * 2 * 2 * 9 * 64 * 64 * 16 * 16 / 1e9
     assert blocks < result.contestants[1].gflop_per_frame < 2 * blocks
 
@@ -51,14 +79,15 @@ def test_basicvsr_has_the_operations_that_its_layers_say(tiny):
 @pytest.mark.parametrize(("size", "words"), [((15, 64), "too small"), ((16, 4321), "too large")])
 def test_impossible_sizes(tiny, size, words):
     with pytest.raises(UsageError, match=words):
-        run_benchmark(tiny, *size, frames=1, rounds=1, device="cpu", precision="fp32")
+        run_benchmark([tiny], *size, frames=1, rounds=1, device="cpu", precision="fp32")
 
 
 @pytest.mark.parametrize("wrong", [{"model": "nosuch"}, {"device": "tpu"}, {"precision": "fp8"}])
 def test_unknown_names(tiny, wrong):
     options = {"model": tiny, "device": "cpu", "precision": "fp32"} | wrong
+    models = [options.pop("model")]
     with pytest.raises(UsageError, match=next(iter(wrong.values()))):
-        run_benchmark(height=16, width=16, frames=1, rounds=1, **options)
+        run_benchmark(models, height=16, width=16, frames=1, rounds=1, **options)
 
 
 def test_the_texture_moves_by_one_row_and_two_columns_a_frame():
@@ -72,3 +101,7 @@ def test_the_texture_moves_by_one_row_and_two_columns_a_frame():
 
 def test_the_limit_is_a_speed():
     assert 1e7 < convolution_limit(torch.device("cpu"), torch.float32, 32, 32) < 1e16
+
+
+def test_memory_is_copied_at_a_speed():
+    assert 1e7 < memory_bandwidth(torch.device("cpu")) < 1e14

@@ -85,7 +85,7 @@ def test_bench(tcnet, tiny, tmp_path):
     )  # fmt: skip
     assert done.code == 0
     assert any("BasicVSR, the plain way" in line for line in done.out)
-    figures = json.loads((tmp_path / "bench.json").read_text())
+    (figures,) = json.loads((tmp_path / "bench.json").read_text())["runs"]
     assert (figures["height"], figures["width"], figures["frames"]) == (16, 24, 2)
 
 

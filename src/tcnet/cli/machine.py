@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tcnet.benchmark import run_benchmark, write_json
+from tcnet.benchmark.result import STAGE_HEADER, stage_rows
 from tcnet.cli.console import err, out, print_pairs, print_table
 from tcnet.doctor import examine
 from tcnet.errors import UsageError
@@ -13,23 +14,29 @@ from tcnet.models import DEFAULT_MODEL
 
 
 def bench(
-    model: Annotated[str, typer.Option(help="Name or weight file.")] = DEFAULT_MODEL,
-    size: Annotated[str, typer.Option(help="LR size, HEIGHTxWIDTH.")] = "180x320",
+    model: Annotated[str, typer.Option(help="Names or weight files, by commas.")] = DEFAULT_MODEL,
+    size: Annotated[str, typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = "180x320",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
 ) -> None:
-    """Time a model against BasicVSR, alternately in one process, and against the convolution limit."""
-    height, width = _parse_size(size)
-    with err.status("measuring"):
-        result = run_benchmark(model, height, width, frames, rounds, device, precision)
-    print_table(result.header, result.rows, title=result.title)
-    for line in result.remarks:
-        out.print(line, markup=False)
+    """Time models against BasicVSR, alternately in one process, and their stages against the machine's limit."""
+    sizes = [_parse_size(text) for text in size.split(",")]
+    results = []
+    for height, width in sizes:
+        with err.status(f"measuring at {height}x{width}"):
+            result = run_benchmark(model.split(","), height, width, frames, rounds, device, precision)
+        results.append(result)
+        print_table(result.header, result.rows, title=result.title)
+        for contestant in result.contestants:
+            if contestant.stages:
+                print_table(STAGE_HEADER, stage_rows(contestant), title=contestant.name)
+        for line in result.remarks:
+            out.print(line, markup=False)
     if json is not None:
-        write_json(result, json)
+        write_json(results, json)
 
 
 def doctor() -> None:

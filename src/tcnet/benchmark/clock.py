@@ -1,0 +1,44 @@
+"""Wall-clock time and peak memory of work on a device."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+def clock(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds until the device has done `work`."""
+    begin = now(device)
+    work()
+    return now(device) - begin
+
+
+def now(device: torch.device) -> float:
+    """Seconds, once the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter()
+
+
+def reset_peak(device: torch.device) -> None:
+    """Begin to look for the peak anew, where that can be done."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif _CLEAR_REFS.exists():
+        _CLEAR_REFS.write_text("5")  # Linux: resets VmHWM, the peak of the resident set
+
+
+def peak(device: torch.device) -> int | None:
+    """Bytes: allocated by torch on CUDA, the whole process' resident set on Linux, None elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,173 @@
+"""Models and BasicVSR in turn on the same frames."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tcnet.benchmark.clock import clock, peak, reset_peak
+from tcnet.benchmark.limits import LIMIT_CHANNELS, convolution_limit, memory_bandwidth
+from tcnet.benchmark.result import BenchmarkResult, Contestant, Stage
+from tcnet.benchmark.stages import clip_flops, stage_flops, stage_times
+from tcnet.errors import MediaError, UsageError
+from tcnet.evaluation.peers import BasicVSR, find_basicvsr, load_basicvsr
+from tcnet.models import load_model
+from tcnet.network import TCNet
+from tcnet.upscale import choose_device, choose_precision
+from tcnet.upscale.precision import precision_name
+
+LARGEST_SIDE = 4320
+"""LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
+PLAIN = "BasicVSR, the plain way"
+"""Eager, whole frames, the memory layout that torch gives: what ratios are to."""
+
+
+class _Network(Protocol):
+    def frames(self, lr_clip: Tensor) -> Iterator[Tensor]: ...
+
+
+def run_benchmark(
+    models: Sequence[str], height: int, width: int, frames: int, rounds: int, device: str, precision: str
+) -> BenchmarkResult:
+    """Time `models`, BasicVSR the plain way, and BasicVSR in channels_last memory, in turn, `rounds` times.
+
+    Raises UsageError for impossible sizes, unknown names, devices and precisions.
+    """
+    chosen = choose_device(device)
+    dtype = choose_precision(precision, chosen)
+    ours = _load(models, height, width, chosen, dtype)
+    peer, remarks = _peer()
+    networks: dict[str, _Network] = {
+        **ours,
+        PLAIN: _copy(peer, chosen, dtype, torch.contiguous_format),
+        "BasicVSR, channels_last": _copy(peer, chosen, dtype, torch.channels_last),
+    }
+    clip = moving_texture(frames, height, width).to(chosen)
+    flops = {name: clip_flops(each.frames, clip) / frames for name, each in networks.items()}  # and warm-up
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    peaks: dict[str, int | None] = dict.fromkeys(networks)
+    stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
+    limits, bandwidths = [], []
+    for _ in range(rounds):
+        limits.append(convolution_limit(chosen, dtype, height, width))
+        bandwidths.append(memory_bandwidth(chosen))
+        for name, network in networks.items():
+            taken, most = _time_clip(network, clip)
+            seconds[name].append(taken / frames)
+            peaks[name] = max(filter(None, (peaks[name], most)), default=None)
+        for name, model in ours.items():
+            stages[name].append(stage_times(model, clip))
+    limit, bandwidth = statistics.median(limits), statistics.median(bandwidths)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    return BenchmarkResult(
+        title=f"{height}x{width} to {4 * height}x{4 * width}, {precision_name(dtype)} on {chosen}, "
+        f"{torch.get_num_threads()} threads, {frames} frames, median of {rounds}",
+        device=str(chosen),
+        precision=precision_name(dtype),
+        threads=torch.get_num_threads(),
+        height=height,
+        width=width,
+        frames=frames,
+        rounds=rounds,
+        convolution_limit=limit,
+        memory_bandwidth=bandwidth,
+        contestants=tuple(
+            Contestant(
+                name,
+                1e3 * medians[name],
+                1e3 * max(seconds[name]),
+                medians[name] / medians[PLAIN],
+                flops[name] / 1e9,
+                flops[name] / medians[name] / limit,
+                peaks[name],
+                _stages(ours[name], clip, stages[name], limit) if name in ours else (),
+            )
+            for name in networks
+        ),
+        remarks=(
+            f"convolution limit: {limit / 1e12:.3f} TFLOP/s "
+            f"({LIMIT_CHANNELS} channels, 3x3, {height}x{width}, channels_last); "
+            f"memory: {bandwidth / 1e9:.1f} GB/s (copying)",
+            *remarks,
+        ),
+    )
+
+
+def _load(
+    models: Sequence[str], height: int, width: int, device: torch.device, dtype: torch.dtype
+) -> dict[str, TCNet]:
+    """The models by the names of their rows. Raises UsageError for one given twice and for frames too small
+    or too large."""
+    networks: dict[str, TCNet] = {}
+    for model in models:
+        network = load_model(model, device=device, dtype=dtype)
+        name = f"{Path(model).name} (TCNet {network.config.propagation})"
+        if name in networks:
+            raise UsageError(f"--model names {model} twice: give it once")
+        if min(height, width) < network.minimum_size:
+            raise UsageError(f"size {height}x{width} is too small: at least {network.minimum_size} a side")
+        networks[name] = network
+    if max(height, width) > LARGEST_SIDE:
+        raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")
+    return networks
+
+
+def _stages(
+    network: TCNet, clip: Tensor, rounds: Sequence[dict[str, float]], limit: float
+) -> tuple[Stage, ...]:
+    """Medians per stage; what lies between the modules last."""
+    flops = stage_flops(network, clip)
+    seconds = {name: statistics.median(taken[name] for taken in rounds) for name in flops}
+    whole = sum(seconds.values())
+    _, count, _, height, width = clip.shape
+    output_pixels = count * height * width * network.scale**2
+    return tuple(
+        Stage(
+            name=name,
+            milliseconds_per_frame=1e3 * seconds[name] / count,
+            share=seconds[name] / whole,
+            multiply_adds=flops[name] / 2 / output_pixels,
+            limit_fraction=flops[name] / seconds[name] / limit if flops[name] else None,
+        )
+        for name in flops
+    )
+
+
+def moving_texture(frames: int, height: int, width: int) -> Tensor:
+    """(1, T, 3, H, W) in [0, 1]: a smooth random picture that moves by (1, 2) pixels a frame."""
+    generator = torch.Generator().manual_seed(0)
+    size = (height + frames, width + 2 * frames)
+    coarse = torch.rand(1, 3, max(2, size[0] // 4), max(2, size[1] // 4), generator=generator)
+    picture = F.interpolate(coarse, size=size, mode="bicubic").clamp(0, 1)
+    return torch.stack([picture[..., i : i + height, 2 * i : 2 * i + width] for i in range(frames)], dim=1)
+
+
+def _peer() -> tuple[BasicVSR, tuple[str, ...]]:
+    try:
+        return load_basicvsr(find_basicvsr("basicvsr-bi")), ()
+    except MediaError:
+        torch.manual_seed(0)
+        remark = "BasicVSR ran with random weights (its published ones are not installed): a timing only"
+        return BasicVSR().eval().requires_grad_(False), (remark,)
+
+
+def _copy(peer: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torch.memory_format) -> BasicVSR:
+    copy = BasicVSR(peer.channels, len(peer.backward_trunk.blocks)).eval().requires_grad_(False)
+    copy.load_state_dict(peer.state_dict())
+    return copy.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+@torch.inference_mode()
+def _time_clip(network: _Network, clip: Tensor) -> tuple[float, int | None]:
+    """Seconds for the clip, and the peak memory meanwhile."""
+    reset_peak(clip.device)
+
+    def run() -> None:
+        for _ in network.frames(clip):
+            pass
+
+    return clock(run, clip.device), peak(clip.device)
