@@ -22,7 +22,7 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
 ) -> None:
-    """Time models against BasicVSR, alternately in one process, and their stages against the machine's limit."""
+    """Time models and their stages against BasicVSR, alternately, and against the machine's limits."""
     sizes = [_parse_size(text) for text in size.split(",")]
     results = []
     for height, width in sizes:
