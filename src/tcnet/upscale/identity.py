@@ -19,16 +19,19 @@ _DIGITS = 16
 
 
 def run_identity(
-    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions
+    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions, segment_frames: int
 ) -> dict[str, Any]:
     """Names input, weights and all options that change pixels; not the memory limit, which sets only what
-    the plan leaves open."""
+    the plan leaves open. segment_frames: where windows end."""
     return {
         "tcnet version": __version__,
         "input": input_identity(input),
         "model weights": weights_identity(network),
         "read": plain(asdict(replace(read, allow_network=False))),
-        "options": plain(asdict(replace(options, memory_limit=None))),
+        "options": {
+            **plain(asdict(replace(options, memory_limit=None))),
+            "segment_frames": segment_frames,
+        },
     }
 
 

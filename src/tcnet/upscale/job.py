@@ -52,17 +52,20 @@ def upscale_video(
     resume: bool = True,
     segment_frames: int = SEGMENT_FRAMES,
     on_plan: Callable[[Plan], None] | None = None,
+    on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> UpscaleResult:
     """Upscale a video file or images; sound and everything else in the file is copied.
 
     input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
     `list_models`, a weight file, or a network. read: which part of the input, and how. on_plan: called
-    in this thread before anything is written; progress: then once, and again after every frame.
+    in this thread before anything is written; progress: then once, and again after every frame; on_frame: with
+    every frame that is computed.
 
     Nothing stands under the output's name before all is done. What is finished lies in a hidden folder beside
-    it, in segments of `segment_frames` frames, and stays there after an error, KeyboardInterrupt or a crash:
-    the same call continues, and gives the same frames as one run. resume=False starts over instead.
+    it, in segments of `segment_frames` frames (windows end where they do), and stays there after an error,
+    KeyboardInterrupt or a crash: the same call continues, and gives the same frames as one run. resume=False
+    starts over instead.
 
     Raises UsageError for options that cannot be and for an unfinished run with others, MediaError for files.
     """
@@ -81,7 +84,7 @@ def upscale_video(
             segment_frames=segment_frames,
         )  # fmt: skip
         name, network = _network(model)
-        identity = run_identity(path_in, read or ReadOptions(), network, options)
+        identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         sinks: list[RunSink] = []
 
         def make_sink(plan: Plan) -> RunSink:
@@ -89,8 +92,10 @@ def upscale_video(
             return sinks[0]
 
         plan, frames, upscaler = upscale_source(
-            source, make_sink, network, target.continued(identity, options), model=name,
-            notices=(*source.notices, *target.notices), on_plan=on_plan, progress=progress,
+            source, make_sink, network, target.continued(identity, options), align=segment_frames,
+            model=name,
+            notices=(*source.notices, *target.notices), on_plan=on_plan, on_frame=on_frame,
+            progress=progress,
         )  # fmt: skip
         notices += [*sinks[0].notices, *source.notices]
     return UpscaleResult(
@@ -115,6 +120,7 @@ def plan_video(
     read: ReadOptions | None = None,
     overwrite: bool = False,
     resume: bool = True,
+    segment_frames: int = SEGMENT_FRAMES,
 ) -> Plan:
     """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it.
 
@@ -129,9 +135,10 @@ def plan_video(
         target = prepare_output(
             path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
             overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
+            segment_frames=segment_frames,
         )  # fmt: skip
         name, network = _network(model)
-        identity = run_identity(path_in, read or ReadOptions(), network, options)
+        identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         plan = plan_upscale(source.info, network, target.continued(identity, options), model=name)
         return replace(plan, notices=(*plan.notices, *source.notices, *target.notices))
 
@@ -142,14 +149,17 @@ def upscale_source(
     network: VideoNetwork,
     options: UpscaleOptions | None = None,
     *,
+    align: int | None = None,
     model: str | None = None,
     notices: Sequence[str] = (),
     on_plan: Callable[[Plan], None] | None = None,
+    on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Plan, int, Upscaler]:
     """Upscale `source` into the sink made for the plan; finishes the sink or aborts it.
 
-    Frames that the sink holds already are not computed again. notices: lines for people to add to the plan's.
+    Frames that the sink holds already are not computed again. align: as for `Upscaler.stream`. notices: lines
+    for people to add to the plan's.
     Returns the plan, the number of frames and the upscaler with its statistics. Raises MediaError when the
     source has no frame.
     """
@@ -174,7 +184,11 @@ def upscale_source(
         raise
 
     def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
-        yield from upscaler.stream(frames, skip=skip)
+        for frame in upscaler.stream(frames, skip=skip, align=align):
+            if on_frame is not None:
+                on_frame(frame)
+            yield frame
+            del frame  # the encoder's now
         if not skip and not upscaler.statistics.frames:
             raise MediaError("the input has no frame that can be decoded: nothing to upscale")
 

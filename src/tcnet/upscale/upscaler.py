@@ -87,7 +87,7 @@ class Upscaler:
             )
         return tuple(notices)
 
-    def stream(self, frames: Iterable[Frame], *, skip: int = 0) -> Iterator[Frame]:
+    def stream(self, frames: Iterable[Frame], *, skip: int = 0, align: int | None = None) -> Iterator[Frame]:
         """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
 
         As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
@@ -99,13 +99,15 @@ class Upscaler:
         them. The others are bit-identical to those of a run without skip, as long as both have the same
         options and memory does not run out. Beyond the end nothing is given.
 
+        align: windows end at multiples of this many frames too, as `plan_windows` says.
+
         Raises MediaError for frames that are too small, that change size or type in mid-stream, or that are
         not finite when computed in float32; ValueError for a negative skip and for arrays that are no
         pictures.
         """
         if skip < 0:
             raise ValueError(f"skip must be at least 0, got {skip}")
-        checked = _of_one_size(frames)
+        checked = of_one_size(frames)
         first = next(checked, None)
         if first is None:
             return
@@ -113,26 +115,30 @@ class Upscaler:
         itemsize = first.pixels.itemsize
         layout = self.layout(height, width, itemsize)
         self.statistics.notices.extend(self.memory_notices(layout, itemsize))
-        scenes = self._scenes(chain([first], checked))
+        scenes = split_scenes(chain([first], checked), self.options, self.statistics)
         del first  # or it would live as long as the stream
         if self.compute.network.config.propagation == "forward":
             hold = self._frames_to_hold(layout, itemsize) if skip else 0
             yield from upscale_recurrent(self.compute, self.options, layout, scenes, skip, hold)
         else:
-            yield from upscale_windows(self.compute, self.options, layout, scenes, skip)
-
-    def _scenes(self, frames: Iterator[Frame]) -> Iterator[Iterator[Frame]]:
-        if not self.options.scene_cuts:
-            yield frames
-            return
-        for number, scene in enumerate(iter_scenes(mark_cuts(frames))):
-            self.statistics.cuts += number > 0
-            yield scene
+            yield from upscale_windows(self.compute, self.options, layout, scenes, skip, align)
 
     def _frames_to_hold(self, layout: Layout, sample_bytes: int) -> int:
         """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
         spare = self.memory_limit() - self.memory_needed(layout, sample_bytes)
         return max(LEAST_HELD, spare // (layout.height * layout.width * 3 * sample_bytes))
+
+
+def split_scenes(
+    frames: Iterator[Frame], options: UpscaleOptions, statistics: Statistics
+) -> Iterator[Iterator[Frame]]:
+    """The frames scene by scene, as the options say; each has to be read to its end. Cuts are counted."""
+    if not options.scene_cuts:
+        yield frames
+        return
+    for number, scene in enumerate(iter_scenes(mark_cuts(frames))):
+        statistics.cuts += number > 0
+        yield scene
 
 
 def ensembled(network: VideoNetwork, name: str) -> VideoNetwork:
@@ -156,7 +162,7 @@ def _described(layout: Layout) -> str:
     return f"{tiles} and windows of {layout.window} frames" if layout.window else tiles
 
 
-def _of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+def of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
     """`frames`, as long as they look like the first.
 
     Raises ValueError and TypeError for arrays that are no pictures.

@@ -11,7 +11,7 @@ from tcnet.upscale.layout import Layout
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pixels import clip_tensor
 from tcnet.upscale.shortage import OUT_OF_MEMORY, layout_after
-from tcnet.upscale.windows import Span, iter_windows, plan_spans
+from tcnet.upscale.windows import Span, iter_windows, plan_windows
 from tcnet.video.frame import Frame
 
 
@@ -21,45 +21,48 @@ def upscale_windows(
     layout: Layout,
     scenes: Iterable[Iterator[Frame]],
     skip: int = 0,
+    align: int | None = None,
 ) -> Iterator[Frame]:
     """SR frames window by window; no window reaches from one scene into another.
 
     skip: frames at the beginning that are not given out. Windows of which none is wanted are not computed;
     the window in which the wanted ones begin is computed as without skip and its first frames are dropped,
-    because each frame counts for whether the window has to be computed in float32.
+    because each frame counts for whether the window has to be computed in float32. align: as for
+    `plan_windows`.
 
     Where memory runs out, the rest is computed in smaller tiles and shorter windows. Raises MediaError when
     there are none smaller, and for frames that are not finite in float32.
     """
     statistics = compute.statistics
+    group = compute.network.config.group_size
     begin = 0  # number of the scene's first frame
     for scene in scenes:
-        length = 0
         for span, window in iter_windows(
-            scene, layout.window, layout.overlap, compute.network.config.group_size
+            scene, layout.window, layout.overlap, group, begin=begin, align=align
         ):
-            length = span.stop
-            kept = range(span.keep_start - span.start, span.keep_stop - span.start)
-            number = begin + span.keep_start
-            while kept and begin + span.keep_stop > skip:
+            begin = span.keep_stop  # of the next scene, after its last window
+            kept = range(span.keep_start, span.keep_stop)
+            while kept and span.keep_stop > skip:
                 try:
-                    for frame in _window(compute, layout, window, kept, begin + span.start):
-                        kept = kept[1:]
+                    for frame in upscale_window(compute, layout, window, span.start, kept):
+                        number, kept = kept[0], kept[1:]
                         statistics.windows += not kept
-                        number += 1
-                        if number > skip:
+                        if number >= skip:
                             statistics.frames += 1
                             yield frame
                 except OUT_OF_MEMORY as error:
                     layout = layout_after(error, compute, options, layout)
-        begin += length
 
 
-def _window(
-    compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int
+def upscale_window(
+    compute: Compute, layout: Layout, window: list[Frame], begin: int, kept: range
 ) -> Iterator[Frame]:
-    """The SR frames `kept` of one window; `begin` is the number of its first frame, for messages."""
-    for span in _pieces(len(window), kept, layout, compute.network.config.group_size):
+    """The SR frames `kept` of the frames from number `begin` on, computed at once: `window`.
+
+    Raises what is in OUT_OF_MEMORY, and MediaError for frames that are not finite in float32.
+    """
+    wanted = range(kept.start - begin, kept.stop - begin)
+    for span in _pieces(len(window), wanted, layout, compute.network.config.group_size):
         piece = range(span.keep_start - span.start, span.keep_stop - span.start)
         yield from _piece(compute, layout, window[span.start : span.stop], piece, begin + span.start)
 
@@ -70,7 +73,7 @@ def _pieces(length: int, kept: range, layout: Layout, group: int) -> list[Span]:
         return [Span(0, length, kept.start, kept.stop)]
     spans = (
         Span(span.start, span.stop, max(span.keep_start, kept.start), min(span.keep_stop, kept.stop))
-        for span in plan_spans(length, layout.window, layout.overlap, group)
+        for span in plan_windows(0, length, layout.window, layout.overlap, group)
     )
     return [span for span in spans if span.keep_start < span.keep_stop]
 

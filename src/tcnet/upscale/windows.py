@@ -1,4 +1,4 @@
-"""Cutting a length into overlapping spans, in integers only: for time, height and width alike.
+"""Cutting a length into overlapping spans, in integers only: height and width into tiles, time into windows.
 
 Every span is computed as a whole and only its kept part is used: the overlap is context that is dropped,
 never blended.
@@ -67,33 +67,101 @@ def even_size(length: int, size: int, overlap: int, multiple: int = 1, least: in
     return high
 
 
-def iter_windows(
-    items: Iterable[Item], size: int, overlap: int, multiple: int = 1
-) -> Iterator[tuple[Span, list[Item]]]:
-    """`plan_spans` for a length that is not known in advance, with the items of each span.
+def plan_windows(
+    begin: int, end: int, size: int, overlap: int, multiple: int = 1, align: int | None = None
+) -> list[Span]:
+    """Cut one scene, the frames begin..end-1 of a stream, into windows of at most `size` computed frames.
 
-    Gives exactly the spans that plan_spans gives for the final length. It reads one item beyond a window
-    before it hands the window out (to know that it is not the last) and holds at most
-    3/2 size + multiple + 1 items.
+    The kept parts partition the scene, and end at the multiples of `align` in it, counted from the stream's
+    first frame: what such a stretch needs does not depend on where a run begins. Each kept frame has at least
+    `overlap` computed frames on either side, across those ends too, or all that there are up to the scene's
+    ends. Windows begin with the scene or whole steps of `multiple` away from where their stretch begins. They
+    have at least half of `size`, where scene and steps allow, because a recurrent network is weak on a few
+    frames alone; to that end the last two of a stretch share what is left, or take more context.
+
+    Returns [] for an empty scene. Raises ValueError when `size` is too small to advance.
     """
-    _check(size, overlap, multiple)
-    span = _span_at(0, 0, size, overlap, multiple)
+    cut = _Windows(begin, size, overlap, multiple, align)
+    windows: list[Span] = []
+    keep = begin
+    while keep < end:
+        windows.append(cut.window(keep, end))
+        keep = windows[-1].keep_stop
+    return windows
+
+
+def iter_windows(
+    items: Iterable[Item], size: int, overlap: int, multiple: int = 1, *, begin: int = 0,
+    align: int | None = None,
+) -> Iterator[tuple[Span, list[Item]]]:  # fmt: skip
+    """`plan_windows` for a scene whose end is not known in advance, with the items of each window.
+
+    begin: number of the scene's first item in the stream; spans count from the stream's first. A window is
+    given as soon as no later item can change it; at most 2 size + 2 multiple items are held.
+    """
+    cut = _Windows(begin, size, overlap, multiple, align)
     held: list[Item] = []
-    first = 0  # position of held[0] in the clip
+    first = keep = begin  # numbers of held[0], and of the next item to keep
     for item in items:
         held.append(item)
-        if first + len(held) > span.stop:
+        if first + len(held) >= cut.known_enough(keep):
+            span = cut.window(keep, first + len(held))
             yield span, held[span.start - first : span.stop - first]
-            known = span.stop + 1
-            span = _next(span, size, overlap, multiple)
-            # The next window reaches back furthest if it turns out to end with what is known already.
-            earliest = _last(span, known, size, multiple).start
+            keep = span.keep_stop
+            earliest = cut.earliest(keep)
             del held[: earliest - first]
             first = earliest
-    length = first + len(held)
-    if length:
-        span = _last(span, length, size, multiple)
-        yield span, held[span.start - first :]
+    end = first + len(held)
+    while keep < end:
+        span = cut.window(keep, end)
+        yield span, held[span.start - first : span.stop - first]
+        keep = span.keep_stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The rules by which a scene that begins with `begin` is cut."""
+
+    begin: int
+    size: int
+    overlap: int
+    multiple: int
+    align: int | None
+
+    def __post_init__(self) -> None:
+        _check(self.size, self.overlap, self.multiple)
+        if self.align is not None and self.align < 1:
+            raise ValueError(f"align must be at least 1, got {self.align}")
+
+    def window(self, keep: int, end: int) -> Span:
+        """The window whose kept part begins with `keep`, in a scene that ends before `end`."""
+        stretch_end = end if self.align is None else min(end, (keep // self.align + 1) * self.align)
+        start = self._start(keep)
+        keep_stop = min(stretch_end, end if end <= start + self.size else start + self.size - self.overlap)
+        context = 0 if stretch_end == end else self.overlap
+        if 0 < stretch_end - keep_stop < self.size // 2 - self.overlap - context:
+            half = -(-(stretch_end - keep) // (2 * self.multiple)) * self.multiple
+            keep_stop = min(keep_stop, keep + half)
+        stop = min(end, keep_stop + self.overlap)
+        lacking = self.size // 2 - (stop - start)
+        if lacking > 0:
+            steps = min(-(-lacking // self.multiple), (self.size - (stop - start)) // self.multiple)
+            start = max(self.begin, start - steps * self.multiple)
+            stop = min(end, max(stop, start + self.size // 2))
+        return Span(start, stop, keep, keep_stop)
+
+    def known_enough(self, keep: int) -> int:
+        """The number of items up to which the scene has to be known, if it is that long, for `window`."""
+        return self._start(keep) + self.size + max(1, self.size // 2 - 2 * self.overlap)
+
+    def earliest(self, keep: int) -> int:
+        """No window that keeps `keep` or later items begins before this one."""
+        return max(self.begin, keep - max(self.overlap, self.size // 2) - self.multiple)
+
+    def _start(self, keep: int) -> int:
+        """The latest item to begin with that gives `keep` its context."""
+        stretch = self.begin if self.align is None else max(self.begin, keep // self.align * self.align)
+        return max(self.begin, stretch + (keep - stretch - self.overlap) // self.multiple * self.multiple)
 
 
 def _check(size: int, overlap: int, multiple: int) -> None:
