@@ -13,6 +13,7 @@ from tcnet.cli.degrade import degrade
 from tcnet.cli.evaluate import evaluate
 from tcnet.cli.machine import bench, doctor
 from tcnet.cli.models import models
+from tcnet.cli.serve import serve
 from tcnet.cli.train import train
 from tcnet.cli.upscale import upscale
 from tcnet.errors import TcnetError
@@ -39,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (upscale, compare, evaluate, degrade, train, models, bench, doctor):
+for _command in (upscale, compare, evaluate, degrade, train, models, serve, bench, doctor):
     app.command()(_command)
 
 

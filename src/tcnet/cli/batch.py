@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.many import Task, plan_tasks
 from tcnet.upscale.options import size_name
 from tcnet.upscale.output import run_folder
-from tcnet.video import EncodeOptions, ReadOptions, check_output
+from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
 from tcnet.video.target import check_folder, nearest_folder
 
 STANDARD_INPUT = "-"
@@ -36,6 +36,7 @@ class Settings:
     resume: bool
     dry_run: bool
     debug: bool
+    on_frame: Callable[[Frame], None] | None = None
 
 
 def run_batch(
@@ -153,7 +154,7 @@ def _run_one(
         result = upscale_video(
             task.input, task.output, model=model, options=settings.options, encode=settings.encode,
             read=settings.read, overwrite=settings.overwrite, resume=settings.resume, on_plan=show,
-            progress=display.progress,
+            on_frame=settings.on_frame, progress=display.progress,
         )  # fmt: skip
     display.result(result)
     return result.frames

@@ -1,6 +1,8 @@
 """tcnet upscale."""
 
 import traceback
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from tcnet.errors import TcnetError
 from tcnet.models import DEFAULT_MODEL
 from tcnet.upscale import UpscaleOptions
 from tcnet.upscale.many import TEMPLATE_FIELDS
+from tcnet.upscale.preview import Preview
 from tcnet.video import EncodeOptions, ReadOptions
 
 
@@ -75,6 +78,9 @@ def upscale(
         str, typer.Option(help="For images: frames a second, such as 25 or 30000/1001.")
     ] = "25",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    preview: Annotated[
+        Path | None, typer.Option(help="A .png that shows the newest finished frame while the run goes on.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Continue a run that was cut off, or start over.")
     ] = True,
@@ -120,9 +126,12 @@ def upscale(
             dry_run=dry_run,
             debug=bool(context.obj),
         )  # fmt: skip
-        code = run_batch(
-            inputs, settings, display, output=output, template=output_template, recursive=recursive
-        )
+        with ExitStack() as stack:
+            if preview is not None:
+                settings = replace(settings, on_frame=stack.enter_context(Preview(preview)))
+            code = run_batch(
+                inputs, settings, display, output=output, template=output_template, recursive=recursive
+            )
     except TcnetError as error:
         if context.obj:
             traceback.print_exc()

@@ -1,0 +1,89 @@
+"""tcnet serve."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tcnet.cli.console import err, out
+from tcnet.errors import UsageError
+
+_EXTRA = frozenset(["fastapi", "starlette", "uvicorn", "sse_starlette"])
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than this machine's with a token.")
+    ] = ("127.0.0.1"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TCNET_TOKEN", help="What clients must give; made up if others reach the server."
+        ),
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where uploads, jobs and results are kept.")] = Path(
+        "tcnet-data"
+    ),
+    model: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE.safetensors: offer these weights too.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name under which a proxy passes requests on, such as video.example.org."),
+    ] = None,
+    keep_days: Annotated[float, typer.Option(help="Ended jobs are removed after this time; 0: never.")] = 7,
+    max_upload: Annotated[float, typer.Option(help="GiB of a file.")] = 8,
+    max_duration: Annotated[float, typer.Option(help="Seconds of a video.")] = 4 * 3600,
+    max_pixels: Annotated[int, typer.Option(help="Of a frame of the input.")] = 1920 * 1088,
+    max_frames: Annotated[int, typer.Option(help="Of a video.")] = 500_000,
+    max_queue: Annotated[int, typer.Option(help="Jobs that wait or run.")] = 20,
+    max_jobs: Annotated[int, typer.Option(help="Jobs and uploads that are kept.")] = 500,
+    min_free: Annotated[float, typer.Option(help="GiB of the disk that are left free.")] = 2,
+) -> None:
+    """A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.
+
+    Ctrl-C stops it; unfinished jobs are continued by the next start with the same --data-dir.
+    """
+    try:
+        from tcnet.web.guard import is_loopback
+        from tcnet.web.server import made_token, open_socket, run_server
+        from tcnet.web.settings import GIBIBYTE, LOOPBACK, Limits, Settings, served_models
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise UsageError(f"tcnet serve needs {error.name}; pip install 'tcnet[web]'") from error
+    local = is_loopback(host)
+    if token is None and not local:
+        token = made_token()
+    hosts = frozenset([*LOOPBACK, host.lower(), *(name.lower() for name in allow_host or [])])
+    settings = Settings(
+        data_dir=data_dir.absolute(), token=token, hosts=hosts if local or allow_host else None,
+        keep_days=keep_days, models=served_models(_named_files(model or [])),
+        limits=Limits(
+            upload_bytes=int(max_upload * GIBIBYTE), duration_seconds=max_duration, pixels=max_pixels,
+            frames=max_frames, queue=max_queue, jobs=max_jobs, free_bytes=int(min_free * GIBIBYTE),
+        ),
+    )  # fmt: skip
+    listening = open_socket(host, port)
+
+    def say() -> None:
+        name, number = listening.getsockname()[:2]
+        shown = f"[{name}]" if ":" in name else name
+        # Behind # it goes to no server's log, and the page can read it.
+        out.print(f"http://{shown}:{number}/" + (f"#token={token}" if token else ""), markup=False)
+        err.print(
+            f"jobs are kept in {data_dir}; Ctrl-C stops, and the next start continues them", markup=False
+        )
+
+    run_server(settings, listening, say)
+
+
+def _named_files(pairs: list[str]) -> dict[str, Path]:
+    named = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not name.isprintable() or not name or not path:
+            raise UsageError(f"--model {pair!r}: write NAME=FILE.safetensors")
+        named[name] = Path(path)
+    return named

@@ -1,0 +1,76 @@
+"""What the routes are given and give, beside jobs."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tcnet.web.jobs import Job
+
+MAX_HEIGHT = 16384
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    error: str = Field(description="one line for people")
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}}
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Changed(_Asked):
+    """Choices for a job. What is left out stays as it is; scale and height exclude each other."""
+
+    model: str | None = Field(None, max_length=100, description="a name that /api/server lists")
+    scale: int | None = Field(None, ge=2, le=4, description="4 (default), 3 or 2")
+    height: int | None = Field(
+        None, ge=2, le=MAX_HEIGHT, multiple_of=2, description="of the result, in pixels"
+    )
+    crf: int | None = Field(None, ge=0, le=51, description="constant quality; lower is better")
+
+
+class Created(Changed):
+    upload: str = Field(max_length=100, description="id of a finished upload")
+
+
+class Entered(_Asked):
+    token: str = Field(max_length=1000)
+
+
+class JobList(BaseModel):
+    jobs: list[Job]
+
+
+class ServerModel(BaseModel):
+    name: str
+    summary: str
+    default: bool
+
+
+class Bounds(BaseModel):
+    min: int
+    max: int
+
+
+class ServerLimits(BaseModel):
+    """What is over them is refused. keep_days: after which finished jobs are removed; null: never."""
+
+    upload_bytes: int
+    duration_seconds: float
+    pixels: int = Field(description="of one frame of the input")
+    frames: int
+    queue: int
+    keep_days: float | None
+
+
+class Server(BaseModel):
+    version: str
+    models: list[ServerModel]
+    sizes: list[str]
+    heights: Bounds
+    limits: ServerLimits
+    token_required: bool

@@ -1,0 +1,92 @@
+"""Who wants to know when a job changes."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+EVERY_SECONDS = 0.25
+"""Changes of a job that follow each other faster are told as one."""
+MOST_LISTENERS = 64
+
+
+class Changes:
+    """Told from any thread, heard in event loops. What is told is the job's id; listeners fetch its state, so
+    that they never fall behind."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: set[Listener] = set()
+        self._closed = False
+
+    def tell(self, job_id: str) -> None:
+        with self._lock:
+            for listener in self._listeners:
+                listener.tell(job_id)
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else should listen: there are too many, or the server stops."""
+        with self._lock:
+            return self._closed or len(self._listeners) >= MOST_LISTENERS
+
+    def listen(self) -> "Listener":
+        """Called in an event loop, and iterated over."""
+        listener = Listener(self)
+        with self._lock:
+            self._listeners.add(listener)
+            if self._closed:
+                listener.end()
+        return listener
+
+    def close(self) -> None:
+        """Ends all listening."""
+        with self._lock:
+            self._closed = True
+            for listener in self._listeners:
+                listener.end()
+
+    def drop(self, listener: "Listener") -> None:
+        with self._lock:
+            self._listeners.discard(listener)
+
+
+class Listener:
+    """Iterate over it for sets of ids of changed jobs."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self._loop = asyncio.get_running_loop()
+        self._changed: set[str] = set()
+        self._wake = asyncio.Event()
+        self._ended = False
+
+    def tell(self, job_id: str) -> None:
+        self._call(self._add, job_id)
+
+    def end(self) -> None:
+        self._call(self._add, None)
+
+    def _call(self, function: Callable[[str | None], None], argument: str | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, argument)
+
+    def _add(self, job_id: str | None) -> None:
+        if job_id is None:
+            self._ended = True
+        else:
+            self._changed.add(job_id)
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[frozenset[str]]:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                if self._ended:
+                    return
+                changed, self._changed = frozenset(self._changed), set()
+                yield changed
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            self._changes.drop(self)

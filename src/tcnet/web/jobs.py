@@ -1,0 +1,113 @@
+"""A job as clients see it, and as it is stored."""
+
+import re
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME_LENGTH = 200
+_MP4 = frozenset([".mp4", ".m4v", ".mov"])
+
+
+class State(StrEnum):
+    """planning -> planned or refused -> queued -> running -> done, failed or cancelled (-> queued)."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+    REFUSED = "refused"
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    DONE = "done"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Source(_Value):
+    """The uploaded video. frames: as its header says; null if it does not."""
+
+    width: int
+    height: int
+    frames: int | None
+    fps: float | None
+    duration: float | None = Field(description="seconds")
+    bytes: int
+    codec: str
+
+
+class JobPlan(_Value):
+    """What the work will be. seconds: measured on a probe; null where the length is not known."""
+
+    width: int
+    height: int
+    seconds: float | None
+    frames: int | None
+    notices: tuple[str, ...] = Field(description="lines for people")
+    output_bytes_estimate: int | None
+
+
+class JobProgress(_Value):
+    frames_done: int
+    frames_total: int | None
+    fps: float | None
+    eta_seconds: float | None
+
+
+class JobResult(_Value):
+    """The finished file. seconds: of work, over all runs. name: for saving it."""
+
+    bytes: int
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    name: str
+    notices: tuple[str, ...]
+
+
+class Job(_Value):
+    """Times are seconds since 1970. preview: number of the newest frame shown by preview.png; null before the
+    first. queue_position: 1 is next. started: whether a run of it has begun, so that its choices are fixed."""
+
+    id: str
+    name: str = Field(description="of the uploaded file, as given: text, never a path or markup")
+    state: State
+    error: str | None = None
+    created: float
+    finished: float | None = None
+    model: str
+    scale: int | None = None
+    height: int | None = None
+    crf: int | None = None
+    source: Source | None = None
+    plan: JobPlan | None = None
+    progress: JobProgress | None = None
+    preview: int | None = None
+    queue_position: int | None = None
+    result: JobResult | None = None
+    seconds_worked: float = 0.0
+
+    @property
+    def size(self) -> str:
+        """What is done to the size, for names: x4, x2, 1080p."""
+        return f"x{self.scale or 4}" if self.height is None else f"{self.height}p"
+
+    @property
+    def suffix(self) -> str:
+        """Of the result; by the upload's, like that of `tcnet upscale`."""
+        return ".mp4" if PurePosixPath(self.name).suffix.lower() in _MP4 else ".mkv"
+
+    @property
+    def result_name(self) -> str:
+        return f"{PurePosixPath(self.name).stem}.{self.size}{self.suffix}"
+
+
+def display_name(name: str) -> str:
+    """The last part of a name that a client gave, on one line and of bounded length."""
+    last = re.split(r"[/\\]", name)[-1]
+    line = "".join(sign if sign.isprintable() else " " for sign in last)
+    return " ".join(line.split())[:NAME_LENGTH].strip(". ") or "video"

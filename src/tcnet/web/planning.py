@@ -1,0 +1,75 @@
+"""What is known of an upload before the work: what it is, whether the server takes it, how long it will take.
+
+Runs in the media process; the upscaling itself is planned by `tcnet.plan_video`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tcnet.errors import MediaError
+from tcnet.upscale import UpscaleOptions, plan_video
+from tcnet.upscale.space import room_needed
+from tcnet.video import EncodeOptions, VideoInfo, VideoReader
+from tcnet.web.jobs import JobPlan, Source
+from tcnet.web.settings import Limits
+
+_CODEC = "h264"  # what both containers of results get
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client chose."""
+
+    weights: str
+    scale: int | None
+    height: int | None
+    crf: int | None
+
+
+def plan_upload(input: Path, output: Path, wishes: Wishes, limits: Limits) -> tuple[Source, JobPlan]:
+    """Raises MediaError for what is no video or over a limit, UsageError for what cannot be made of it."""
+    with VideoReader(input) as reader:
+        info = reader.info
+    check_limits(info, limits)
+    plan = plan_video(
+        input,
+        output,
+        model=wishes.weights,
+        options=UpscaleOptions(scale=wishes.scale, height=wishes.height),
+        encode=EncodeOptions(crf=wishes.crf),
+    )
+    source = Source(
+        width=info.width,
+        height=info.height,
+        frames=info.frame_count,
+        fps=None if info.frame_rate is None else float(info.frame_rate),
+        duration=None if info.duration is None else float(info.duration),
+        bytes=input.stat().st_size,
+        codec=info.codec,
+    )
+    size = (plan.output_width, plan.output_height)
+    room = None
+    if info.frame_count is not None:
+        room = room_needed(_CODEC, *size, info.frame_count, copies=1, deep=info.bit_depth > 8).usual
+    return source, JobPlan(
+        width=size[0],
+        height=size[1],
+        seconds=plan.seconds,
+        frames=info.frame_count,
+        notices=plan.notices,
+        output_bytes_estimate=room,
+    )
+
+
+def check_limits(info: VideoInfo, limits: Limits) -> None:
+    """Raises MediaError for a video that is too large or too long for the server."""
+    if info.width * info.height > limits.pixels:
+        raise MediaError(
+            f"its frames have {info.width}x{info.height} pixels; this server takes up to {limits.pixels}"
+        )
+    if info.duration is not None and info.duration > limits.duration_seconds:
+        raise MediaError(
+            f"it lasts {float(info.duration):.0f} s; this server takes up to {limits.duration_seconds:g} s"
+        )
+    if info.frame_count is not None and info.frame_count > limits.frames:
+        raise MediaError(f"it has {info.frame_count} frames; this server takes up to {limits.frames}")

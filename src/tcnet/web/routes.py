@@ -1,0 +1,225 @@
+"""The routes of jobs, and of what the server says of itself."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import FileResponse
+from sse_starlette import EventSourceResponse
+
+from tcnet.version import __version__
+from tcnet.web.answers import (
+    ERRORS,
+    MAX_HEIGHT,
+    Bounds,
+    Changed,
+    Created,
+    Entered,
+    JobList,
+    Server,
+    ServerLimits,
+    ServerModel,
+)
+from tcnet.web.guard import COOKIE, is_token
+from tcnet.web.jobs import Job, State
+from tcnet.web.refusal import Refusal
+from tcnet.web.service import Choice, Service
+
+PING_SECONDS = 15
+_MOST_FRAME = 10**9
+JobId = Annotated[str, Path(max_length=100)]
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}},
+    206: {"description": "a range of it", "content": {"application/octet-stream": {}}},
+}
+_VIDEO_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska"}
+
+
+def server_routes(service: Service) -> APIRouter:
+    """What the server is, and the token as a cookie."""
+    router = APIRouter(prefix="/api", tags=["server"], responses=ERRORS)
+    settings = service.settings
+
+    @router.get("/server")
+    def server() -> Server:
+        """Models, sizes and limits."""
+        limits = settings.limits
+        return Server(
+            version=__version__,
+            models=[
+                ServerModel(name=model.name, summary=model.summary, default=model.name == settings.default_model)
+                for model in settings.models
+            ],
+            sizes=["x4", "x3", "x2"],
+            heights=Bounds(min=2, max=MAX_HEIGHT),
+            limits=ServerLimits(
+                upload_bytes=limits.upload_bytes, duration_seconds=limits.duration_seconds, pixels=limits.pixels,
+                frames=limits.frames, queue=limits.queue, keep_days=settings.keep_days or None,
+            ),
+            token_required=settings.token is not None,
+        )  # fmt: skip
+
+    @router.post("/session", status_code=204)
+    def enter(entered: Entered, request: Request) -> Response:
+        """Sets the token as a cookie, which scripts cannot read, for what sends no headers: <img>, events."""
+        if settings.token is None or not is_token(entered.token, settings.token):
+            raise Refusal(
+                401, "this is not the server's token" if settings.token else "the server has no token"
+            )
+        response = Response(status_code=204)
+        response.set_cookie(
+            COOKIE,
+            settings.token,
+            httponly=True,
+            samesite="strict",
+            path="/",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
+    @router.delete("/session", status_code=204)
+    def leave() -> Response:
+        """Removes the cookie."""
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return response
+
+    return router
+
+
+def job_routes(service: Service) -> APIRouter:
+    """Jobs: made, changed, started, ended."""
+    router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=ERRORS)
+
+    @router.get("")
+    def list_jobs() -> JobList:
+        """All jobs, the newest first."""
+        return JobList(jobs=service.jobs.all())
+
+    @router.post("", status_code=201)
+    def create_job(created: Created, response: Response) -> Job:
+        """Make a job of a finished upload. It is "planning"; soon after "planned", or "refused" with an error."""
+        job = service.create_job(created.upload, _choice(created))
+        response.headers["Location"] = f"/api/jobs/{job.id}"
+        return job
+
+    @router.get("/{job_id}")
+    def get_job(job_id: JobId) -> Job:
+        return service.jobs.get(job_id)
+
+    @router.patch("/{job_id}")
+    def change_job(job_id: JobId, changed: Changed) -> Job:
+        """Choose otherwise before the start: the job is planned again."""
+        return service.replan(job_id, _choice(changed))
+
+    @router.delete("/{job_id}", status_code=204)
+    def delete_job(job_id: JobId) -> Response:
+        """Remove a job with its files; it is ended if it runs."""
+        service.delete_job(job_id)
+        return Response(status_code=204)
+
+    @router.post("/{job_id}/start")
+    def start_job(job_id: JobId) -> Job:
+        """Put a planned job into the queue."""
+        return service.start_job(job_id)
+
+    @router.post("/{job_id}/cancel")
+    def cancel_job(job_id: JobId) -> Job:
+        """Stop a queued or running job; it can be resumed."""
+        return service.cancel_job(job_id)
+
+    @router.post("/{job_id}/resume")
+    def resume_job(job_id: JobId) -> Job:
+        """Put a cancelled or failed job into the queue again; it continues where it was."""
+        return service.resume_job(job_id)
+
+    return router
+
+
+def picture_routes(service: Service) -> APIRouter:
+    """What a job has to show: pictures and the result."""
+    router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=ERRORS)
+
+    @router.get("/{job_id}/preview.png", response_class=FileResponse, responses=_PNG)
+    def preview(job_id: JobId) -> Response:
+        """The newest computed frame."""
+        job = service.jobs.get(job_id)
+        path = service.jobs.folder(job.id).preview
+        if not path.exists():
+            raise Refusal(404, "there is no frame of this job yet")
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+    @router.get("/{job_id}/frames/{number}/before.png", response_class=Response, responses=_PNG)
+    def before(job_id: JobId, number: Annotated[int, Path(ge=0, le=_MOST_FRAME)]) -> Response:
+        """Frame `number`, counted from 0, of the input, resized by bicubic interpolation to the result's size."""
+        return _picture(service.frame(job_id, number, after=False))
+
+    @router.get("/{job_id}/frames/{number}/after.png", response_class=Response, responses=_PNG)
+    def after(job_id: JobId, number: Annotated[int, Path(ge=0, le=_MOST_FRAME)]) -> Response:
+        """The same frame of the result."""
+        return _picture(service.frame(job_id, number, after=True))
+
+    @router.get("/{job_id}/result", response_class=FileResponse, responses=_FILE)
+    def result(job_id: JobId) -> Response:
+        """The finished video, or a range of it."""
+        job = service.jobs.get(job_id)
+        path = service.jobs.folder(job.id).result(job)
+        if job.state is not State.DONE or job.result is None or not path.exists():
+            raise Refusal(409, f"the job is {job.state}; there is a result when it is done")
+        return FileResponse(
+            path, media_type=_VIDEO_TYPES[path.suffix], filename=job.result.name,
+            headers={"Cache-Control": "private, no-cache"},
+        )  # fmt: skip
+
+    return router
+
+
+def _picture(png: bytes) -> Response:
+    # What is done does not change, and no other job gets its id.
+    return Response(
+        png, media_type="image/png", headers={"Cache-Control": "private, max-age=31536000, immutable"}
+    )
+
+
+def event_routes(service: Service) -> APIRouter:
+    """Server-sent events: `job` with the job whenever it changed, `deleted` with its id."""
+    router = APIRouter(prefix="/api", tags=["events"], responses=ERRORS)
+
+    @router.get("/events", response_class=EventSourceResponse, responses=_EVENTS)
+    async def all_events() -> Response:
+        """Of all jobs; begins with each as it is."""
+        return _stream(service, None)
+
+    @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=_EVENTS)
+    async def job_events(job_id: JobId) -> Response:
+        """Of one job; begins with the job as it is, and ends when it is deleted."""
+        return _stream(service, service.jobs.get(job_id).id)
+
+    return router
+
+
+def _stream(service: Service, job_id: str | None) -> Response:
+    if service.changes.full:
+        raise Refusal(429, "too many clients listen already; ask again later, or for the jobs themselves")
+
+    async def events() -> AsyncIterator[dict[str, str]]:
+        listener = service.changes.listen()
+        for job in service.jobs.all() if job_id is None else [service.jobs.get(job_id)]:
+            yield {"event": "job", "data": job.model_dump_json()}
+        async for changed in listener:
+            for one in sorted(changed if job_id is None else changed & {job_id}):
+                found = service.jobs.find(one)
+                if found is not None:
+                    yield {"event": "job", "data": found.model_dump_json()}
+                    continue
+                yield {"event": "deleted", "data": f'{{"id": "{one}"}}'}
+                if job_id is not None:
+                    return
+
+    return EventSourceResponse(events(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
+
+
+def _choice(asked: Changed) -> Choice:
+    return Choice(asked.model, asked.scale, asked.height, asked.crf)

@@ -1,0 +1,266 @@
+"""All that the server does, without HTTP: jobs made of uploads, planned, queued, run, deleted, cleaned up."""
+
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tcnet.errors import MediaError, TcnetError
+from tcnet.web.changes import Changes
+from tcnet.web.database import Database
+from tcnet.web.frames import frame_png
+from tcnet.web.jobs import Job, JobPlan, Source, State, display_name
+from tcnet.web.media_process import MediaProcess
+from tcnet.web.planning import Wishes, plan_upload
+from tcnet.web.refusal import Refusal
+from tcnet.web.runs import COMMAND, Worker, without_paths
+from tcnet.web.settings import Settings
+from tcnet.web.store import JobStore, now
+from tcnet.web.uploads import Upload, UploadStore, size
+
+PLAN_SECONDS = 300.0
+"""An upload that cannot be planned in this time is taken for damaged."""
+FRAME_SECONDS = 120.0
+CLEAN_SECONDS = 600.0
+"""How often old jobs are looked for."""
+_DAY = 24 * 3600.0
+_ENDED = (State.PLANNED, State.REFUSED, State.CANCELLED, State.FAILED, State.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a client chose for a job; None: the default."""
+
+    model: str | None = None
+    scale: int | None = None
+    height: int | None = None
+    crf: int | None = None
+
+
+class Service:
+    """Methods are called from any thread, and raise Refusal for what they do not do."""
+
+    def __init__(self, settings: Settings, command: tuple[str, ...] = COMMAND) -> None:
+        """Raises MediaError for a data folder that cannot be used. command: what upscales."""
+        self.settings = settings
+        folder = settings.data_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._database = Database(folder / "jobs.sqlite")
+            self.changes = Changes()
+            self.jobs = JobStore(self._database, folder / "jobs", self.changes)
+            self.uploads = UploadStore(self._database, folder / "uploads", settings.limits)
+        except OSError as error:
+            raise MediaError(
+                f"{folder}: cannot be used ({error.strerror}); choose another --data-dir"
+            ) from error
+        self._media = MediaProcess()
+        self._pictures = (
+            MediaProcess()
+        )  # apart, so that looking at frames does not keep jobs from being planned
+        self._worker = Worker(self.jobs, self._wishes, settings.limits.frames, command)
+        self._to_plan: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._planner = threading.Thread(target=self._plan_all, name="planner", daemon=True)
+        self._closed = threading.Event()
+        self._cleaner = threading.Thread(target=self._clean_all, name="cleaner", daemon=True)
+
+    def start(self) -> None:
+        """Takes up what the last server left, and begins to work."""
+        for job in self.jobs.all():
+            if job.state is State.RUNNING:
+                self.jobs.change(job.id, lambda job: job.model_copy(update={"state": State.QUEUED}))
+            if job.state is State.PLANNING:
+                self._to_plan.put(job.id)
+        self.clean()
+        self._worker.start()
+        self._planner.start()
+        self._cleaner.start()
+
+    def close(self) -> None:
+        """Ends all work at once; what runs is taken up again by the next server."""
+        self.changes.close()
+        self._closed.set()
+        self._to_plan.put(None)
+        self._media.close()
+        self._pictures.close()
+        self._worker.close()
+        self._planner.join()
+        self._cleaner.join()
+        self._database.close()
+
+    def create_upload(self, name: str, metadata: str, length: int) -> Upload:
+        if self.jobs.count() + len(self.uploads.all()) >= self.settings.limits.jobs:
+            raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
+        return self.uploads.create(display_name(name), metadata, length)
+
+    def create_job(self, upload_id: str, choice: Choice) -> Job:
+        """A job of a finished upload, of the same id; it is planned at once."""
+        if self.jobs.find(upload_id) is not None:
+            raise Refusal(409, f"the upload {upload_id} is a job already")
+        upload = self.uploads.find(upload_id)
+        job = self._chosen(
+            Job(
+                id=upload.id, name=upload.name, state=State.PLANNING, created=now(),
+                model=self.settings.default_model,
+            ),
+            choice,
+        )  # fmt: skip
+        self.uploads.take(upload, self.jobs.folder(job.id).input)
+        self.jobs.add(job)
+        self._to_plan.put(job.id)
+        return self.jobs.get(job.id)
+
+    def replan(self, job_id: str, choice: Choice) -> Job:
+        def chosen(job: Job) -> Job:
+            if job.state not in (State.PLANNED, State.REFUSED):
+                raise Refusal(
+                    409, f"the job is {job.state}: what it does can be changed before it is started"
+                )
+            return self._chosen(job, choice).model_copy(
+                update={"state": State.PLANNING, "error": None, "plan": None}
+            )
+
+        job = self.jobs.change(job_id, chosen)
+        self._to_plan.put(job.id)
+        return job
+
+    def start_job(self, job_id: str) -> Job:
+        return self._queue(job_id, State.PLANNED)
+
+    def resume_job(self, job_id: str) -> Job:
+        return self._queue(job_id, State.CANCELLED, State.FAILED)
+
+    def _queue(self, job_id: str, *states: State) -> Job:
+        limits = self.settings.limits
+
+        def queued(job: Job) -> Job:
+            if job.state not in states:
+                raise Refusal(409, f"the job is {job.state}; it must be {' or '.join(states)}")
+            if self.jobs.count(State.QUEUED, State.RUNNING) >= limits.queue:
+                raise Refusal(429, f"{limits.queue} jobs are waiting already; try again when some are done")
+            self._check_room(job)
+            return job.model_copy(update={"state": State.QUEUED, "error": None, "finished": None})
+
+        job = self.jobs.change(job_id, queued)
+        self._worker.wake()
+        return job
+
+    def _check_room(self, job: Job) -> None:
+        # The result stands on the disk twice for a moment: in segments, and joined.
+        needed = 2 * (job.plan.output_bytes_estimate or 0) if job.plan else 0
+        free = shutil.disk_usage(self.settings.data_dir).free - self.settings.limits.free_bytes
+        if needed > free:
+            raise Refusal(
+                507,
+                f"the result may need {size(needed)} and the server's disk has room for {size(max(free, 0))}",
+            )
+
+    def cancel_job(self, job_id: str) -> Job:
+        def cancelled(job: Job) -> Job:
+            if job.state not in (State.QUEUED, State.RUNNING):
+                raise Refusal(409, f"the job is {job.state}; only a queued or running one can be cancelled")
+            return job.model_copy(update={"state": State.CANCELLED, "finished": now()})
+
+        job = self.jobs.change(job_id, cancelled)
+        self._worker.stop(job_id)
+        return job
+
+    def delete_job(self, job_id: str) -> None:
+        folder = self.jobs.folder(self.jobs.get(job_id).id)
+        self.jobs.remove(job_id)
+        self._worker.stop(job_id, at_once=True)
+        folder.remove()
+
+    def frame(self, job_id: str, number: int, *, after: bool) -> bytes:
+        """PNG of frame `number`, counted from 0, of a done job: of the result, or of the input in its size."""
+        job = self.jobs.get(job_id)
+        if job.state is not State.DONE or job.result is None:
+            raise Refusal(409, f"the job is {job.state}; there are frames to compare when it is done")
+        if number >= job.result.frames:
+            raise Refusal(404, f"there is no frame {number}: the result has {job.result.frames}, from 0 on")
+        folder = self.jobs.folder(job.id)
+        path = folder.result(job) if after else folder.input
+        size = (job.result.height, job.result.width)
+        try:
+            return self._pictures.call(
+                frame_png, path, folder.result(job), number, size, seconds=FRAME_SECONDS
+            )
+        except MediaError as error:
+            text = without_paths(str(error), job, folder)
+            raise Refusal(404, f"frame {number} cannot be shown: {text}") from error
+
+    def clean(self) -> None:
+        """Removes what is older than `keep_days`, and files that belong to nothing."""
+        if self.settings.keep_days:
+            oldest = now() - self.settings.keep_days * _DAY
+            for upload in self.uploads.all():
+                if upload.touched < oldest:
+                    self.uploads.remove(upload)
+            for job in self.jobs.all():
+                if job.state in _ENDED and (job.finished or job.created) < oldest:
+                    self.delete_job(job.id)
+        self.jobs.remove_strays()
+        self.uploads.remove_strays()
+
+    def _chosen(self, job: Job, choice: Choice) -> Job:
+        if choice.scale is not None and choice.height is not None:
+            raise Refusal(422, "scale and height exclude each other: give one")
+        model = choice.model or job.model
+        if self.settings.model(model) is None:
+            names = ", ".join(model.name for model in self.settings.models)
+            raise Refusal(422, f"unknown model {model[:40]!r}; the models are {names}")
+        update: dict[str, object] = {"model": model, "crf": job.crf if choice.crf is None else choice.crf}
+        if choice.scale is not None or choice.height is not None:
+            update |= {"scale": choice.scale, "height": choice.height}
+        return job.model_copy(update=update)
+
+    def _wishes(self, job: Job) -> Wishes:
+        model = self.settings.model(job.model)
+        if model is None:
+            raise MediaError(f"the model {job.model} is not served any more")
+        return Wishes(model.weights, job.scale, job.height, job.crf)
+
+    def _plan_all(self) -> None:
+        while (job_id := self._to_plan.get()) is not None:
+            job = self.jobs.find(job_id)
+            if job is not None and job.state is State.PLANNING:
+                outcome = self._plan(job)
+                if not self._closed.is_set():
+                    self.jobs.change_if_there(job_id, _planned(job, outcome))
+
+    def _plan(self, job: Job) -> tuple[Source, JobPlan] | str:
+        """What is planned, or why it is refused."""
+        folder = self.jobs.folder(job.id)
+        try:
+            source, plan = self._media.call(
+                plan_upload, folder.input, folder.result(job), self._wishes(job), self.settings.limits,
+                seconds=PLAN_SECONDS,
+            )  # fmt: skip
+        except TcnetError as error:
+            text = without_paths(str(error), job, folder)
+            return text if job.name in text else f"{job.name}: {text}"
+        notices = [without_paths(text, job, folder) for text in plan.notices]
+        if self.jobs.count(State.RUNNING):
+            notices.append("the time was measured while another job ran: alone it goes faster")
+        return source, plan.model_copy(update={"notices": tuple(notices)})
+
+    def _clean_all(self) -> None:
+        while not self._closed.wait(CLEAN_SECONDS):
+            self.clean()
+
+
+def _planned(asked: Job, outcome: tuple[Source, JobPlan] | str) -> Callable[[Job], Job]:
+    def planned(job: Job) -> Job:
+        if job.state is not State.PLANNING or _choice(job) != _choice(asked):
+            return job  # another plan is under way
+        if isinstance(outcome, str):
+            return job.model_copy(update={"state": State.REFUSED, "error": outcome})
+        source, plan = outcome
+        return job.model_copy(update={"state": State.PLANNED, "source": source, "plan": plan})
+
+    return planned
+
+
+def _choice(job: Job) -> tuple[object, ...]:
+    return job.model, job.scale, job.height, job.crf

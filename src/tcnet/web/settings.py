@@ -1,0 +1,92 @@
+"""What a server is started with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tcnet.errors import UsageError
+from tcnet.models import DEFAULT_MODEL, list_models
+
+GIBIBYTE = 2**30
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LEAST_TOKEN = 12
+"""Characters: what cannot be guessed over a network. Those made up here have 32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the server takes on. All are refused in one line before the work begins."""
+
+    upload_bytes: int = 8 * GIBIBYTE
+    """Of one file."""
+    duration_seconds: float = 4 * 3600
+    pixels: int = 1920 * 1088
+    """Of one input frame: 1080 lines are coded as 1088."""
+    frames: int = 500_000
+    queue: int = 20
+    """Jobs that wait or run."""
+    jobs: int = 500
+    """Jobs and unfinished uploads that are kept at all."""
+    free_bytes: int = 2 * GIBIBYTE
+    """Of the disk, to be left free."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value < 0 or (value == 0 and name != "free_bytes"):
+                raise UsageError(f"the limit {name} is {value}, it must be more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that jobs can have. weights: what `tcnet upscale --model` takes."""
+
+    name: str
+    summary: str
+    weights: str
+
+
+def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, ...]:
+    """The models in the package, the default first, and weight files under names.
+
+    Raises UsageError for a name that is taken and a file that is none.
+    """
+    models = [ServedModel(card.name, card.summary, card.name) for card in list_models()]
+    for name, path in (more or {}).items():
+        if name in [model.name for model in models]:
+            raise UsageError(f"--model {name}={path}: there is a model of this name already; choose another")
+        if not path.is_file() or path.suffix != ".safetensors":
+            raise UsageError(f"--model {name}={path}: no weight file (.safetensors)")
+        models.append(ServedModel(name, f"weights of {path.name}", str(path.absolute())))
+    return tuple(models)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """data_dir: where jobs and uploads live. token: None lets everyone in who reaches the server. hosts: names
+    by which the server may be called; None: any. keep_days: after which finished jobs and unfinished uploads
+    go; 0: never."""
+
+    data_dir: Path
+    token: str | None = None
+    hosts: frozenset[str] | None = frozenset(LOOPBACK)
+    keep_days: float = 7
+    limits: Limits = field(default_factory=Limits)
+    models: tuple[ServedModel, ...] = field(default_factory=served_models)
+
+    def __post_init__(self) -> None:
+        if self.token is not None and (len(self.token) < LEAST_TOKEN or not self.token.isascii()):
+            raise UsageError(
+                f"the token has {len(self.token)} characters; give at least {LEAST_TOKEN}, ASCII"
+            )
+        if self.token is not None and not all(sign.isalnum() or sign in "-._~" for sign in self.token):
+            raise UsageError("the token may have letters, digits and - . _ ~ only, as it goes into a cookie")
+        if self.keep_days < 0:
+            raise UsageError(f"--keep-days is {self.keep_days:g}; give 0 (for ever) or more")
+
+    def model(self, name: str) -> ServedModel | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    @property
+    def default_model(self) -> str:
+        return DEFAULT_MODEL

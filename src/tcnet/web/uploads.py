@@ -1,0 +1,185 @@
+"""Unfinished uploads: bytes in files, what is known of them in the database."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tcnet.web.database import Database
+from tcnet.web.refusal import Refusal
+from tcnet.web.settings import Limits
+from tcnet.web.store import new_id, now
+
+_BUFFER = 1 << 20  # bytes written at once
+_STRAY_SECONDS = 3600  # what is younger may be about to become an upload
+_FIELDS = "id, created, touched, name, metadata, length"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """metadata: the header as the client sent it, to be given back. length: bytes of the whole."""
+
+    id: str
+    created: float
+    touched: float
+    name: str
+    metadata: str
+    length: int
+
+
+class UploadStore:
+    """The size of an upload's file is its offset: nothing else can be right after a crash."""
+
+    def __init__(self, database: Database, folder: Path, limits: Limits) -> None:
+        self._database = database
+        self._folder = folder
+        self._limits = limits
+        self._writers: dict[str, object] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def create(self, name: str, metadata: str, length: int) -> Upload:
+        """Raises Refusal for one that is too large, or where the disk would be too full."""
+        limits = self._limits
+        if length > limits.upload_bytes:
+            raise Refusal(
+                413, f"the file has {size(length)}; this server takes up to {size(limits.upload_bytes)}"
+            )
+        if length == 0:
+            raise Refusal(400, "the file is empty")
+        # What other uploads will still take is not free.
+        left = sum(upload.length - self.offset(upload) for upload in self.all())
+        room = shutil.disk_usage(self._folder).free - left - limits.free_bytes
+        if length > room:
+            raise Refusal(
+                507, f"the file has {size(length)} and the server's disk has room for {size(max(room, 0))}"
+            )
+        time = now()
+        upload = Upload(new_id(), time, time, name, metadata, length)
+        with self._database.use() as connection:
+            connection.execute(
+                f"INSERT INTO uploads ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?)",
+                (upload.id, time, time, name, metadata, length),
+            )
+        self.file(upload).touch()
+        return upload
+
+    def find(self, upload_id: str) -> Upload:
+        """Raises Refusal for an id that is none."""
+        with self._database.use() as connection:
+            row = connection.execute(f"SELECT {_FIELDS} FROM uploads WHERE id = ?", (upload_id,)).fetchone()
+        if row is None:
+            raise Refusal(404, f"no upload {upload_id[:40]!r}; it may have expired")
+        return Upload(*row)
+
+    def all(self) -> list[Upload]:
+        with self._database.use() as connection:
+            rows = connection.execute(f"SELECT {_FIELDS} FROM uploads ORDER BY created").fetchall()
+        return [Upload(*row) for row in rows]
+
+    def file(self, upload: Upload) -> Path:
+        return self._folder / upload.id
+
+    def offset(self, upload: Upload) -> int:
+        """Bytes that are there."""
+        file = self.file(upload)
+        return file.stat().st_size if file.exists() else 0
+
+    async def settled_offset(self, upload: Upload) -> int:
+        """The offset, with whoever still writes sent away: a connection that broke may not know it yet."""
+        self._writers.pop(upload.id, None)
+        async with self._lock(upload):
+            return await asyncio.to_thread(self.offset, upload)
+
+    async def write(self, upload: Upload, offset: int, chunks: AsyncIterator[bytes]) -> int:
+        """Appends what comes; returns the new offset. What was received stays, whatever happens.
+
+        Raises Refusal for another offset than that of the file, for more than the length, for a full disk,
+        and when another request takes over.
+        """
+        there = await self.settled_offset(upload)
+        if offset != there:
+            raise Refusal(409, f"the upload is at byte {there}, not {offset}; continue there")
+        me = object()
+        self._writers[upload.id] = me
+        buffer = bytearray()
+        try:
+            async for chunk in chunks:
+                if there + len(buffer) + len(chunk) > upload.length:
+                    raise Refusal(413, f"more than the {upload.length} bytes that were announced")
+                buffer += chunk
+                if len(buffer) >= _BUFFER:
+                    there = await self._append(upload, me, there, buffer)
+        finally:
+            # Also where the connection broke: what has come need not come again.
+            if self._writers.get(upload.id) is me:
+                there = await asyncio.shield(self._append(upload, me, there, buffer))
+                self._writers.pop(upload.id, None)
+        return there
+
+    async def _append(self, upload: Upload, me: object, offset: int, buffer: bytearray) -> int:
+        async with self._lock(upload):
+            if self._writers.get(upload.id) is not me:
+                raise Refusal(409, "another request continues this upload")
+            data = bytes(buffer)
+            buffer.clear()
+            await asyncio.to_thread(self._write, upload, offset, data)
+            return offset + len(data)
+
+    def _write(self, upload: Upload, offset: int, data: bytes) -> None:
+        if shutil.disk_usage(self._folder).free < self._limits.free_bytes:
+            raise Refusal(507, "the server's disk is full; what was uploaded is kept for now")
+        try:
+            with self.file(upload).open("r+b") as file:
+                file.seek(offset)
+                file.write(data)
+                file.flush()
+                if offset + len(data) == upload.length:
+                    os.fsync(file.fileno())
+        except FileNotFoundError as error:
+            raise Refusal(404, f"the upload {upload.id} is gone") from error
+        except OSError as error:
+            raise Refusal(507, f"the upload cannot be written ({error.strerror})") from error
+        with self._database.use() as connection:
+            connection.execute("UPDATE uploads SET touched = ? WHERE id = ?", (now(), upload.id))
+
+    def take(self, upload: Upload, target: Path) -> None:
+        """The finished file goes to `target`, and the upload ends. Raises Refusal for an unfinished one."""
+        offset = self.offset(upload)
+        if offset != upload.length:
+            raise Refusal(409, f"the upload is not finished: {offset} of {upload.length} bytes are there")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.file(upload).replace(target)
+        self._forget(upload)
+
+    def remove(self, upload: Upload) -> None:
+        self._forget(upload)
+        self.file(upload).unlink(missing_ok=True)
+
+    def remove_strays(self) -> None:
+        """Files of no upload: a server that died may have left them."""
+        known = {upload.id for upload in self.all()}
+        for path in self._folder.iterdir():
+            if path.name not in known and time.time() - path.stat().st_mtime > _STRAY_SECONDS:
+                path.unlink()
+
+    def _forget(self, upload: Upload) -> None:
+        self._writers.pop(upload.id, None)
+        self._locks.pop(upload.id, None)
+        with self._database.use() as connection:
+            connection.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
+
+    def _lock(self, upload: Upload) -> asyncio.Lock:
+        return self._locks.setdefault(upload.id, asyncio.Lock())
+
+
+def size(count: float) -> str:
+    """Bytes, for people."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
