@@ -37,7 +37,7 @@ class Reconstruction(nn.Module):
         """
         height, width = frame.shape[-2:]
         rows = max(LEAST_ROWS, strip_rows or STRIP_PIXELS // width)
-        base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
+        base = bilinear_base(frame)
         for top, bottom in _strips(height, rows):
             above, below = min(HALO, top), min(HALO, height - bottom)
             strip = slice(top - above, bottom + below)
@@ -77,8 +77,14 @@ class DirectReconstruction(nn.Module):
     def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
         """As that of `Reconstruction`, but first and second are (N, C, H/stride, W/stride)."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
-        base = F.interpolate(frame.float(), scale_factor=SCALE, mode="bilinear", align_corners=False)
-        return base.add_(shuffle(convolve(self.last, x), self.by))
+        return bilinear_base(frame).add_(shuffle(convolve(self.last, x), self.by))
+
+
+def bilinear_base(frame: Tensor) -> Tensor:
+    """(N, 3, H, W) -> (N, 3, 4H, 4W) float32, in the memory layout of what is added to it: turning that round
+    would take longer than all else here."""
+    frame = frame.to(torch.float32, memory_format=torch.channels_last)
+    return F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False)
 
 
 def shuffle2(x: Tensor) -> Tensor:

@@ -247,7 +247,9 @@ class TCNet(nn.Module):
             state = self._advance(state, None, ready)
         height, width = (SCALE * side for side in lr_frames.shape[-2:])
         if ready:
-            return torch.stack(ready, dim=1)[..., :height, :width], state
+            # Stacked as they lie in memory, channels last: turning them round takes as long as a stage.
+            stacked = torch.stack([picture.permute(0, 2, 3, 1) for picture in ready], dim=1)
+            return stacked.permute(0, 1, 4, 2, 3)[..., :height, :width], state
         empty = (lr_frames.shape[0], 0, 3, height, width)
         return lr_frames.new_zeros(empty, dtype=torch.float32), state
 
