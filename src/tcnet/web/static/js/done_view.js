@@ -1,0 +1,32 @@
+// A finished job: the comparison, and the file.
+
+import { address } from "./api.js";
+import { Comparison } from "./comparison.js";
+import { fromTemplate, partsOf, setLines, setText } from "./parts.js";
+import * as words from "./words.js";
+
+export class DoneView {
+  #comparison;
+
+  constructor(page, panel, job) {
+    this.root = fromTemplate("done");
+    this.parts = partsOf(this.root);
+    this.#comparison = new Comparison(job, page.announcer);
+    this.parts.comparison.replaceWith(this.#comparison.root);
+    this.parts.download.href = address(`jobs/${encodeURIComponent(job.id)}/result`);
+    this.parts.download.download = job.result.name;
+    page.announcer.say(`${job.name} is done`);
+  }
+
+  update({ result }) {
+    setText(this.parts.size, words.size(result));
+    setText(this.parts.frames, words.count(result.frames));
+    setText(this.parts.bytes, words.bytes(result.bytes));
+    setText(this.parts.took, words.duration(result.seconds));
+    setLines(this.parts.notices, result.notices);
+  }
+
+  close() {
+    this.#comparison.close();
+  }
+}

@@ -1,0 +1,52 @@
+// Pieces of the page: made from the templates in index.html, found by data-part. Text goes in as text, never as markup.
+
+export function fromTemplate(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+/** The elements of `root` by their data-part. */
+export function partsOf(root) {
+  const parts = {};
+  for (const element of root.querySelectorAll("[data-part]")) {
+    parts[element.dataset.part] = element;
+  }
+  return parts;
+}
+
+/** Unchanged text is left alone, so that selections and screen readers are. */
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/** One line under another; hidden where there are none. */
+export function setLines(list, lines) {
+  list.hidden = lines.length === 0;
+  if (list.dataset.lines === lines.join("\n")) {
+    return;
+  }
+  list.dataset.lines = lines.join("\n");
+  list.replaceChildren(
+    ...lines.map((line) => {
+      const item = document.createElement("li");
+      item.textContent = line;
+      return item;
+    }),
+  );
+}
+
+/** Shows a problem, or hides its line where there is none. */
+export function setProblem(element, text) {
+  setText(element, text ?? "");
+  element.hidden = !text;
+}
+
+/** A <progress> at `share` of 0 to 1, or moving where that is not known. */
+export function setBar(bar, share) {
+  if (share === null) {
+    bar.removeAttribute("value");
+  } else {
+    bar.value = share;
+  }
+}
