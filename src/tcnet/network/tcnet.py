@@ -107,9 +107,8 @@ CONFIGS = {
     ),
     "lite": TCNetConfig(
         propagation="forward",
-        channels=32,
-        propagation_blocks=4,
-        refinement_blocks=4,
+        propagation_blocks=3,
+        refinement_blocks=3,
         alignment_depth=1,
         alignment_window=16,
         matching_depth=1,
@@ -117,6 +116,7 @@ CONFIGS = {
         fusion_levels=2,
         motion="small",
         reconstruction="direct",
+        stride=2,
     ),
 }
 """Named variants. "tcnet" is what the package's large models use, "lite" its small one; "paper" has the
