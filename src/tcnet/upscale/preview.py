@@ -14,7 +14,7 @@ EVERY_SECONDS = 2.0
 
 
 class Preview:
-    """A context manager. Called with each frame, it keeps a PNG of the newest at `path`, replaced in one step,
+    """A context manager. Called with each frame, it keeps a PNG of the newest at `path`, replaced in one step
     every `seconds` at most; the last frame is there at the end.
 
     A thread writes it: encoding a large picture takes long enough to slow the run.

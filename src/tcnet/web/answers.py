@@ -25,12 +25,12 @@ class _Asked(BaseModel):
 class Changed(_Asked):
     """Choices for a job. What is left out stays as it is; scale and height exclude each other."""
 
-    model: str | None = Field(None, max_length=100, description="a name that /api/server lists")
-    scale: int | None = Field(None, ge=2, le=4, description="4 (default), 3 or 2")
+    model: str | None = Field(default=None, max_length=100, description="a name that /api/server lists")
+    scale: int | None = Field(default=None, ge=2, le=4, description="4 (default), 3 or 2")
     height: int | None = Field(
         None, ge=2, le=MAX_HEIGHT, multiple_of=2, description="of the result, in pixels"
     )
-    crf: int | None = Field(None, ge=0, le=51, description="constant quality; lower is better")
+    crf: int | None = Field(default=None, ge=0, le=51, description="constant quality; lower is better")
 
 
 class Created(Changed):

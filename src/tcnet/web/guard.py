@@ -20,8 +20,8 @@ _UPLOADS = "/api/uploads"
 _BODY_BYTES = 1 << 16  # of anything but an upload
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; object-src 'none'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,8 +50,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                # Files of the page are asked for anew each time: another version of tcnet has others.
+                headers.setdefault("Cache-Control", "no-store" if _is_api(scope) else "no-cache")
             await send(message)
 
         refused = self._refused(scope)
@@ -78,6 +78,10 @@ class Guard:
         return _error(401, "give the server's token", {"WWW-Authenticate": "Bearer"})
 
 
+def _is_api(scope: Scope) -> bool:
+    return str(scope["path"]).startswith("/api/")
+
+
 def is_token(given: str | None, token: str) -> bool:
     """Whether they are the same, in a time that tells nothing of the token."""
     return given is not None and hmac.compare_digest(given.encode(), token.encode())
@@ -87,7 +91,7 @@ def _given(headers: Headers) -> str | None:
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
-    cookie = SimpleCookie[str]()
+    cookie = SimpleCookie()
     try:
         cookie.load(headers.get("cookie", ""))
     except CookieError:

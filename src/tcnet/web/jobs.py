@@ -37,6 +37,14 @@ class Source(_Value):
     duration: float | None = Field(description="seconds")
     bytes: int
     codec: str
+    bit_depth: int
+
+
+class Refused(StrEnum):
+    """What a refusal is about: the file, which stays refused, or the plan, which can be changed."""
+
+    FILE = "file"
+    PLAN = "plan"
 
 
 class JobPlan(_Value):
@@ -70,13 +78,14 @@ class JobResult(_Value):
 
 
 class Job(_Value):
-    """Times are seconds since 1970. preview: number of the newest frame shown by preview.png; null before the
-    first. queue_position: 1 is next. started: whether a run of it has begun, so that its choices are fixed."""
+    """Times are seconds since 1970. preview: a number that changes with preview.png; null before the first.
+    queue_position: 1 is next. seconds_worked: over all runs that have ended."""
 
     id: str
     name: str = Field(description="of the uploaded file, as given: text, never a path or markup")
     state: State
-    error: str | None = None
+    error: str | None = Field(default=None, description="why it is refused or failed, in one line for people")
+    refusal: Refused | None = None
     created: float
     finished: float | None = None
     model: str

@@ -3,11 +3,18 @@
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import TypeVar, cast
 
 from tcnet.errors import MediaError, TcnetError
+
+IDLE_SECONDS = 120.0
+"""After which the process ends, with the memory and the files that it holds."""
+_SPARE_SECONDS = 10.0
+"""Before that it is not called any more: it might end just then."""
 
 Result = TypeVar("Result")
 
@@ -19,8 +26,9 @@ class MediaProcess:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._context = multiprocessing.get_context("spawn")
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._connection: Connection | None = None
+        self._used = 0.0
         self._closed = False
 
     def call(self, function: Callable[..., Result], *arguments: object, seconds: float) -> Result:
@@ -34,36 +42,45 @@ class MediaProcess:
                 connection.send((function, arguments))
                 if not connection.poll(seconds):
                     self._stop()
-                    raise MediaError(f"it was given up after {seconds:.0f} s; it may be damaged")
+                    raise MediaError(f"reading it was given up after {seconds:.0f} s; it may be damaged")
                 result = connection.recv()
             except (EOFError, OSError) as error:
                 self._stop()
-                if self._closed:
-                    raise MediaError("the server stops") from error
+                self._check_open()
                 raise MediaError("the decoder failed on it; it is damaged or of an unusual kind") from error
+            self._used = time.monotonic()
         if isinstance(result, TcnetError):
             raise result
         if isinstance(result, BaseException):
-            raise RuntimeError("a call in the media process failed") from result
+            raise RuntimeError(f"{type(result).__name__}: {result}") from result
         return cast(Result, result)
 
     def close(self) -> None:
-        """Ends the process, and a call that is under way."""
+        """Ends the process, and a call that is under way, which raises MediaError."""
         self._closed = True
         process = self._process
         if process is not None:
             process.kill()
 
-    def _started(self) -> Connection:
+    def _check_open(self) -> None:
         if self._closed:
             raise MediaError("the server stops")
-        if self._process is None or not self._process.is_alive() or self._connection is None:
+
+    def _started(self) -> Connection:
+        self._check_open()
+        idle = time.monotonic() - self._used
+        if self._connection is not None and idle < IDLE_SECONDS - _SPARE_SECONDS:
+            return self._connection
+        self._stop()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+        _start_deaf(process)
+        theirs.close()  # or the end of the process would not be seen
+        self._connection, self._process = ours, process
+        if self._closed:  # in between, by another thread
             self._stop()
-            self._connection, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
-            self._process.start()
-            theirs.close()  # or the end of the process would not be seen
-        return self._connection
+            self._check_open()
+        return ours
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -74,9 +91,20 @@ class MediaProcess:
         self._process = self._connection = None
 
 
+def _start_deaf(process: BaseProcess) -> None:
+    """Start a process that does not heed Ctrl-C, which goes to all on a terminal: the server decides."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        process.start()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        process.start()  # inherits the mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the server decides
-    while True:
+    while connection.poll(IDLE_SECONDS):
         try:
             function, arguments = connection.recv()
         except EOFError:

@@ -26,19 +26,12 @@ class Wishes:
     crf: int | None
 
 
-def plan_upload(input: Path, output: Path, wishes: Wishes, limits: Limits) -> tuple[Source, JobPlan]:
-    """Raises MediaError for what is no video or over a limit, UsageError for what cannot be made of it."""
+def survey_upload(input: Path, limits: Limits) -> Source:
+    """Raises MediaError for what is no video or over a limit."""
     with VideoReader(input) as reader:
         info = reader.info
     check_limits(info, limits)
-    plan = plan_video(
-        input,
-        output,
-        model=wishes.weights,
-        options=UpscaleOptions(scale=wishes.scale, height=wishes.height),
-        encode=EncodeOptions(crf=wishes.crf),
-    )
-    source = Source(
+    return Source(
         width=info.width,
         height=info.height,
         frames=info.frame_count,
@@ -46,16 +39,28 @@ def plan_upload(input: Path, output: Path, wishes: Wishes, limits: Limits) -> tu
         duration=None if info.duration is None else float(info.duration),
         bytes=input.stat().st_size,
         codec=info.codec,
+        bit_depth=info.bit_depth,
+    )
+
+
+def plan_upload(input: Path, output: Path, source: Source, wishes: Wishes) -> JobPlan:
+    """Raises UsageError and MediaError for what cannot be made of it."""
+    plan = plan_video(
+        input,
+        output,
+        model=wishes.weights,
+        options=UpscaleOptions(scale=wishes.scale, height=wishes.height),
+        encode=EncodeOptions(crf=wishes.crf),
     )
     size = (plan.output_width, plan.output_height)
     room = None
-    if info.frame_count is not None:
-        room = room_needed(_CODEC, *size, info.frame_count, copies=1, deep=info.bit_depth > 8).usual
-    return source, JobPlan(
+    if source.frames is not None:
+        room = room_needed(_CODEC, *size, source.frames, copies=1, deep=source.bit_depth > 8).usual
+    return JobPlan(
         width=size[0],
         height=size[1],
         seconds=plan.seconds,
-        frames=info.frame_count,
+        frames=source.frames,
         notices=plan.notices,
         output_bytes_estimate=room,
     )

@@ -1,7 +1,7 @@
 """What the server does not do, said to whoever asked."""
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer
     """An answer with an HTTP status of 400 to 499, and one line for people."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:

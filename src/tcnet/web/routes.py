@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 from sse_starlette import EventSourceResponse
@@ -26,7 +27,9 @@ from tcnet.web.refusal import Refusal
 from tcnet.web.service import Choice, Service
 
 PING_SECONDS = 15
+_WAITING_PICTURES = 32
 _MOST_FRAME = 10**9
+FrameNumber = Annotated[int, Path(ge=0, le=_MOST_FRAME)]
 JobId = Annotated[str, Path(max_length=100)]
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
@@ -45,18 +48,19 @@ def server_routes(service: Service) -> APIRouter:
     @router.get("/server")
     def server() -> Server:
         """Models, sizes and limits."""
-        limits = settings.limits
+        limits, default = settings.limits, settings.default_model
         return Server(
             version=__version__,
             models=[
-                ServerModel(name=model.name, summary=model.summary, default=model.name == settings.default_model)
+                ServerModel(name=model.name, summary=model.summary, default=model.name == default)
                 for model in settings.models
             ],
             sizes=["x4", "x3", "x2"],
             heights=Bounds(min=2, max=MAX_HEIGHT),
             limits=ServerLimits(
-                upload_bytes=limits.upload_bytes, duration_seconds=limits.duration_seconds, pixels=limits.pixels,
-                frames=limits.frames, queue=limits.queue, keep_days=settings.keep_days or None,
+                upload_bytes=limits.upload_bytes, duration_seconds=limits.duration_seconds,
+                pixels=limits.pixels, frames=limits.frames, queue=limits.queue,
+                keep_days=settings.keep_days or None,
             ),
             token_required=settings.token is not None,
         )  # fmt: skip
@@ -100,7 +104,7 @@ def job_routes(service: Service) -> APIRouter:
 
     @router.post("", status_code=201)
     def create_job(created: Created, response: Response) -> Job:
-        """Make a job of a finished upload. It is "planning"; soon after "planned", or "refused" with an error."""
+        """Make a job of a finished upload. It is "planning", soon "planned", or "refused" with an error."""
         job = service.create_job(created.upload, _choice(created))
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job
@@ -141,6 +145,16 @@ def job_routes(service: Service) -> APIRouter:
 def picture_routes(service: Service) -> APIRouter:
     """What a job has to show: pictures and the result."""
     router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=ERRORS)
+    # One at a time, and waiting outside the threads that all other requests need.
+    limiter = CapacityLimiter(1)
+
+    async def picture(job_id: str, number: int, *, after: bool) -> Response:
+        if limiter.statistics().tasks_waiting >= _WAITING_PICTURES:
+            raise Refusal(429, "too many frames are asked for at once; ask again later")
+        png = await to_thread.run_sync(lambda: service.frame(job_id, number, after=after), limiter=limiter)
+        # What is done does not change, and no other job gets its id.
+        lasting = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Response(png, media_type="image/png", headers=lasting)
 
     @router.get("/{job_id}/preview.png", response_class=FileResponse, responses=_PNG)
     def preview(job_id: JobId) -> Response:
@@ -152,14 +166,14 @@ def picture_routes(service: Service) -> APIRouter:
         return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     @router.get("/{job_id}/frames/{number}/before.png", response_class=Response, responses=_PNG)
-    def before(job_id: JobId, number: Annotated[int, Path(ge=0, le=_MOST_FRAME)]) -> Response:
-        """Frame `number`, counted from 0, of the input, resized by bicubic interpolation to the result's size."""
-        return _picture(service.frame(job_id, number, after=False))
+    async def before(job_id: JobId, number: FrameNumber) -> Response:
+        """Frame `number`, counted from 0, of the input, in the result's size by bicubic interpolation."""
+        return await picture(job_id, number, after=False)
 
     @router.get("/{job_id}/frames/{number}/after.png", response_class=Response, responses=_PNG)
-    def after(job_id: JobId, number: Annotated[int, Path(ge=0, le=_MOST_FRAME)]) -> Response:
+    async def after(job_id: JobId, number: FrameNumber) -> Response:
         """The same frame of the result."""
-        return _picture(service.frame(job_id, number, after=True))
+        return await picture(job_id, number, after=True)
 
     @router.get("/{job_id}/result", response_class=FileResponse, responses=_FILE)
     def result(job_id: JobId) -> Response:
@@ -174,13 +188,6 @@ def picture_routes(service: Service) -> APIRouter:
         )  # fmt: skip
 
     return router
-
-
-def _picture(png: bytes) -> Response:
-    # What is done does not change, and no other job gets its id.
-    return Response(
-        png, media_type="image/png", headers={"Cache-Control": "private, max-age=31536000, immutable"}
-    )
 
 
 def event_routes(service: Service) -> APIRouter:

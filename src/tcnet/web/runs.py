@@ -80,7 +80,7 @@ class Worker:
                 run = self._running = _Run(self._store, job.id, self._frames)
                 begun = self._store.change_if_there(job.id, _begun)
             try:
-                if begun is not None:
+                if begun is not None and begun.state is State.RUNNING:
                     run.run([*self._command, *self._arguments(begun)], closed=lambda: self._closed)
             except Exception as error:  # noqa: BLE001 - a defect must not end all other jobs too
                 traceback.print_exc()
@@ -92,7 +92,7 @@ class Worker:
     def _arguments(self, job: Job) -> list[str]:
         folder, wishes = self._store.folder(job.id), self._wishes(job)
         options = {"--model": wishes.weights, "--scale": wishes.scale, "--height": wishes.height}
-        options |= {"--crf": wishes.crf, "--preview": folder.preview, "--progress": "json"}
+        options |= {"--crf": wishes.crf, "--preview": str(folder.preview), "--progress": "json"}
         pairs = [(name, str(value)) for name, value in options.items() if value is not None]
         return [
             "upscale",
@@ -166,7 +166,9 @@ class _Run:
         self._finish(_Ending(None, error, ""))
 
     def _follow(self, process: subprocess.Popen[str]) -> "_Ending":
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         last: deque[str] = deque(maxlen=20)
         errors = process.stderr
         reader = threading.Thread(target=lambda: last.extend(errors), daemon=True)
@@ -264,6 +266,8 @@ def without_paths(text: str, job: Job, folder: JobFolder) -> str:
 
 
 def _begun(job: Job) -> Job:
+    if job.state is not State.QUEUED:
+        return job  # cancelled in between
     return job.model_copy(update={"state": State.RUNNING, "error": None})
 
 

@@ -65,7 +65,8 @@ class WebServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """In the main thread; unlike uvicorn's, signals are not raised again at the end: stopping is no error."""
+        """In the main thread. Unlike in uvicorn's, signals are not raised again at the end: stopping is no
+        error."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -3,6 +3,7 @@
 import queue
 import shutil
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,9 +11,9 @@ from tcnet.errors import MediaError, TcnetError
 from tcnet.web.changes import Changes
 from tcnet.web.database import Database
 from tcnet.web.frames import frame_png
-from tcnet.web.jobs import Job, JobPlan, Source, State, display_name
+from tcnet.web.jobs import Job, Refused, State, display_name
 from tcnet.web.media_process import MediaProcess
-from tcnet.web.planning import Wishes, plan_upload
+from tcnet.web.planning import Wishes, plan_upload, survey_upload
 from tcnet.web.refusal import Refusal
 from tcnet.web.runs import COMMAND, Worker, without_paths
 from tcnet.web.settings import Settings
@@ -118,7 +119,7 @@ class Service:
                     409, f"the job is {job.state}: what it does can be changed before it is started"
                 )
             return self._chosen(job, choice).model_copy(
-                update={"state": State.PLANNING, "error": None, "plan": None}
+                update={"state": State.PLANNING, "error": None, "refusal": None, "plan": None}
             )
 
         job = self.jobs.change(job_id, chosen)
@@ -173,7 +174,7 @@ class Service:
         folder.remove()
 
     def frame(self, job_id: str, number: int, *, after: bool) -> bytes:
-        """PNG of frame `number`, counted from 0, of a done job: of the result, or of the input in its size."""
+        """PNG of frame `number`, counted from 0, of a done job: of the result, or the input in its size."""
         job = self.jobs.get(job_id)
         if job.state is not State.DONE or job.result is None:
             raise Refusal(409, f"the job is {job.state}; there are frames to compare when it is done")
@@ -224,40 +225,48 @@ class Service:
     def _plan_all(self) -> None:
         while (job_id := self._to_plan.get()) is not None:
             job = self.jobs.find(job_id)
-            if job is not None and job.state is State.PLANNING:
-                outcome = self._plan(job)
-                if not self._closed.is_set():
-                    self.jobs.change_if_there(job_id, _planned(job, outcome))
+            if job is None or job.state is not State.PLANNING:
+                continue
+            try:
+                update = self._plan(job)
+            except Exception as error:  # noqa: BLE001 - a defect must not end all other planning too
+                traceback.print_exc()
+                text = f"{type(error).__name__}: {error} (a defect of tcnet serve; its log shows where)"
+                update = {"state": State.REFUSED, "refusal": Refused.FILE, "error": text}
+            if not self._closed.is_set():
+                self.jobs.change_if_there(job_id, _planned(job, update))
 
-    def _plan(self, job: Job) -> tuple[Source, JobPlan] | str:
-        """What is planned, or why it is refused."""
-        folder = self.jobs.folder(job.id)
+    def _plan(self, job: Job) -> dict[str, object]:
+        """What becomes of a job."""
+        folder, media, seconds = self.jobs.folder(job.id), self._media, PLAN_SECONDS
+        source, about = job.source, Refused.PLAN
         try:
-            source, plan = self._media.call(
-                plan_upload, folder.input, folder.result(job), self._wishes(job), self.settings.limits,
-                seconds=PLAN_SECONDS,
-            )  # fmt: skip
+            if source is None:
+                about = Refused.FILE
+                source = media.call(survey_upload, folder.input, self.settings.limits, seconds=seconds)
+                about = Refused.PLAN
+            wishes, output = self._wishes(job), folder.result(job)
+            plan = media.call(plan_upload, folder.input, output, source, wishes, seconds=seconds)
         except TcnetError as error:
             text = without_paths(str(error), job, folder)
-            return text if job.name in text else f"{job.name}: {text}"
+            text = text if job.name in text else f"{job.name}: {text}"
+            return {"state": State.REFUSED, "refusal": about, "error": text, "source": source}
         notices = [without_paths(text, job, folder) for text in plan.notices]
         if self.jobs.count(State.RUNNING):
             notices.append("the time was measured while another job ran: alone it goes faster")
-        return source, plan.model_copy(update={"notices": tuple(notices)})
+        plan = plan.model_copy(update={"notices": tuple(notices)})
+        return {"state": State.PLANNED, "source": source, "plan": plan}
 
     def _clean_all(self) -> None:
         while not self._closed.wait(CLEAN_SECONDS):
             self.clean()
 
 
-def _planned(asked: Job, outcome: tuple[Source, JobPlan] | str) -> Callable[[Job], Job]:
+def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
     def planned(job: Job) -> Job:
         if job.state is not State.PLANNING or _choice(job) != _choice(asked):
             return job  # another plan is under way
-        if isinstance(outcome, str):
-            return job.model_copy(update={"state": State.REFUSED, "error": outcome})
-        source, plan = outcome
-        return job.model_copy(update={"state": State.PLANNED, "source": source, "plan": plan})
+        return job.model_copy(update=update)
 
     return planned
 

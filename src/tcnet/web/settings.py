@@ -63,9 +63,9 @@ def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """data_dir: where jobs and uploads live. token: None lets everyone in who reaches the server. hosts: names
-    by which the server may be called; None: any. keep_days: after which finished jobs and unfinished uploads
-    go; 0: never."""
+    """data_dir: where all of it lives. token: None lets everyone in who reaches the server. hosts: names
+    by which the server may be called, None: any. keep_days: after which ended jobs and uploads that do not go
+    on are removed, 0: never."""
 
     data_dir: Path
     token: str | None = None

@@ -1,6 +1,7 @@
-"""Uploads by the tus protocol 1.0 (https://tus.io/protocols/resumable-upload): creation, termination, expiration.
+"""Uploads by the tus protocol 1.0 (https://tus.io/protocols/resumable-upload).
 
-Written here because the requests are few and decide about safety: who may write how much, and where.
+With creation, termination and expiration. Written here because the requests are few and decide about safety:
+who may write how much, and where.
 """
 
 import base64

@@ -1,0 +1,19 @@
+"""When the frames of a video are, told by its packets."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from tcnet.video.containers import main_video, open_input
+
+
+def frame_times(path: Path) -> list[Fraction]:
+    """Seconds from the first frame to each, in order. Nothing is decoded: right for files in which a packet
+    is a frame, such as those that tcnet writes.
+
+    Raises MediaError for what cannot be read as video.
+    """
+    with open_input(path) as container:
+        stream = main_video(container, path)
+        assert stream.time_base is not None  # muxers set it
+        ticks = sorted(p.pts for p in container.demux(stream) if p.size and p.pts is not None)
+        return [(tick - ticks[0]) * stream.time_base for tick in ticks]
