@@ -1,0 +1,202 @@
+"""The step graphs: what of a TCNet is computed between two decisions of its recurrences, as modules to trace.
+
+The loops over frames stay outside, in `tcnet.export.network` and in whatever program runs an export. So the
+same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph of
+its own because sampling positions need float32 also where a runtime computes the rest in less.
+
+Modules here take the way through the network that no size of the traced example decides: they resize and pad
+always, by nothing where nothing is needed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tcnet.network import TCNet
+from tcnet.network.flow import SPyNet, warp
+from tcnet.network.layers import convolve
+from tcnet.network.propagation import RecurrentUnit
+from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction, shuffle2
+
+GraphName = Literal["motion", "warp", "propagate", "stabilise", "refine", "reconstruct"]
+
+HALO = 2
+"""LR rows that `reconstruct` sees beyond those of its result: what a strip has to be computed with more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A float32 input or output. Sides with names are free: n (1 to group_size), c (any), h, w, 4h, 4w."""
+
+    name: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One step. float32: whether it has to be computed in float32 whatever the rest is."""
+
+    name: GraphName
+    does: str
+    module: nn.Module
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    float32: bool = False
+
+
+def step_graphs(network: TCNet) -> tuple[Graph, ...]:
+    """The graphs of a network, with its own submodules in them, in the order of their use."""
+    channels = network.config.channels
+    frame, flow = (1, 3, "h", "w"), (1, 2, "h", "w")
+    feature, features = (1, channels, "h", "w"), ("n", channels, "h", "w")
+    neighbourhood = TensorSpec("neighbourhood", (1, 9, "h", "w"))
+    aligned = TensorSpec("aligned", feature)
+    return (
+        Graph(
+            "motion",
+            "Flow between two frames that follow each other, in pixels, x before y.",
+            _SpynetMotion(network.motion.spynet) if network.motion.spynet else network.motion,
+            (TensorSpec("first", frame), TensorSpec("second", frame)),
+            (TensorSpec("flow_to_second", flow), TensorSpec("flow_to_first", flow)),
+            float32=True,
+        ),
+        Graph(
+            "warp",
+            "Source sampled at each pixel's position plus flow, bilinearly, zero outside.",
+            _Warp(),
+            (TensorSpec("source", (1, "c", "h", "w")), TensorSpec("flow", flow)),
+            (TensorSpec("warped", (1, "c", "h", "w")),),
+            float32=True,
+        ),
+        Graph(
+            "propagate",
+            "One step of pre-propagation: the state of the frame before, warped, to this frame's.",
+            _Unit(network.propagation),
+            (neighbourhood, aligned),
+            (TensorSpec("propagated", feature),),
+        ),
+        Graph(
+            "stabilise",
+            "Stability module and progressive fusion of the propagated states of a group of frames.",
+            _Stabilise(network),
+            (TensorSpec("features", features),),
+            (TensorSpec("fused", features),),
+        ),
+        Graph(
+            "refine",
+            "One step of refinement: the state of the frame before, warped, to this frame's.",
+            _RefineUnit(network.refinement),
+            (neighbourhood, TensorSpec("fused", feature), aligned),
+            (TensorSpec("refined", feature),),
+        ),
+        Graph(
+            "reconstruct",
+            f"The x{SCALE} picture, not clamped; exact in strips of rows with {HALO} rows more at each cut.",
+            _reconstruct(network.reconstruction),
+            (TensorSpec("fused", feature), TensorSpec("refined", feature), TensorSpec("frame", frame)),
+            (TensorSpec("picture", (1, 3, f"{SCALE}h", f"{SCALE}w")),),
+        ),
+    )
+
+
+class _SpynetMotion(nn.Module):
+    """`Motion` with SPyNet, whose frames are resized to multiples of its stride even if they are ones."""
+
+    def __init__(self, spynet: SPyNet) -> None:
+        super().__init__()
+        self.spynet = spynet
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        height, width = first.shape[-2:]
+        stride = 2 ** (len(self.spynet.levels) - 1)
+        rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
+        frames = F.interpolate(
+            torch.cat((first, second)), size=(rows * stride, columns * stride), mode="bilinear"
+        )
+        pyramid = [(frames - self.spynet.mean) / self.spynet.std]
+        for _ in self.spynet.levels[1:]:
+            pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+
+        flow = torch.zeros_like(pyramid[-1][:, :2])
+        for level, references in zip(self.spynet.levels, reversed(pyramid), strict=True):
+            if references is not pyramid[-1]:
+                flow = 2.0 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=True)
+            neighbours = references.flip(0)  # (second, first)
+            warped = warp(neighbours, flow, padding_mode="border")
+            flow = flow + level(torch.cat((references, warped, flow), dim=1))
+
+        resized = F.interpolate(flow, size=(height, width), mode="bilinear")
+        # Sizes as tensors: they stay free in a traced graph.
+        x = _as_float(width) / _as_float(columns * stride)
+        y = _as_float(height) / _as_float(rows * stride)
+        to_second, to_first = (resized * torch.stack((x, y)).view(1, 2, 1, 1)).chunk(2)
+        return to_second, to_first
+
+
+class _Warp(nn.Module):
+    def forward(self, source: Tensor, flow: Tensor) -> Tensor:
+        return warp(source, flow)
+
+
+class _Unit(nn.Module):
+    """A RecurrentUnit whose state is aligned already; zeros at the start."""
+
+    def __init__(self, unit: RecurrentUnit) -> None:
+        super().__init__()
+        self.trunk = unit.trunk
+
+    def forward(self, neighbourhood: Tensor, aligned: Tensor) -> Tensor:
+        new_state: Tensor = self.trunk(torch.cat((neighbourhood, aligned), dim=1))
+        return new_state
+
+
+class _RefineUnit(_Unit):
+    def forward(self, neighbourhood: Tensor, fused: Tensor, aligned: Tensor) -> Tensor:  # type: ignore[override]
+        new_state: Tensor = self.trunk(torch.cat((neighbourhood, fused, aligned), dim=1))
+        return new_state
+
+
+class _Stabilise(nn.Module):
+    """Frames are the batch; only temporal self-alignment looks from one to another."""
+
+    def __init__(self, network: TCNet) -> None:
+        super().__init__()
+        self.stability = network.stability
+        self.fusion = network.fusion
+
+    def forward(self, features: Tensor) -> Tensor:
+        frames = features.shape[0]
+        aligned = features
+        for layer in self.stability.alignment:
+            aligned = layer(aligned, frames)
+        fused: Tensor = self.fusion(features, aligned, self.stability.matching(features))
+        return fused
+
+
+class _Reconstruct(nn.Module):
+    """`Reconstruction` of the whole frame; the last convolution is the plain one."""
+
+    def __init__(self, reconstruction: Reconstruction) -> None:
+        super().__init__()
+        self.reconstruction = reconstruction
+
+    def forward(self, fused: Tensor, refined: Tensor, frame: Tensor) -> Tensor:
+        tail = self.reconstruction
+        x = convolve(tail.fuse, torch.cat((fused, refined), dim=1), "leaky_relu")
+        for up in (tail.up1, tail.up2):
+            x = shuffle2(convolve(up, x, "leaky_relu"))
+        x = convolve(tail.conv, x, "leaky_relu")
+        base = F.interpolate(frame, scale_factor=float(SCALE), mode="bilinear")
+        return base + convolve(tail.last, x)
+
+
+def _reconstruct(reconstruction: Reconstruction | DirectReconstruction) -> nn.Module:
+    return _Reconstruct(reconstruction) if isinstance(reconstruction, Reconstruction) else reconstruction
+
+
+def _as_float(size: int) -> Tensor:
+    """size: a number, or while tracing a tensor that stands for one."""
+    return torch.as_tensor(size).float()

@@ -1,0 +1,23 @@
+"""Step graphs as OpenVINO's intermediate representation (.xml and .bin), made from ONNX files."""
+
+from pathlib import Path
+from typing import Any
+
+from tcnet.errors import UsageError
+
+
+def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
+    """The openvino package. Raises UsageError without it."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise UsageError("OpenVINO is not installed: pip install 'tcnet[export]'") from error
+    return openvino
+
+
+def convert_to_openvino(onnx_path: Path, xml_path: Path, *, half_weights: bool) -> None:
+    """half_weights: constants are stored as float16; they are computed with as the runtime is told to."""
+    openvino = require_openvino()
+    # Not convert_model: the result is the same, but it reports its use to a server, and waits for it.
+    model = openvino.Core().read_model(onnx_path)
+    openvino.save_model(model, xml_path, compress_to_fp16=half_weights)

@@ -1,0 +1,190 @@
+"""Running the graphs of an export on the CPU: with onnxruntime, or with OpenVINO."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.export.graphs import GraphName
+from tcnet.export.manifest import Manifest, read_manifest
+from tcnet.export.network import ExportedNetwork
+from tcnet.export.openvino_files import require_openvino
+
+Array = npt.NDArray[np.float32]
+
+ENGINES = ("onnxruntime", "openvino")
+
+
+class StepRuntime(Protocol):
+    """The graphs of one export, ready to run on as many threads as torch has."""
+
+    manifest: Manifest
+
+    @property
+    def engine(self) -> str:
+        """One of ENGINES."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """What it computes in here: "fp32" and perhaps "bf16"."""
+
+    def run(self, graph: GraphName, *inputs: Array) -> Sequence[Array]:
+        """The outputs, which are the caller's. Raises MediaError for a graph that fails."""
+
+    def in_precision(self, precision: str) -> Self:
+        """Itself or its twin that computes in `precision`, of `precisions`; float32 graphs stay so."""
+
+
+def open_export(folder: Path, engine: str) -> ExportedNetwork:
+    """An exported model, in float32, run by `engine`.
+
+    Raises UsageError for an unknown engine, one that is not installed, and one that does not read the files;
+    MediaError for a folder that is no export or is damaged.
+    """
+    return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))
+
+
+def open_runtime(folder: Path, manifest: Manifest, engine: str) -> StepRuntime:
+    """As `open_export`, of an export that has no manifest yet."""
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}: choose one of torch, {', '.join(ENGINES)}")
+    if engine == "openvino":
+        return OpenVino.open(folder, manifest)
+    if manifest.kind != "onnx":
+        raise UsageError(f"{folder}: is an export for OpenVINO; add --engine openvino, or export it as onnx")
+    return OnnxRuntime(folder, manifest)
+
+
+class OnnxRuntime:
+    """onnxruntime's CPU provider, float32."""
+
+    engine = "onnxruntime"
+    precisions: tuple[str, ...] = ("fp32",)
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise UsageError("onnxruntime is not installed: pip install 'tcnet[export]'") from error
+        self.version: str = onnxruntime.__version__
+        self.manifest = manifest
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3  # errors; warnings about its own optimisations are not for people
+        self._sessions: dict[str, Any] = {}
+        for name, step in manifest.graphs.items():
+            path = folder / step.file
+            try:
+                self._sessions[name] = onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:
+                raise MediaError(f"{path}: not a readable ONNX model ({_reason(error)})") from error
+            found = [{entry.name} for entry in self._sessions[name].get_inputs()]
+            _check_inputs(path, manifest, name, found)
+
+    def run(self, graph: GraphName, *inputs: Array) -> Sequence[Array]:
+        names = [spec.name for spec in self.manifest.graphs[graph].inputs]
+        try:
+            found: list[Array] = self._sessions[graph].run(None, dict(zip(names, inputs, strict=True)))
+        except Exception as error:
+            raise _failed(self, graph, inputs, error) from error
+        return found
+
+    def in_precision(self, precision: str) -> Self:
+        if precision not in self.precisions:
+            raise UsageError(f"onnxruntime computes in fp32 here, not {precision}: use auto or fp32")
+        return self
+
+
+class OpenVino:
+    """OpenVINO's CPU plugin; reads its own files and ONNX."""
+
+    engine = "openvino"
+
+    def __init__(self, models: Mapping[str, Any], manifest: Manifest, precision: str = "fp32") -> None:
+        """models: openvino.Model by graph."""
+        openvino = require_openvino()
+        core = openvino.Core()
+        self.manifest = manifest
+        self.version: str = openvino.__version__.split("-")[0]
+        fast_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precisions: tuple[str, ...] = ("fp32", "bf16") if fast_bf16 else ("fp32",)
+        self._models, self._precision = models, precision
+        self._requests: dict[str, Any] = {}
+        for name, model in models.items():
+            settings = self._settings(float32=manifest.graphs[name].float32)
+            self._requests[name] = core.compile_model(model, "CPU", settings).create_infer_request()
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest) -> Self:
+        openvino = require_openvino()
+        core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": False})  # the folder may go while the models are in use
+        models = {}
+        for name, step in manifest.graphs.items():
+            path = folder / step.file
+            try:
+                models[name] = core.read_model(path)
+            except Exception as error:
+                raise MediaError(f"{path}: OpenVINO cannot read it ({_reason(error)})") from error
+            _check_inputs(path, manifest, name, [entry.names for entry in models[name].inputs])
+        return cls(models, manifest)
+
+    def run(self, graph: GraphName, *inputs: Array) -> Sequence[Array]:
+        step = self.manifest.graphs[graph]
+        feed = {spec.name: value for spec, value in zip(step.inputs, inputs, strict=True)}
+        request = self._requests[graph]
+        try:
+            request.infer(feed, share_inputs=True)
+        except Exception as error:
+            raise _failed(self, graph, inputs, error) from error
+        # Its buffers serve the next call too.
+        return [request.get_tensor(spec.name).data.copy() for spec in step.outputs]
+
+    def in_precision(self, precision: str) -> Self:
+        if precision not in self.precisions:
+            raise UsageError(
+                f"OpenVINO computes in {' or '.join(self.precisions)} here, not {precision}: use auto"
+            )
+        if precision == self._precision:
+            return self
+        return type(self)(self._models, self.manifest, precision)
+
+    def _settings(self, *, float32: bool) -> dict[str, Any]:
+        return {
+            "INFERENCE_PRECISION_HINT": "f32" if float32 or self._precision == "fp32" else "bf16",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+
+
+def _check_inputs(path: Path, manifest: Manifest, name: str, found: Sequence[set[str]]) -> None:
+    """found: for each input of a file the names that it goes by."""
+    expected = [spec.name for spec in manifest.graphs[name].inputs]
+    if len(found) != len(expected) or not all(
+        name in names for name, names in zip(expected, found, strict=True)
+    ):
+        there = ", ".join(min(names, default="?") for names in found)
+        raise MediaError(f"{path}: takes {there}, not {', '.join(expected)}; export the model again")
+
+
+def _failed(runtime: StepRuntime, graph: str, inputs: Sequence[Array], error: Exception) -> Exception:
+    """MediaError, but MemoryError where that is what it was: smaller tiles are tried then."""
+    reason = _reason(error)
+    if any(word in reason.lower() for word in ("memory", "bad_alloc", "bad alloc", "allocate")):
+        return MemoryError(reason)
+    shapes = ", ".join(str(value.shape) for value in inputs)
+    return MediaError(f"{runtime.engine} {runtime.version} failed in the graph {graph} on {shapes}: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
