@@ -26,8 +26,10 @@ def warp(source: Tensor, flow: Tensor, padding_mode: Literal["zeros", "border"] 
         return _gather_bilinear(source, flow, padding_mode)
     height, width = flow.shape[-2:]
     x, y = _positions(flow)
-    # grid_sample with align_corners puts -1 and 1 on the centres of the outermost pixels.
-    grid = torch.stack((x * (2.0 / max(width - 1, 1)) - 1.0, y * (2.0 / max(height - 1, 1)) - 1.0), dim=-1)
+    # grid_sample with align_corners puts -1 and 1 on the centres of the outermost pixels. Sums, not max: a
+    # tracer would decide that by the size of its example.
+    across, down = width - 1 + (width == 1), height - 1 + (height == 1)
+    grid = torch.stack((x * (2.0 / across) - 1.0, y * (2.0 / down) - 1.0), dim=-1)
     sampled = F.grid_sample(
         source.float(), grid, mode="bilinear", padding_mode=padding_mode, align_corners=True
     )
