@@ -13,6 +13,7 @@ const ZOOMS = ["fit", "1", "2", "4"];
 const ZOOM_LABELS = { fit: "Fit", 1: "1×", 2: "2×", 4: "4×" };
 const DIVIDER_KEYS = { ArrowLeft: -2, ArrowRight: 2, ArrowDown: -2, ArrowUp: 2, PageDown: -10, PageUp: 10, Home: -100, End: 100 };
 const MOVE_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LATE_MS = 200;
 const MOVE_SHARE = 0.1; // of the stage, per key
 
 export class Comparison {
@@ -89,7 +90,11 @@ export class Comparison {
     parts.scrub.value = wanted + 1;
     parts.previous.disabled = wanted === 0;
     parts.next.disabled = wanted === this.#count - 1;
-    const late = setTimeout(() => this.root.classList.add("late"), 200);
+    const late = setTimeout(() => {
+      this.root.classList.add("late");
+      setText(parts.text, "The frame is being read.");
+      parts.text.hidden = this.#pair.length > 0; // an earlier one stays until then
+    }, LATE_MS);
     let pair = null;
     try {
       pair = await this.#pairs.get(wanted);

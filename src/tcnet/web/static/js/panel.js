@@ -9,10 +9,10 @@ import { RefusedView } from "./refused_view.js";
 import { RunView } from "./run_view.js";
 import * as words from "./words.js";
 
-/** Which view shows a job. A file that is no video has nothing to choose. */
+/** Which view shows a job. Where another size or model may do ("plan"), they are there to choose. */
 function viewOf(job) {
   if (job.state === "refused") {
-    return job.source ? PlanView : RefusedView;
+    return job.refusal === "plan" ? PlanView : RefusedView;
   }
   const views = { queued: RunView, running: RunView, cancelled: RunView, failed: RunView, done: DoneView };
   return views[job.state] ?? PlanView;

@@ -13,7 +13,8 @@ export class PlanView {
   #announcer;
   #timer = null;
   #asked = 0; // changes of the plan under way
-  #shown = null; // the plan that was announced
+  #told = null; // the plan that was announced
+  #chosen = null; // the job's choice, as the form last showed it
 
   constructor(page, panel, job) {
     this.#panel = panel;
@@ -21,14 +22,15 @@ export class PlanView {
     this.#announcer = page.announcer;
     this.root = fromTemplate("plan");
     this.parts = partsOf(this.root);
-    this.#build(job);
+    this.#build();
+    this.#setForm(job);
     this.parts.form.addEventListener("submit", (event) => event.preventDefault());
     this.parts.form.addEventListener("change", (event) => this.#changed(event));
     this.parts.height.addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts.start.addEventListener("click", () => this.#start());
   }
 
-  #build(job) {
+  #build() {
     const { sizes, heights, models } = this.#server;
     const scales = sizes.map((size) => Number(size.slice(1))).sort((a, b) => a - b);
     this.parts.sizes.append(
@@ -40,11 +42,23 @@ export class PlanView {
     );
     Object.assign(this.parts.height, { min: heights.min, max: heights.max });
     setText(this.parts["height-hint"], `${heights.min} to ${heights.max}, even`);
-    this.#setForm(job);
   }
 
-  /** The form says what the job says, unless the person is changing it. */
+  /** Puts the job's choice into the form, if it is new: it may have been made in another tab. */
+  #followChoice(job) {
+    const chosen = JSON.stringify([job.model, job.scale, job.height]);
+    if (chosen !== this.#chosen && !this.#changing) {
+      this.#setForm(job);
+    }
+  }
+
+  /** Whether the person's choice is not the job's yet. */
+  get #changing() {
+    return this.#asked > 0 || this.#timer !== null;
+  }
+
   #setForm(job) {
+    this.#chosen = JSON.stringify([job.model, job.scale, job.height]);
     const { elements } = this.parts.form;
     elements.size.value = job.height ? "height" : String(job.scale ?? 4);
     elements.model.value = job.model;
@@ -55,18 +69,23 @@ export class PlanView {
   }
 
   #showHeight() {
-    this.parts["height-field"].hidden = this.parts.form.elements.size.value !== "height";
+    const off = this.parts.form.elements.size.value !== "height";
+    this.parts["height-field"].hidden = off;
+    this.parts.height.disabled = off; // or its value would have to be right
   }
 
   #changed(event) {
     this.#showHeight();
-    const { elements } = this.parts.form;
-    if (event.target.value === "height" && !elements.height.value) {
-      const { height } = this.#panel.job.source ?? { height: 0 };
-      const { min, max } = this.#server.heights;
-      elements.height.value = Math.min(max, Math.max(min, [720, 1080, 2160].find((lines) => lines > height) ?? max));
+    const { height, form } = this.parts;
+    if (event.target.value === "height" && !height.value) {
+      const lines = this.#panel.job.source?.height ?? 0;
+      height.value = [720, 1080, 2160, 4320].find((usual) => usual > lines) ?? height.max;
     }
-    this.#replan(event.target === elements.height ? TYPING_MS : 0);
+    if (event.target === height) {
+      form.reportValidity(); // the plan follows while it is typed
+    } else {
+      this.#replan(0);
+    }
   }
 
   #choice() {
@@ -80,42 +99,48 @@ export class PlanView {
 
   #replan(delay) {
     clearTimeout(this.#timer);
-    if (!this.parts.form.checkValidity()) {
-      this.parts.form.reportValidity();
-      return;
+    this.#timer = null;
+    if (this.parts.form.checkValidity()) {
+      this.#timer = setTimeout(() => this.#ask(this.#choice()), delay);
     }
-    this.#timer = setTimeout(async () => {
-      const choice = this.#choice();
-      this.#asked += 1;
+    this.update(this.#panel.job);
+  }
+
+  async #ask(choice) {
+    this.#timer = null;
+    this.#asked += 1;
+    this.update(this.#panel.job);
+    const done = await this.#panel.request("PATCH", "", choice);
+    this.#asked -= 1;
+    if (done) {
+      rememberChoice(choice);
+    } else {
+      this.#chosen = null; // back to what the job says
+    }
+    if (this.#panel.job) {
       this.update(this.#panel.job);
-      const done = await this.#panel.request("PATCH", "", choice);
-      this.#asked -= 1;
-      if (done) {
-        rememberChoice(choice);
-      }
-      if (this.#asked === 0 && !done) {
-        this.#setForm(this.#panel.job);
-      }
-      this.update(this.#panel.job);
-    }, delay);
+    }
   }
 
   async #start() {
     this.parts.start.disabled = true;
     await this.#panel.request("POST", "/start");
-    this.update(this.#panel.job);
+    if (this.#panel.job) {
+      this.update(this.#panel.job);
+    }
   }
 
   update(job) {
-    const measuring = this.#asked > 0 || job.state === "planning" || job.state === "uploaded";
-    const ready = !measuring && job.state === "planned";
+    this.#followChoice(job);
+    const measuring = this.#changing || job.state === "planning";
+    const ready = !measuring && job.state === "planned" && this.parts.form.checkValidity();
     this.parts.summary.setAttribute("aria-busy", String(measuring));
     this.parts.summary.classList.toggle("busy", measuring);
     this.parts.start.disabled = !ready;
     setProblem(this.parts.refusal, measuring ? null : job.error);
     this.#showPlan(measuring, job);
-    if (ready && this.#shown !== job.plan.seconds) {
-      this.#shown = job.plan.seconds;
+    if (ready && this.#told !== job.plan.seconds) {
+      this.#told = job.plan.seconds;
       this.#announcer.say(`Plan: ${this.parts.size.textContent}, ${this.parts.time.textContent}`);
     }
   }

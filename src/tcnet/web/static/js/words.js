@@ -102,7 +102,6 @@ export function state(job) {
   const done = share(job.progress);
   const soFar = done === null ? "" : ` · ${percent(done)}`;
   const words = {
-    uploaded: "Uploaded",
     planning: "Measuring",
     planned: "Ready to start",
     refused: "Not possible",

@@ -1,0 +1,136 @@
+"""From a file to a better file, as somebody does it."""
+
+import re
+
+from browser_page import JOB_MS
+from playwright.sync_api import expect
+
+from tcnet.video import VideoReader
+
+
+def test_choose_plan_start_watch_compare_download(visit, material, tmp_path):
+    tab = visit().tab
+    expect(tab.heading()).to_have_text("Drop a video here")
+    tab.choose_file(material / "clip.mkv")
+
+    # The plan comes first, and follows the choices.
+    expect(tab.heading()).to_have_text("clip.mkv")
+    tab.expect_planned()
+    expect(tab.main()).to_contain_text("64 × 48 · 0:00 · 25 frames/s · FFV1")
+    expect(tab.main()).to_contain_text("256 × 192")
+    tab.page.get_by_role("radio", name="tiny-too").check()
+    tab.page.get_by_role("radio", name="× 2").check()
+    expect(tab.main()).to_contain_text("128 × 96", timeout=JOB_MS)
+    tab.page.get_by_role("radio", name="Height").check()
+    tab.page.get_by_label("Height in pixels").fill("144")
+    expect(tab.main()).to_contain_text("192 × 144", timeout=JOB_MS)
+    tab.expect_planned()
+    expect(tab.page.get_by_role("radio", name="tiny-too")).to_be_checked()
+    expect(tab.main()).to_contain_text(re.compile(r"About (\d+ s|less than a second)"))
+
+    tab.button("Start").click()
+    expect(tab.button("Cancel")).to_be_visible()
+    expect(tab.item("clip.mkv")).to_contain_text(re.compile("Running|Next in the queue"))
+    tab.expect_done()
+
+    # In the middle of the video, original beside result.
+    tab.expect_frame(5)
+    expect(tab.main()).to_contain_text("192 × 144")
+
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "clip.144p.mkv"
+    path = tmp_path / "result.mkv"
+    download.value.save_as(path)
+    with VideoReader(path) as result:
+        assert (result.info.width, result.info.height) == (192, 144)
+        assert len(list(result)) == 8
+
+
+def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, material):
+    tab = visit().tab
+    tab.choose_file(material / "long.mkv")
+    tab.expect_planned()
+    expect(tab.main()).to_contain_text("About")
+    tab.button("Start").click()
+    picture = tab.page.get_by_alt_text("The newest frame")
+    expect(picture).to_be_visible(timeout=JOB_MS)
+    expect(tab.main()).to_contain_text(re.compile(r"\d+ of 600"))
+    expect(tab.main()).to_contain_text(re.compile(r"frames/s"))
+
+    tab.page.reload()
+    expect(tab.heading()).to_have_text("long.mkv")
+    expect(picture).to_be_visible(timeout=JOB_MS)
+    assert re.match(r"Running · \d+ % – long.mkv", tab.page.title())
+
+    tab.button("Cancel").click()
+    expect(tab.main()).to_contain_text(re.compile(r"Cancelled at \d+ %"))
+    expect(tab.item("long.mkv")).to_contain_text("Cancelled")
+    stopped = frames_done(tab)
+    tab.page.reload()
+    expect(tab.button("Resume")).to_be_visible()
+
+    tab.button("Resume").click()
+    expect(tab.button("Cancel")).to_be_visible()
+    expect(tab.main()).to_contain_text(re.compile(r"frames/s"), timeout=JOB_MS)
+    assert frames_done(tab) >= stopped - 60, "what was done is not done again"
+
+    # Deleting asks first.
+    tab.button("Delete").click()
+    question = tab.page.get_by_role("dialog")
+    expect(question).to_contain_text("Delete long.mkv?")
+    question.get_by_role("button", name="Keep it").click()
+    expect(tab.heading()).to_have_text("long.mkv")
+    tab.button("Delete").click()
+    question.get_by_role("button", name="Delete").click()
+    expect(tab.heading()).to_have_text("Drop a video here")
+    expect(tab.item("long.mkv")).to_have_count(0)
+
+
+def frames_done(tab):
+    return int(re.search(r"(\d+) of 600", tab.main().inner_text()).group(1))
+
+
+def test_two_tabs_show_the_same(visit, material):
+    visitor = visit()
+    first, second = visitor.tab, visitor.open()
+    first.choose_file(material / "clip.mkv")
+    first.expect_planned()
+    job = first.job_id()
+    entry = second.page.locator(f"a[href='#/job/{job}']")
+    expect(entry).to_contain_text("Ready to start")
+    entry.click()
+    second.expect_planned()
+
+    # A choice in one tab shows in the other, and so does the work.
+    first.page.get_by_role("radio", name="× 3").check()
+    expect(second.main()).to_contain_text("192 × 144", timeout=JOB_MS)
+    expect(second.page.get_by_role("radio", name="× 3")).to_be_checked()
+    second.button("Start").click()
+    expect(first.button("Cancel")).to_be_visible()
+    first.expect_done()
+    second.expect_done()
+
+    first.button("Delete").click()
+    first.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(second.heading()).to_have_text("Drop a video here")
+
+
+def test_a_job_goes_on_when_the_server_is_killed_and_started_again(visit, start_server, material):
+    server = start_server()
+    visitor = visit(server.address)
+    visitor.expect_complaint("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING")
+    tab = visitor.tab
+    tab.choose_file(material / "long.mkv")
+    tab.expect_planned()
+    tab.button("Start").click()
+    expect(tab.page.get_by_alt_text("The newest frame")).to_be_visible(timeout=JOB_MS)
+
+    server.kill()
+    expect(tab.page.get_by_role("status").filter(has_text="The server does not answer")).to_be_visible()
+    server.start()
+    expect(tab.page.get_by_text("The server does not answer")).to_be_hidden(timeout=30_000)
+    expect(tab.main()).to_contain_text(re.compile(r"frames/s"), timeout=JOB_MS)
+    expect(tab.button("Cancel")).to_be_visible()
+    tab.button("Cancel").click()
+    expect(tab.button("Resume")).to_be_visible()
