@@ -17,19 +17,22 @@ from torch import Tensor, nn
 
 from tcnet.network import TCNet
 from tcnet.network.flow import SPyNet, warp
-from tcnet.network.layers import convolve
+from tcnet.network.layers import convolve, unshuffle
 from tcnet.network.propagation import RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction, shuffle2
 
 GraphName = Literal["motion", "warp", "propagate", "stabilise", "refine", "reconstruct"]
 
 HALO = 2
-"""LR rows that `reconstruct` sees beyond those of its result: what a strip has to be computed with more."""
+"""Rows of features that `reconstruct` sees beyond those of its result: what a strip is computed with more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A float32 input or output. Sides with names are free: n (1 to group_size), c (any), h, w, 4h, 4w."""
+    """A float32 input or output. Sides with names are free: n (1 to group_size), h, w and what comes of them.
+
+    h and w are those of the frame, multiples of the stride of the features.
+    """
 
     name: str
     shape: tuple[int | str, ...]
@@ -49,32 +52,40 @@ class Graph:
 
 def step_graphs(network: TCNet) -> tuple[Graph, ...]:
     """The graphs of a network, with its own submodules in them, in the order of their use."""
-    channels = network.config.channels
-    frame, flow = (1, 3, "h", "w"), (1, 2, "h", "w")
-    feature, features = (1, channels, "h", "w"), ("n", channels, "h", "w")
+    channels, stride = network.config.channels, network.config.stride
+    rows, columns = ("h", "w") if stride == 1 else (f"h/{stride}", f"w/{stride}")
+    frame = (1, 3, "h", "w")
+    flow, feature = (1, 2, rows, columns), (1, channels, rows, columns)
     neighbourhood = TensorSpec("neighbourhood", (1, 9, "h", "w"))
     aligned = TensorSpec("aligned", feature)
+    estimate = _SpynetMotion(network.motion.spynet) if network.motion.spynet else network.motion
     return (
         Graph(
             "motion",
-            "Flow between two frames that follow each other, in pixels, x before y.",
-            _SpynetMotion(network.motion.spynet) if network.motion.spynet else network.motion,
+            "Two frames that follow each other, each warped onto the other, and the flow between them: x "
+            "before y, in steps of the features.",
+            _Motion(estimate, stride),
             (TensorSpec("first", frame), TensorSpec("second", frame)),
-            (TensorSpec("flow_to_second", flow), TensorSpec("flow_to_first", flow)),
+            (
+                TensorSpec("second_on_first", frame),
+                TensorSpec("first_on_second", frame),
+                TensorSpec("flow_to_second", flow),
+                TensorSpec("flow_to_first", flow),
+            ),
             float32=True,
         ),
         Graph(
             "warp",
-            "Source sampled at each pixel's position plus flow, bilinearly, zero outside.",
+            "A state sampled at each position plus flow, bilinearly, zero outside.",
             _Warp(),
-            (TensorSpec("source", (1, "c", "h", "w")), TensorSpec("flow", flow)),
-            (TensorSpec("warped", (1, "c", "h", "w")),),
+            (TensorSpec("state", feature), TensorSpec("flow", flow)),
+            (TensorSpec("aligned", feature),),
             float32=True,
         ),
         Graph(
             "propagate",
             "One step of pre-propagation: the state of the frame before, warped, to this frame's.",
-            _Unit(network.propagation),
+            _Step(network.propagation, stride),
             (neighbourhood, aligned),
             (TensorSpec("propagated", feature),),
         ),
@@ -82,24 +93,42 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
             "stabilise",
             "Stability module and progressive fusion of the propagated states of a group of frames.",
             _Stabilise(network),
-            (TensorSpec("features", features),),
-            (TensorSpec("fused", features),),
+            (TensorSpec("features", ("n", *feature[1:])),),
+            (TensorSpec("fused", ("n", *feature[1:])),),
         ),
         Graph(
             "refine",
             "One step of refinement: the state of the frame before, warped, to this frame's.",
-            _RefineUnit(network.refinement),
+            _RefineStep(network.refinement, stride),
             (neighbourhood, TensorSpec("fused", feature), aligned),
             (TensorSpec("refined", feature),),
         ),
         Graph(
             "reconstruct",
-            f"The x{SCALE} picture, not clamped; exact in strips of rows with {HALO} rows more at each cut.",
+            f"The x{SCALE} picture, not clamped; in strips, {HALO} rows of features more at each cut are needed.",
             _reconstruct(network.reconstruction),
             (TensorSpec("fused", feature), TensorSpec("refined", feature), TensorSpec("frame", frame)),
             (TensorSpec("picture", (1, 3, f"{SCALE}h", f"{SCALE}w")),),
         ),
     )
+
+
+class _Motion(nn.Module):
+    """estimate: two frames -> flow first-to-second, flow second-to-first, in pixels."""
+
+    def __init__(self, estimate: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.estimate = estimate
+        self.stride = stride
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        to_second, to_first = self.estimate(first, second)
+        on_first, on_second = warp(second, to_second), warp(first, to_first)
+        return on_first, on_second, self._coarser(to_second), self._coarser(to_first)
+
+    def _coarser(self, flow: Tensor) -> Tensor:
+        """As `Neighbourhood` has it: in steps of the features' grid."""
+        return flow if self.stride == 1 else F.avg_pool2d(flow, self.stride) / self.stride
 
 
 class _SpynetMotion(nn.Module):
@@ -137,26 +166,31 @@ class _SpynetMotion(nn.Module):
 
 
 class _Warp(nn.Module):
-    def forward(self, source: Tensor, flow: Tensor) -> Tensor:
-        return warp(source, flow)
+    def forward(self, state: Tensor, flow: Tensor) -> Tensor:
+        return warp(state, flow)
 
 
-class _Unit(nn.Module):
+class _Step(nn.Module):
     """A RecurrentUnit whose state is aligned already; zeros at the start."""
 
-    def __init__(self, unit: RecurrentUnit) -> None:
+    def __init__(self, unit: RecurrentUnit, stride: int) -> None:
         super().__init__()
         self.trunk = unit.trunk
+        self.stride = stride
 
     def forward(self, neighbourhood: Tensor, aligned: Tensor) -> Tensor:
-        new_state: Tensor = self.trunk(torch.cat((neighbourhood, aligned), dim=1))
+        return self._run(neighbourhood, aligned)
+
+    def _run(self, neighbourhood: Tensor, *features: Tensor) -> Tensor:
+        if self.stride > 1:
+            neighbourhood = unshuffle(neighbourhood, self.stride)
+        new_state: Tensor = self.trunk(torch.cat((neighbourhood, *features), dim=1))
         return new_state
 
 
-class _RefineUnit(_Unit):
+class _RefineStep(_Step):
     def forward(self, neighbourhood: Tensor, fused: Tensor, aligned: Tensor) -> Tensor:  # type: ignore[override]
-        new_state: Tensor = self.trunk(torch.cat((neighbourhood, fused, aligned), dim=1))
-        return new_state
+        return self._run(neighbourhood, fused, aligned)
 
 
 class _Stabilise(nn.Module):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,11 @@ class Manifest:
     """Least height and width in pixels."""
     spatial_multiple: int
     """Tiles that start at multiples of this see the same attention windows as the whole frame."""
+    stride: int
+    """Pixels from one position of the features to the next. Frames are continued by their edges to multiples
+    of it, and pictures cut to what belongs to the frame."""
     halo: int
-    """Rows of context of `reconstruct` at each cut."""
+    """Rows of features that a strip needs more at each cut in `reconstruct`."""
     graphs: Mapping[str, Step]
     parity: Parity | None = None
     """None while it is being checked."""
@@ -95,6 +99,7 @@ def describe(
         scale=network.scale,
         minimum_size=network.minimum_size,
         spatial_multiple=network.spatial_multiple,
+        stride=network.config.stride,
         halo=HALO,
         graphs={
             graph.name: Step(graph.name + suffix, graph.does, graph.float32, graph.inputs, graph.outputs)
@@ -105,6 +110,7 @@ def describe(
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     text = json.dumps(dataclasses.asdict(manifest), indent=2, ensure_ascii=False)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)  # a shape in one line
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
 
@@ -132,7 +138,7 @@ def _parse(values: dict[str, Any]) -> Manifest:
         raise ValueError(f"its graphs are {', '.join(sorted(values['graphs']))}")
     if values["propagation"] not in ("forward", "bidirectional"):
         raise ValueError(f"propagation is {values['propagation']!r}")
-    for name in ("group_size", "channels", "scale", "minimum_size", "spatial_multiple", "halo"):
+    for name in ("group_size", "channels", "scale", "minimum_size", "spatial_multiple", "stride", "halo"):
         if type(values[name]) is not int or not 0 < values[name] <= 1024:
             raise ValueError(f"{name} is {values[name]!r}")
     graphs = {}

@@ -1,20 +1,20 @@
 """An exported model that is used as a TCNet is: the loops over frames around the step graphs.
 
-Written after `TCNet.frames` and `TCNet.stream`; what is one call of a module there is one graph here.
+Written after `TCNet.frames` and `TCNet.stream`; what is a call of a module there is a graph here.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tcnet.errors import UsageError
 from tcnet.export.graphs import GraphName
-from tcnet.network.propagation import Neighbourhood
 
 if TYPE_CHECKING:  # it imports this module
     from tcnet.export.runtimes import StepRuntime
@@ -35,14 +35,25 @@ class ExportedConfig:
     channels: int
 
 
+class Surroundings(NamedTuple):
+    """What is known of a frame (1, 3, h, w): beside its neighbours, warped onto it, (1, 9, h, w), and the
+    flows to them, None at the ends of a clip; see `tcnet.network.propagation.Neighbourhood`."""
+
+    frame: Tensor
+    neighbourhood: Tensor
+    flow_to_previous: Tensor | None
+    flow_to_next: Tensor | None
+
+
 @dataclass(frozen=True, slots=True)
 class ExportedState:
     """What a forward model remembers between calls of `stream`; see `tcnet.network.StreamState`."""
 
     newest: Tensor | None = None
-    h_previous: Tensor | None = None
+    previous: Tensor | None = None
+    """The frame before the newest, warped onto it."""
     flow_to_previous: Tensor | None = None
-    around: tuple[Neighbourhood, ...] = ()
+    around: tuple[Surroundings, ...] = ()
     features: tuple[Tensor, ...] = ()
     propagated: Tensor | None = None
     refined: Tensor | None = None
@@ -86,20 +97,12 @@ class ExportedNetwork:
     def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
         """As `TCNet.frames`."""
         self._check(lr_clip, minimum_frames=1)
-        frames = list(lr_clip.float().unbind(1))
-        if self.config.propagation == "forward":
-            yield from self._frames_forward(frames, start)
-            return
-        around = self._observe(frames)
-        features = self._propagate_backward(around)
-        size = self.config.group_size
-        for first in range(0, len(features), size):
-            features[first : first + size] = self._stabilise(features[first : first + size])
-        refined = None
-        for i, (neighbourhood, fused) in enumerate(zip(around, features, strict=True)):
-            refined = self._refine(neighbourhood, fused, refined)
-            if i >= start:
-                yield self._reconstruct(fused, refined, neighbourhood.frame)
+        height, width = (self.scale * side for side in lr_clip.shape[-2:])
+        frames = [self._padded(frame) for frame in lr_clip.float().unbind(1)]
+        forward = self.config.propagation == "forward"
+        pictures = self._forward(frames, start) if forward else self._bidirectional(frames, start)
+        for picture in pictures:
+            yield picture[..., :height, :width]
 
     def stream(
         self, lr_frames: Tensor, state: ExportedState | None = None, *, last: bool = False
@@ -111,15 +114,15 @@ class ExportedNetwork:
         state = state or ExportedState()
         ready: list[Tensor] = []
         for frame in lr_frames.float().unbind(1):
-            state = self._advance(state, frame, ready)
+            state = self._advance(state, self._padded(frame), ready)
         if last and state.newest is not None:
             state = self._advance(state, None, ready)
-        if ready:
-            return torch.stack(ready, dim=1), state
-        batch, _, _, height, width = lr_frames.shape
-        return torch.zeros(batch, 0, 3, self.scale * height, self.scale * width), state
+        height, width = (self.scale * side for side in lr_frames.shape[-2:])
+        if not ready:
+            return torch.zeros(1, 0, 3, height, width), state
+        return torch.stack(ready, dim=1)[..., :height, :width], state
 
-    def _frames_forward(self, frames: list[Tensor], start: int) -> Iterator[Tensor]:
+    def _forward(self, frames: list[Tensor], start: int) -> Iterator[Tensor]:
         state = ExportedState()
         number = 0
         for frame in (*frames, None):
@@ -130,22 +133,35 @@ class ExportedNetwork:
                     yield picture
                 number += 1
 
-    def _advance(
-        self, state: ExportedState, following: Tensor | None, ready: list[Tensor]
-    ) -> ExportedState:  # fmt: skip
+    def _bidirectional(self, frames: list[Tensor], start: int) -> Iterator[Tensor]:
+        clip = self._observe(frames)
+        features: list[Tensor] = []
+        state = None
+        for around in reversed(clip):
+            state = self._propagate(around, state, around.flow_to_next)
+            features.append(state)
+        features.reverse()
+        for first in range(0, len(features), self.config.group_size):
+            group = slice(first, first + self.config.group_size)
+            features[group] = self._stabilise(features[group])
+        refined = None
+        for i, (around, fused) in enumerate(zip(clip, features, strict=True)):
+            refined = self._refine(around, fused, refined)
+            if i >= start:
+                yield self._reconstruct(fused, refined, around.frame)
+
+    def _advance(self, state: ExportedState, following: Tensor | None, ready: list[Tensor]) -> ExportedState:
         """Take in one more frame, or the end (None): the newest frame now has its successor."""
         if state.newest is None:
             return replace(state, newest=following)
-        current, flow_to_next, flow_back, h_next, h_previous = state.newest, None, None, None, None
+        current, flow_to_next, flow_back, next_on_it, it_on_next = state.newest, None, None, None, None
         if following is not None:
-            flow_to_next, flow_back = self._run("motion", current, following)
-            h_next, h_previous = self._warp(following, flow_to_next), self._warp(current, flow_back)
-        around = _neighbourhood(current, state.h_previous, h_next, state.flow_to_previous, flow_to_next)
-        aligned = self._aligned(current, state.propagated, around.flow_to_previous)
-        (propagated,) = self._run("propagate", around.frames, aligned)
+            next_on_it, it_on_next, flow_to_next, flow_back = self._run("motion", current, following)
+        around = _surroundings(current, state.previous, next_on_it, state.flow_to_previous, flow_to_next)
+        propagated = self._propagate(around, state.propagated, around.flow_to_previous)
         state = ExportedState(
             newest=following,
-            h_previous=h_previous,
+            previous=it_on_next,
             flow_to_previous=flow_back,
             around=(*state.around, around),
             features=(*state.features, propagated),
@@ -155,66 +171,67 @@ class ExportedNetwork:
         if len(state.features) < self.config.group_size and following is not None:
             return state
         refined = state.refined
-        for neighbourhood, fused in zip(state.around, self._stabilise(list(state.features)), strict=True):
-            refined = self._refine(neighbourhood, fused, refined)
-            ready.append(self._reconstruct(fused, refined, neighbourhood.frame))
+        for around, fused in zip(state.around, self._stabilise(list(state.features)), strict=True):
+            refined = self._refine(around, fused, refined)
+            ready.append(self._reconstruct(fused, refined, around.frame))
         return replace(state, around=(), features=(), refined=refined)
 
-    def _observe(self, frames: list[Tensor]) -> list[Neighbourhood]:
-        """Motion between all neighbours of a clip, and the frames warped by it."""
-        flows = [self._run("motion", first, second) for first, second in pairwise(frames)]
-        around = []
+    def _observe(self, frames: list[Tensor]) -> list[Surroundings]:
+        """Motion between all neighbours of a clip."""
+        pairs = [self._run("motion", first, second) for first, second in pairwise(frames)]
+        clip = []
         for i, frame in enumerate(frames):
-            to_previous = flows[i - 1][1] if i > 0 else None
-            to_next = flows[i][0] if i < len(flows) else None
-            h_previous = None if to_previous is None else self._warp(frames[i - 1], to_previous)
-            h_next = None if to_next is None else self._warp(frames[i + 1], to_next)
-            around.append(_neighbourhood(frame, h_previous, h_next, to_previous, to_next))
-        return around
+            _, previous, _, to_previous = pairs[i - 1] if i > 0 else (None,) * 4
+            following, _, to_next, _ = pairs[i] if i < len(pairs) else (None,) * 4
+            clip.append(_surroundings(frame, previous, following, to_previous, to_next))
+        return clip
 
-    def _propagate_backward(self, around: list[Neighbourhood]) -> list[Tensor]:
-        features: list[Tensor] = []
-        state = None
-        for neighbourhood in reversed(around):
-            aligned = self._aligned(neighbourhood.frame, state, neighbourhood.flow_to_next)
-            (state,) = self._run("propagate", neighbourhood.frames, aligned)
-            features.append(state)
-        return features[::-1]
+    def _propagate(self, around: Surroundings, state: Tensor | None, flow: Tensor | None) -> Tensor:
+        (propagated,) = self._run("propagate", around.neighbourhood, self._aligned(around, state, flow))
+        return propagated
 
     def _stabilise(self, features: list[Tensor]) -> list[Tensor]:
         (fused,) = self._run("stabilise", torch.cat(features))
         return list(fused.chunk(len(features)))
 
-    def _refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
-        aligned = self._aligned(around.frame, state, around.flow_to_previous)
-        (refined,) = self._run("refine", around.frames, fused, aligned)
+    def _refine(self, around: Surroundings, fused: Tensor, state: Tensor | None) -> Tensor:
+        aligned = self._aligned(around, state, around.flow_to_previous)
+        (refined,) = self._run("refine", around.neighbourhood, fused, aligned)
         return refined
+
+    def _aligned(self, around: Surroundings, state: Tensor | None, flow: Tensor | None) -> Tensor:
+        """The state of another frame on this one; zeros at an end of the clip."""
+        if state is None or flow is None:
+            height, width = (side // self.manifest.stride for side in around.frame.shape[-2:])
+            return torch.zeros(1, self.config.channels, height, width)
+        (aligned,) = self._run("warp", state, flow)
+        return aligned
 
     def _reconstruct(self, fused: Tensor, refined: Tensor, frame: Tensor) -> Tensor:
         """In strips of rows with a halo that is computed and dropped: the same as the whole frame at once."""
-        height, width = frame.shape[-2:]
-        count = -(-height // max(LEAST_ROWS, STRIP_PIXELS // width))
+        stride, halo = self.manifest.stride, self.manifest.halo
+        height, width = fused.shape[-2:]
+        count = -(-height // max(LEAST_ROWS, STRIP_PIXELS // (width * stride**2)))
+        by = self.scale * stride
         strips = []
         for i in range(count):
             top, bottom = i * height // count, (i + 1) * height // count
-            first, end = max(0, top - self.manifest.halo), min(height, bottom + self.manifest.halo)
-            (strip,) = self._run("reconstruct", *(x[..., first:end, :] for x in (fused, refined, frame)))
-            strips.append(strip[..., self.scale * (top - first) : self.scale * (bottom - first), :])
+            begin, end = max(0, top - halo), min(height, bottom + halo)
+            rows = slice(begin * stride, end * stride)
+            (strip,) = self._run(
+                "reconstruct", fused[..., begin:end, :], refined[..., begin:end, :], frame[..., rows, :]
+            )
+            strips.append(strip[..., by * (top - begin) : by * (bottom - begin), :])
         return torch.cat(strips, dim=-2)
-
-    def _aligned(self, frame: Tensor, state: Tensor | None, flow: Tensor | None) -> Tensor:
-        """The state of another frame on this one; zeros at an end of the clip."""
-        if state is None or flow is None:
-            return frame.new_zeros(1, self.config.channels, *frame.shape[-2:])
-        return self._warp(state, flow)
-
-    def _warp(self, source: Tensor, flow: Tensor) -> Tensor:
-        (warped,) = self._run("warp", source, flow)
-        return warped
 
     def _run(self, graph: GraphName, *inputs: Tensor) -> list[Tensor]:
         arrays = (np.ascontiguousarray(value.numpy()) for value in inputs)
         return [torch.from_numpy(value) for value in self.runtime.run(graph, *arrays)]
+
+    def _padded(self, frame: Tensor) -> Tensor:
+        """A frame whose edges are replicated to multiples of the stride."""
+        bottom, right = (-side % self.manifest.stride for side in frame.shape[-2:])
+        return F.pad(frame, (0, right, 0, bottom), mode="replicate") if bottom or right else frame
 
     def _check(self, clip: Tensor, minimum_frames: int) -> None:
         if not clip.is_floating_point():
@@ -230,15 +247,14 @@ class ExportedNetwork:
             )
 
 
-def _neighbourhood(
+def _surroundings(
     frame: Tensor,
-    h_previous: Tensor | None,
-    h_next: Tensor | None,
+    previous: Tensor | None,
+    following: Tensor | None,
     flow_to_previous: Tensor | None,
     flow_to_next: Tensor | None,
-) -> Neighbourhood:
-    """As `Neighbourhood.of`, in the memory layout of the graphs."""
-    h_previous = frame if h_previous is None else h_previous
-    h_next = frame if h_next is None else h_next
-    frames = torch.cat((h_previous, frame, h_next), dim=1)
-    return Neighbourhood(frame, frames, flow_to_previous, flow_to_next)
+) -> Surroundings:
+    """previous, following: the neighbours, warped; at an end of the clip the frame itself stands for one."""
+    previous = frame if previous is None else previous
+    following = frame if following is None else following
+    return Surroundings(frame, torch.cat((previous, frame, following), dim=1), flow_to_previous, flow_to_next)
