@@ -11,6 +11,7 @@ from tcnet.cli.compare import compare
 from tcnet.cli.console import print_error
 from tcnet.cli.degrade import degrade
 from tcnet.cli.evaluate import evaluate
+from tcnet.cli.export import export
 from tcnet.cli.machine import bench, doctor
 from tcnet.cli.models import models
 from tcnet.cli.serve import serve
@@ -40,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (upscale, compare, evaluate, degrade, train, models, serve, bench, doctor):
+for _command in (upscale, compare, evaluate, degrade, train, models, export, serve, bench, doctor):
     app.command()(_command)
 
 

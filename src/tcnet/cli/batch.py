@@ -12,9 +12,9 @@ from tcnet.cli.console import err, format_seconds, print_table
 from tcnet.cli.display import Display
 from tcnet.cli.standard_input import spooled
 from tcnet.errors import MediaError, TcnetError, UsageError
-from tcnet.models import load_model
 from tcnet.upscale import Plan, UpscaleOptions, plan_video, upscale_video
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.engine import load_network
 from tcnet.upscale.many import Task, plan_tasks
 from tcnet.upscale.options import size_name
 from tcnet.upscale.output import run_folder
@@ -67,7 +67,7 @@ def run_batch(
 
 
 def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
-    network = load_model(settings.model)  # once for all
+    _, network = load_network(settings.model, settings.options.engine)  # once for all
     worst = 0
     rows: list[tuple[str, ...]] = []
     for number, task in enumerate(tasks, 1):

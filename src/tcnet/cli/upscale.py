@@ -44,12 +44,17 @@ def upscale(
         ),
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Search folders all the way down.")] = False,
-    model: Annotated[str, typer.Option(help="Name from `tcnet models`, or a weight file.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option(help="Name from `tcnet models`, a weight file, or an exported folder.")
+    ] = DEFAULT_MODEL,
     scale: Annotated[int | None, typer.Option(help="4 (default), 3 or 2.")] = None,
     height: Annotated[int | None, typer.Option(help="Output height; the width follows.")] = None,
     width: Annotated[int | None, typer.Option(help="Output width; the height follows.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, onnxruntime or openvino; the others run exports (docs/export.md).")
+    ] = "torch",
     window: Annotated[int | None, typer.Option(help="Frames computed together.")] = None,
     overlap: Annotated[
         int | None, typer.Option(help="Frames computed and dropped on each side of a window.")
@@ -111,7 +116,7 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
-                ensemble=ensemble,
+                ensemble=ensemble, engine=engine,
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format,

@@ -105,7 +105,7 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
         ),
         Graph(
             "reconstruct",
-            f"The x{SCALE} picture, not clamped; in strips, {HALO} rows of features more at each cut are needed.",
+            f"The x{SCALE} picture, not clamped; a strip needs {HALO} rows of features more at each cut.",
             _reconstruct(network.reconstruction),
             (TensorSpec("fused", feature), TensorSpec("refined", feature), TensorSpec("frame", frame)),
             (TensorSpec("picture", (1, 3, f"{SCALE}h", f"{SCALE}w")),),

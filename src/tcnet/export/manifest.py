@@ -110,7 +110,8 @@ def describe(
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     text = json.dumps(dataclasses.asdict(manifest), indent=2, ensure_ascii=False)
-    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text)  # a shape in one line
+    # A shape in one line.
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
 

@@ -76,6 +76,11 @@ class ExportedNetwork:
         self.minimum_size = manifest.minimum_size
         self.spatial_multiple = manifest.spatial_multiple
 
+    @property
+    def weight_bytes(self) -> int:
+        """Of the weights in float32, about."""
+        return self.runtime.file_bytes * (2 if self.manifest.weight_type == "float16" else 1)
+
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """None: the weights are the runtime's."""
         return iter(())

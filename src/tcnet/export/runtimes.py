@@ -23,6 +23,8 @@ class StepRuntime(Protocol):
     """The graphs of one export, ready to run on as many threads as torch has."""
 
     manifest: Manifest
+    file_bytes: int
+    """Of all graphs."""
 
     @property
     def engine(self) -> str:
@@ -74,6 +76,7 @@ class OnnxRuntime:
         except ImportError as error:
             raise UsageError("onnxruntime is not installed: pip install 'tcnet[export]'") from error
         self.version: str = onnxruntime.__version__
+        self.file_bytes = _graph_bytes(folder, manifest)
         self.manifest = manifest
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -109,11 +112,14 @@ class OpenVino:
 
     engine = "openvino"
 
-    def __init__(self, models: Mapping[str, Any], manifest: Manifest, precision: str = "fp32") -> None:
+    def __init__(
+        self, models: Mapping[str, Any], manifest: Manifest, file_bytes: int, precision: str = "fp32"
+    ) -> None:
         """models: openvino.Model by graph."""
         openvino = require_openvino()
         core = openvino.Core()
         self.manifest = manifest
+        self.file_bytes = file_bytes
         self.version: str = openvino.__version__.split("-")[0]
         fast_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precisions: tuple[str, ...] = ("fp32", "bf16") if fast_bf16 else ("fp32",)
@@ -136,7 +142,7 @@ class OpenVino:
             except Exception as error:
                 raise MediaError(f"{path}: OpenVINO cannot read it ({_reason(error)})") from error
             _check_inputs(path, manifest, name, [entry.names for entry in models[name].inputs])
-        return cls(models, manifest)
+        return cls(models, manifest, _graph_bytes(folder, manifest))
 
     def run(self, graph: GraphName, *inputs: Array) -> Sequence[Array]:
         step = self.manifest.graphs[graph]
@@ -156,7 +162,7 @@ class OpenVino:
             )
         if precision == self._precision:
             return self
-        return type(self)(self._models, self.manifest, precision)
+        return type(self)(self._models, self.manifest, self.file_bytes, precision)
 
     def _settings(self, *, float32: bool) -> dict[str, Any]:
         return {
@@ -164,6 +170,13 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
+
+
+def _graph_bytes(folder: Path, manifest: Manifest) -> int:
+    """With OpenVINO's .bin files, which hold the weights."""
+    paths = [folder / step.file for step in manifest.graphs.values()]
+    paths += [path.with_suffix(".bin") for path in paths]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _check_inputs(path: Path, manifest: Manifest, name: str, found: Sequence[set[str]]) -> None:

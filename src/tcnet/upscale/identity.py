@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from tcnet.export.network import ExportedNetwork
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.version import __version__
@@ -53,6 +54,10 @@ def input_identity(path: Path) -> dict[str, Any]:
 
 def weights_identity(network: VideoNetwork) -> str:
     """A hash of the network's weights and configuration, whatever file or name they came by."""
+    if isinstance(network, ExportedNetwork):
+        return (
+            f"{network.manifest.weights} in {network.manifest.weight_type}, run by {network.runtime.engine}"
+        )
     digest = hashlib.sha256(f"{type(network).__name__} {network.config!r}".encode())
     for value in network.parameters():
         digest.update(f"{value.dtype} {tuple(value.shape)}".encode())

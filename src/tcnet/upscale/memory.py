@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from tcnet.export.network import ExportedNetwork
 from tcnet.network.ensemble import SelfEnsemble
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout
@@ -87,6 +88,8 @@ def estimate_memory(
         + encoder_memory(layout)
     )
     weights = sum(parameter.numel() * 4 for parameter in network.parameters())
+    if isinstance(network, ExportedNetwork):
+        weights = network.weight_bytes
     return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=FIXED_BYTES + 3 * weights)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tcnet.errors import UsageError
+from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
 
 DEFAULT_WINDOW = 32
@@ -16,6 +17,7 @@ against whole ones with 16, 63 with 32 (benchmarks/tile_seams.py). Tiles go in s
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("torch", *OTHER_ENGINES)
 SCALES = (2, 3, 4)
 
 
@@ -51,6 +53,8 @@ class UpscaleOptions:
     ensemble: str = "none"
     """"none", or the mean over the reversed clip too ("time", twice the time), or over all eight orientations
     as well ("full", 16 times); for bidirectional networks only."""
+    engine: str = "torch"
+    """What computes: "torch", "onnxruntime" or "openvino" (both on the CPU, and as extras)."""
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -69,6 +73,12 @@ class UpscaleOptions:
         if self.ensemble not in ("none", *ENSEMBLES):
             raise UsageError(
                 f"unknown ensemble {self.ensemble!r}: choose one of {', '.join(('none', *ENSEMBLES))}"
+            )
+        if self.engine not in ENGINES:
+            raise UsageError(f"unknown engine {self.engine!r}: choose one of {', '.join(ENGINES)}")
+        if self.engine != "torch" and self.ensemble != "none":
+            raise UsageError(
+                f"ensemble {self.ensemble} is computed by torch alone: leave it out, or engine {self.engine}"
             )
         if self.scale is not None and self.scale not in SCALES:
             raise UsageError(

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import UsageError
+from tcnet.export.network import ExportedNetwork
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.options import DEVICES, PRECISIONS
 
@@ -14,6 +15,27 @@ FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """Processor flags with which bf16 convolutions beat fp32 ones (3 to 5 times with AMX)."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_placement(network: VideoNetwork, device: str, precision: str) -> tuple[torch.device, torch.dtype]:
+    """Where and in which dtype to compute a network; raises UsageError for what its engine cannot do.
+
+    Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
+    """
+    if not isinstance(network, ExportedNetwork):
+        place = choose_device(device)
+        return place, choose_precision(precision, place)
+    engine, there = network.runtime.engine, network.runtime.precisions
+    if device not in ("auto", "cpu"):
+        raise UsageError(
+            f"engine {engine} computes on the cpu here: leave out device {device}, or the engine"
+        )
+    if precision not in ("auto", *there):
+        raise UsageError(
+            f"engine {engine} computes in {' or '.join(there)} here, not in {precision}: use auto, "
+            "or leave out the engine"
+        )
+    return torch.device("cpu"), DTYPES[there[-1] if precision == "auto" else precision]
 
 
 def choose_device(name: str) -> torch.device:
@@ -66,6 +88,8 @@ def cpu_has_fast_bf16(cpu_info: Path = CPU_INFO) -> bool:
 
 def working_copy(network: VideoNetwork, device: torch.device, dtype: torch.dtype) -> VideoNetwork:
     """The network on `device` in `dtype`, in eval mode: itself if it is so, else a copy; never changed."""
+    if isinstance(network, ExportedNetwork):
+        return network.to(device=device, dtype=dtype)
     parameter = next(iter(network.parameters()), None)
     if not network.training and (parameter is None or (parameter.device, parameter.dtype) == (device, dtype)):
         return network

@@ -8,11 +8,12 @@ from tcnet.network import TCNet
 from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
 from tcnet.upscale.compute import Compute, Statistics
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.engine import engine_of
 from tcnet.upscale.layout import Layout, choose_layout
 from tcnet.upscale.memory import ASSUMED_MEMORY, MEMORY_SHARE, available_memory, estimate_memory
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pixels import largest_code
-from tcnet.upscale.precision import choose_device, choose_precision
+from tcnet.upscale.precision import choose_placement
 from tcnet.upscale.recurrent import upscale_recurrent
 from tcnet.upscale.scenes import iter_scenes, mark_cuts
 from tcnet.upscale.windowed import upscale_windows
@@ -31,9 +32,14 @@ class Upscaler:
 
     def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
         self.options = options or UpscaleOptions()
-        device = choose_device(self.options.device)
+        if self.options.engine not in ("torch", engine_of(network)):
+            raise UsageError(
+                f"engine {self.options.engine} is wanted, but {engine_of(network)} has the network"
+            )
         network = ensembled(network, self.options.ensemble)
-        self.compute = Compute(network, device, choose_precision(self.options.precision, device))
+        self.compute = Compute(
+            network, *choose_placement(network, self.options.device, self.options.precision)
+        )
 
     @property
     def statistics(self) -> Statistics:
@@ -146,6 +152,8 @@ def ensembled(network: VideoNetwork, name: str) -> VideoNetwork:
     kind = next((kind for kind in ENSEMBLES if kind == name), None)
     if kind is None:
         return network
+    if (engine := engine_of(network)) != "torch":
+        raise UsageError(f"ensemble {name} is computed by torch alone: leave it out, or engine {engine}")
     if not isinstance(network, TCNet) or network.config.propagation != "bidirectional":
         raise UsageError(
             f"ensemble {name} needs a bidirectional model, this one streams: leave it out, or choose another"
