@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import MediaError
-from tcnet.models import DEFAULT_MODEL, load_model, weights_path
+from tcnet.models import DEFAULT_MODEL
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.engine import check_model, load_network
 from tcnet.upscale.identity import run_identity
 from tcnet.upscale.options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.output import RunSink, prepare_output
@@ -58,8 +59,8 @@ def upscale_video(
     """Upscale a video file or images; sound and everything else in the file is copied.
 
     input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
-    `list_models`, a weight file, or a network. read: which part of the input, and how. on_plan: called
-    in this thread before anything is written; progress: then once, and again after every frame; on_frame: with
+    `list_models`, a weight file, an exported folder, or a network. read: which part of the input, and how.
+    on_plan: called in this thread before anything is written; progress: then once, and again after every frame; on_frame: with
     every frame that is computed.
 
     Nothing stands under the output's name before all is done. What is finished lies in a hidden folder beside
@@ -74,7 +75,7 @@ def upscale_video(
     options = options or UpscaleOptions()
     path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
     notices: list[str] = []
-    _check_model(model)
+    check_model(model, options.engine)
     with open_source(path_in, read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
         height, width = output_size(source.info.height, source.info.width, options)
@@ -83,7 +84,7 @@ def upscale_video(
             overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
             segment_frames=segment_frames,
         )  # fmt: skip
-        name, network = _network(model)
+        name, network = load_network(model, options.engine)
         identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         sinks: list[RunSink] = []
 
@@ -129,7 +130,7 @@ def plan_video(
     path_in = Path(input)
     options = options or UpscaleOptions()
     path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
-    _check_model(model)
+    check_model(model, options.engine)
     with open_source(path_in, read) as source:
         height, width = output_size(source.info.height, source.info.width, options)
         target = prepare_output(
@@ -137,7 +138,7 @@ def plan_video(
             overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
             segment_frames=segment_frames,
         )  # fmt: skip
-        name, network = _network(model)
+        name, network = load_network(model, options.engine)
         identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         plan = plan_upscale(source.info, network, target.continued(identity, options), model=name)
         return replace(plan, notices=(*plan.notices, *source.notices, *target.notices))
@@ -206,19 +207,6 @@ def peak_memory(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
-
-
-def _check_model(model: str | Path | VideoNetwork) -> None:
-    """Raises like `load_model` for an unknown name or a missing file, without reading weights."""
-    if isinstance(model, str | Path):
-        weights_path(model)
-
-
-def _network(model: str | Path | VideoNetwork) -> tuple[str, VideoNetwork]:
-    """(name to show, network)."""
-    if isinstance(model, str | Path):
-        return str(model), load_model(model)
-    return type(model).__name__, model
 
 
 class _Counter:
