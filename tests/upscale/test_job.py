@@ -195,20 +195,20 @@ def test_the_sink_is_made_for_the_plan():
 
     frames = list(make_frames(3, dtype=np.uint16))
     source = FakeSource(frames, make_info(3, bit_depth=10))
-    plan, count, upscaler = upscale_source(source, make_sink, Nearest(), OPTIONS, notices=["no cover"])
+    plan, count, statistics = upscale_source(source, make_sink, Nearest(), OPTIONS, notices=["no cover"])
     assert made == [plan]
     assert plan.notices[-1] == "no cover"
     assert (plan.output_width, plan.output_height) == (128, 96)
-    assert count == upscaler.statistics.frames == 3
+    assert count == statistics.frames == 3
 
 
 def test_frames_that_are_there_are_not_computed_again():
     told = []
     sink = FakeSink(done=13)
     source = FakeSource(list(make_frames(20)), make_info(20))
-    _, count, upscaler = upscale_source(source, lambda plan: sink, Nearest(), OPTIONS, progress=told.append)
+    _, count, statistics = upscale_source(source, lambda plan: sink, Nearest(), OPTIONS, progress=told.append)
     assert count == 20
-    assert upscaler.statistics.frames == 7
+    assert statistics.frames == 7
     assert [frame.pts for frame in sink.frames] == [frame.pts for frame in make_frames(20)][13:]
     assert [now.frames_done for now in told] == list(range(13, 21))
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from tcnet.errors import MediaError
 from tcnet.upscale.journal import Line
+from tcnet.upscale.parts import Part, encode_part
 from tcnet.upscale.run_folder import RunFolder, storing
 from tcnet.upscale.space import check_room, free_room, room_needed
 from tcnet.video import Frame, VideoInfo
-from tcnet.video.image_writer import ImageTarget, check_frame_size
-from tcnet.video.images import encode_png
+from tcnet.video.image_writer import ImageTarget
 from tcnet.video.target import sync_folder, write_synced
 
 
@@ -66,12 +66,16 @@ class ResumableImages:
         """ValueError for a frame of another size or a sink that is finished or aborted, MediaError when it
         cannot be written."""
         self._check_open()
-        check_frame_size(frame, self._info)
-        data = encode_png(frame.pixels, frame.alpha)
-        with storing(self._target.folder):
-            write_synced(self._images / self._target.name(self.done), data)
-            self._folder.append({"image": self.done, "size": len(data), "sha256": _digest(data)})
-        self.done += 1
+        self.add(encode_part([frame], None, self._info))
+
+    def add(self, part: Part) -> None:
+        """Takes the next frames as PNGs that were encoded elsewhere. Raises like `write`."""
+        self._check_open()
+        for data in part.files:
+            with storing(self._target.folder):
+                write_synced(self._images / self._target.name(self.done), data)
+                self._folder.append({"image": self.done, "size": len(data), "sha256": _digest(data)})
+            self.done += 1
 
     def finish(self) -> None:
         """Moves the images to their place. MediaError when that fails; it can be repeated."""

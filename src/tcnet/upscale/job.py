@@ -10,14 +10,17 @@ import torch
 
 from tcnet.errors import MediaError
 from tcnet.models import DEFAULT_MODEL
+from tcnet.upscale.compute import Statistics
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.elsewhere import Cluster, Elsewhere, PartSink, refuse_streams
 from tcnet.upscale.engine import check_model, load_network
 from tcnet.upscale.identity import run_identity
 from tcnet.upscale.options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.output import RunSink, prepare_output
+from tcnet.upscale.parts import Part
 from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.planning import Plan, plan_upscale
-from tcnet.upscale.progress import Progress, RateMeter
+from tcnet.upscale.progress import RECENT_WINDOWS, Progress, RateMeter
 from tcnet.upscale.segments import SEGMENT_FRAMES
 from tcnet.upscale.upscaler import Upscaler
 from tcnet.video import EncodeOptions, ReadOptions, default_output, open_source
@@ -52,6 +55,7 @@ def upscale_video(
     overwrite: bool = False,
     resume: bool = True,
     segment_frames: int = SEGMENT_FRAMES,
+    cluster: Cluster | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -60,8 +64,9 @@ def upscale_video(
 
     input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
     `list_models`, a weight file, an exported folder, or a network. read: which part of the input, and how.
-    on_plan: called in this thread before anything is written; progress: then once, and again after every frame; on_frame: with
-    every frame that is computed.
+    on_plan: called in this thread before anything is written; progress: then once, and again after every
+    frame; on_frame: with every frame that is computed. cluster: where to compute, in place of this machine;
+    progress comes with each segment then, and on_frame gets the last frame of each.
 
     Nothing stands under the output's name before all is done. What is finished lies in a hidden folder beside
     it, in segments of `segment_frames` frames (windows end where they do), and stays there after an error,
@@ -85,6 +90,8 @@ def upscale_video(
             segment_frames=segment_frames,
         )  # fmt: skip
         name, network = load_network(model, options.engine)
+        if cluster is not None:
+            refuse_streams(network)
         identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         sinks: list[RunSink] = []
 
@@ -92,21 +99,23 @@ def upscale_video(
             sinks.append(target.open(identity, plan.options))
             return sinks[0]
 
-        plan, frames, upscaler = upscale_source(
+        elsewhere = None
+        if cluster is not None:
+            elsewhere = Elsewhere(cluster, target.encoding, target.info, wants_frames=on_frame is not None)
+        plan, frames, statistics = upscale_source(
             source, make_sink, network, target.continued(identity, options), align=segment_frames,
-            model=name,
-            notices=(*source.notices, *target.notices), on_plan=on_plan, on_frame=on_frame,
-            progress=progress,
+            elsewhere=elsewhere, model=name, notices=(*source.notices, *target.notices), on_plan=on_plan,
+            on_frame=on_frame, progress=progress,
         )  # fmt: skip
         notices += [*sinks[0].notices, *source.notices]
     return UpscaleResult(
         output=path_out,
         frames=frames,
         seconds=time.perf_counter() - begin,
-        recomputed_frames=upscaler.statistics.recomputed_frames,
-        cuts=upscaler.statistics.cuts,
-        notices=tuple(dict.fromkeys([*plan.notices, *upscaler.statistics.notices, *notices])),
-        peak_memory=peak_memory(upscaler.compute.device),
+        recomputed_frames=statistics.recomputed_frames,
+        cuts=statistics.cuts,
+        notices=tuple(dict.fromkeys([*plan.notices, *statistics.notices, *notices])),
+        peak_memory=peak_memory(torch.device("cpu" if cluster is not None else plan.device)),
         plan=plan,
     )
 
@@ -150,51 +159,71 @@ def upscale_source(
     network: VideoNetwork,
     options: UpscaleOptions | None = None,
     *,
-    align: int | None = None,
+    align: int = SEGMENT_FRAMES,
+    elsewhere: Elsewhere | None = None,
     model: str | None = None,
     notices: Sequence[str] = (),
     on_plan: Callable[[Plan], None] | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[Plan, int, Upscaler]:
+) -> tuple[Plan, int, Statistics]:
     """Upscale `source` into the sink made for the plan; finishes the sink or aborts it.
 
-    Frames that the sink holds already are not computed again. align: as for `Upscaler.stream`. notices: lines
-    for people to add to the plan's.
-    Returns the plan, the number of frames and the upscaler with its statistics. Raises MediaError when the
-    source has no frame.
+    Frames that the sink holds already are not computed again. align: as for `Upscaler.stream`. elsewhere:
+    where to compute, in place of this machine. notices: lines for people to add to the plan's.
+    Returns the plan, the number of frames and statistics. Raises MediaError when the source has no frame.
     """
-    plan = plan_upscale(source.info, network, options, model=model)
+    plan_run = plan_upscale if elsewhere is None else elsewhere.cluster.plan
+    plan = plan_run(source.info, network, options, model=model)
     plan = replace(plan, notices=(*plan.notices, *notices))
     if on_plan is not None:
         on_plan(plan)
-    upscaler = Upscaler(network, plan.options)
+    upscaler = Upscaler(network, plan.options) if elsewhere is None else None
+    statistics = Statistics() if upscaler is None else upscaler.statistics
     sink = make_sink(plan)  # whatever fails from here on has to abort it
     skip = sink.done
     try:
         meter = RateMeter(
-            source.info.frame_count, plan.seconds_per_frame, time.perf_counter(), frames_done=skip
-        )
-        counter = _Counter(upscaler, meter, progress, skip)
+            source.info.frame_count, plan.seconds_per_frame, time.perf_counter(), frames_done=skip,
+            recent=RECENT_WINDOWS if elsewhere is None else elsewhere.recent_parts(),
+        )  # fmt: skip
+        counter = _Counter(statistics, meter, progress, skip, elsewhere)
         counter.report()
         if sink.complete:
             sink.finish()
-            return plan, skip, upscaler
+            return plan, skip, statistics
     except BaseException:
         sink.abort()
         raise
 
     def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
+        assert upscaler is not None
         for frame in upscaler.stream(frames, skip=skip, align=align):
             if on_frame is not None:
                 on_frame(frame)
             yield frame
             del frame  # the encoder's now
-        if not skip and not upscaler.statistics.frames:
-            raise MediaError("the input has no frame that can be decoded: nothing to upscale")
+        _refuse_nothing(skip, statistics)
 
-    frames = run_pipeline(source, compute, sink, on_frame=counter.count)
-    return plan, skip + frames, upscaler
+    def compute_elsewhere(frames: Iterator[Frame]) -> Iterator[Part]:
+        assert elsewhere is not None
+        for done in elsewhere.compute(network, plan, frames, statistics, counter.report, align, skip):
+            if on_frame is not None and done.newest is not None:
+                on_frame(done.newest)
+            counter.count(done.part.frames)
+            yield done.part
+        _refuse_nothing(skip, statistics)
+
+    if elsewhere is None:
+        run_pipeline(source, compute, sink, on_frame=counter.count)
+    else:
+        run_pipeline(source, compute_elsewhere, PartSink(sink))
+    return plan, skip + statistics.frames, statistics
+
+
+def _refuse_nothing(skip: int, statistics: Statistics) -> None:
+    if not skip and not statistics.frames:
+        raise MediaError("the input has no frame that can be decoded: nothing to upscale")
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -214,24 +243,29 @@ class _Counter:
 
     def __init__(
         self,
-        upscaler: Upscaler,
+        statistics: Statistics,
         meter: RateMeter,
         progress: Callable[[Progress], None] | None,
         done: int,
+        elsewhere: Elsewhere | None,
     ) -> None:
-        self._upscaler = upscaler
+        self._statistics = statistics
         self._meter = meter
         self._progress = progress
         self._done = done
         self._windows = 0
+        self._elsewhere = elsewhere
 
-    def count(self) -> None:
-        self._done += 1
-        if self._upscaler.statistics.windows > self._windows:
-            self._windows = self._upscaler.statistics.windows
+    def count(self, frames: int = 1) -> None:
+        self._done += frames
+        if self._statistics.windows > self._windows:
+            self._windows = self._statistics.windows
             self._meter.window_done(self._done, time.perf_counter())
         self.report()
 
     def report(self) -> None:
         if self._progress is not None:
-            self._progress(self._meter.progress(self._done, time.perf_counter()))
+            now = self._meter.progress(self._done, time.perf_counter())
+            if self._elsewhere is not None:
+                now = replace(now, activity=self._elsewhere.cluster.activity())
+            self._progress(now)

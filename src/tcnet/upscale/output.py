@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tcnet.upscale.identity import plain
 from tcnet.upscale.image_run import ResumableImages
 from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.parts import Part
 from tcnet.upscale.run_folder import RunFolder
 from tcnet.upscale.segments import SEGMENT_FRAMES, SegmentedVideo
 from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
@@ -18,7 +19,7 @@ from tcnet.video.segments import VideoEncoding, plan_video_encoding
 
 class RunSink(FrameSink, Protocol):
     """A FrameSink that may hold the first `done` frames already; `complete`: it holds all. notices: lines for
-    people, all there are after `finish`."""
+    people, all there are after `finish`. add: takes frames that were encoded elsewhere."""
 
     @property
     def done(self) -> int: ...
@@ -26,6 +27,7 @@ class RunSink(FrameSink, Protocol):
     def complete(self) -> bool: ...
     @property
     def notices(self) -> tuple[str, ...]: ...
+    def add(self, part: Part) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,12 @@ all three and is raised in the caller, with the traceback of its own stage.
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
 
-from tcnet.video.frame import Frame, FrameSink
+Item = TypeVar("Item")
+Decoded = TypeVar("Decoded")
+Computed = TypeVar("Computed")
+Written = TypeVar("Written", contravariant=True)
 
 DECODED_FRAMES = 4
 """LR frames that may wait for the computation; a window takes its own frames from there at once."""
@@ -17,7 +21,13 @@ COMPUTED_FRAMES = 4
 WAKE_SECONDS = 0.2
 """How often a waiting thread looks up. Only Windows needs it, where waiting for a lock defies Ctrl-C."""
 
-Compute = Callable[[Iterator[Frame]], Iterator[Frame]]
+
+class Sink(Protocol[Written]):
+    """What a FrameSink is for frames, for whatever is computed."""
+
+    def write(self, item: Written, /) -> None: ...
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class _Stopped(BaseException):
@@ -66,16 +76,16 @@ class _Run:
             self.changed.notify_all()
 
 
-class _Queue:
-    """A bounded queue of frames between two stages."""
+class _Queue(Generic[Item]):
+    """A bounded queue between two stages."""
 
     def __init__(self, run: _Run, size: int) -> None:
         self._run = run
         self._size = size
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Item] = deque()
         self._ended = False
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Item) -> None:
         """Wait for room. Raises _Stopped when the run has failed."""
         with self._run.changed:
             self._wait(lambda: len(self._frames) < self._size)
@@ -88,7 +98,7 @@ class _Queue:
             self._ended = True
             self._run.changed.notify_all()
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Item]:
         """Frames until `end`. Raises _Stopped when the run has failed."""
         while True:
             with self._run.changed:
@@ -108,9 +118,9 @@ class _Queue:
 
 
 def run_pipeline(
-    source: Iterable[Frame],
-    compute: Compute,
-    sink: FrameSink,
+    source: Iterable[Decoded],
+    compute: Callable[[Iterator[Decoded]], Iterator[Computed]],
+    sink: Sink[Computed],
     *,
     on_frame: Callable[[], None] | None = None,
     decoded_frames: int = DECODED_FRAMES,
@@ -122,7 +132,8 @@ def run_pipeline(
     what failed first in source, compute, sink or on_frame; KeyboardInterrupt stops the run like any error.
     """
     run = _Run()
-    decoded, computed = _Queue(run, decoded_frames), _Queue(run, computed_frames)
+    decoded: _Queue[Decoded] = _Queue(run, decoded_frames)
+    computed: _Queue[Computed] = _Queue(run, computed_frames)
     try:
         run.start("decode", lambda: _decode(source, decoded))
         run.start("encode", lambda: _encode(computed, sink))
@@ -143,7 +154,12 @@ def run_pipeline(
         raise run.error
 
 
-def _compute(compute: Compute, decoded: _Queue, computed: _Queue, on_frame: Callable[[], None] | None) -> int:
+def _compute(
+    compute: Callable[[Iterator[Decoded]], Iterator[Computed]],
+    decoded: _Queue[Decoded],
+    computed: _Queue[Computed],
+    on_frame: Callable[[], None] | None,
+) -> int:
     count = 0
     outputs = compute(iter(decoded))
     try:
@@ -160,14 +176,14 @@ def _compute(compute: Compute, decoded: _Queue, computed: _Queue, on_frame: Call
     return count
 
 
-def _decode(source: Iterable[Frame], decoded: _Queue) -> None:
+def _decode(source: Iterable[Decoded], decoded: _Queue[Decoded]) -> None:
     for frame in source:
         decoded.put(frame)
         del frame
     decoded.end()
 
 
-def _encode(computed: _Queue, sink: FrameSink) -> None:
+def _encode(computed: _Queue[Computed], sink: Sink[Computed]) -> None:
     for frame in computed:
         sink.write(frame)
         del frame

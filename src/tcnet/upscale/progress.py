@@ -8,14 +8,23 @@ RECENT_WINDOWS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What a cluster does just now: its workers, and the windows that they have or wait to compute."""
+
+    workers: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """frames_total: None if not known. fps: None until something was measured. eta_seconds: None if no
-    honest figure can be given."""
+    honest figure can be given. activity: of the cluster, in a run on one."""
 
     frames_done: int
     frames_total: int | None
     fps: float | None
     eta_seconds: float | None
+    activity: Activity | None = None
 
 
 class RateMeter:
@@ -33,10 +42,12 @@ class RateMeter:
         now: float,
         *,
         frames_done: int = 0,
+        recent: int = RECENT_WINDOWS,
     ) -> None:
+        """recent: windows that the rate is taken over."""
         self._total = frames_total
         self._estimate = seconds_per_frame
-        self._marks: deque[tuple[float, int]] = deque([(now, frames_done)], maxlen=RECENT_WINDOWS + 1)
+        self._marks: deque[tuple[float, int]] = deque([(now, frames_done)], maxlen=recent + 1)
 
     def window_done(self, frames_done: int, now: float) -> None:
         """A window was just finished, the last of its frames being the `frames_done`-th."""

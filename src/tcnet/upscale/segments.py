@@ -8,11 +8,12 @@ from typing import Any
 
 from tcnet.errors import MediaError
 from tcnet.upscale.journal import Line
+from tcnet.upscale.parts import Part
 from tcnet.upscale.run_folder import CONTINUES, RunFolder, storing
 from tcnet.upscale.space import check_room, free_room, room_needed
 from tcnet.video import Frame
 from tcnet.video.segments import Segment, SegmentWriter, VideoEncoding
-from tcnet.video.target import check_target, sync, sync_folder
+from tcnet.video.target import check_target, sync, sync_folder, write_synced
 
 SEGMENT_FRAMES = 48
 """Frames of a segment: what a crash can cost. Each begins with a keyframe; with fewer, files grow."""
@@ -89,6 +90,29 @@ class SegmentedVideo:
             if self._writer.frames == self._segment_frames:
                 self._finish_segment()
 
+    def add(self, part: Part) -> None:
+        """Takes the next frames as a segment that was encoded elsewhere, whole unless it is the last one.
+
+        ValueError for frames that do not fit there, MediaError for what came damaged or from another build of
+        the encoder, and when it cannot be written.
+        """
+        self._check_open()
+        segment = part.segment
+        if segment is None or self._writer is not None:
+            raise ValueError(f"{self._encoding.path}: whole segments are wanted, one after the other")
+        (data,) = part.files
+        if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
+            raise MediaError(f"{self._encoding.path}: a segment came damaged from where it was encoded")
+        if segment.parameter_sets != self._parameter_sets:
+            raise MediaError(
+                f"{self._encoding.path}: a worker has another build of the encoder "
+                f"{self._encoding.plan.encoder} than this machine, which does not join with ours; "
+                "install the same version of av everywhere"
+            )
+        with storing(self._encoding.path):
+            write_synced(self._file(len(self._segments)), data)
+            self._note(segment)
+
     def finish(self) -> None:
         """Joins the segments and gives the file its name. MediaError when that fails: it can be repeated."""
         self._check_open()
@@ -131,6 +155,10 @@ class SegmentedVideo:
                 f"{self._encoding.path}: the encoder {self._encoding.plan.encoder} changes its parameter "
                 "sets between segments, which then cannot be joined; give other encoder options"
             )
+        self._note(segment)
+
+    def _note(self, segment: Segment) -> None:
+        """A segment's file is on the disk."""
         self._folder.append(_line(len(self._segments), segment))
         self._segments.append(segment)
         largest = max(segment.size for segment in self._segments)

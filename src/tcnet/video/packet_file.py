@@ -5,6 +5,7 @@ they came. Here each packet has a head (times, size, whether it is a keyframe) a
 """
 
 import hashlib
+import io
 import os
 import struct
 from collections import deque
@@ -23,9 +24,11 @@ _HEAD = struct.Struct("<qqqIB")  # pts, dts, duration, bytes that follow, is_key
 class PacketFile:
     """A file being written; it is nothing before `close` has returned."""
 
-    def __init__(self, path: Path) -> None:
-        """Replaces what is there. Raises OSError."""
-        self._file: BinaryIO = path.open("wb")
+    def __init__(self, path: Path | None) -> None:
+        """Replaces what is there; None: the file is in memory, its content `data`. Raises OSError."""
+        self._on_disk = path is not None
+        self._file: BinaryIO = io.BytesIO() if path is None else path.open("wb")
+        self.data = b""
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -37,9 +40,12 @@ class PacketFile:
             self.size += len(part)
 
     def close(self) -> str:
-        """Syncs the file to disk; returns its SHA-256 in hex digits."""
+        """Syncs the file to disk, if it lies there; returns its SHA-256 in hex digits."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if self._on_disk:
+            os.fsync(self._file.fileno())
+        elif isinstance(self._file, io.BytesIO):
+            self.data = self._file.getvalue()
         self._file.close()
         return self._hash.hexdigest()
 

@@ -29,13 +29,18 @@ class Segment:
 class SegmentWriter:
     """Writes one segment, with an encoder of its own: it depends on nothing before it."""
 
-    def __init__(self, work: Path, muxer: str, plan: EncoderPlan, info: VideoInfo, path: Path) -> None:
+    def __init__(self, work: Path | None, muxer: str, plan: EncoderPlan, info: VideoInfo, path: Path) -> None:
         self._encoder = SeparateEncoder(muxer, plan, info, path)
         self._file = PacketFile(work)
 
     @property
     def frames(self) -> int:
         return self._encoder.frames
+
+    @property
+    def data(self) -> bytes:
+        """The finished segment, of a writer without a file."""
+        return self._file.data
 
     def write(self, frame: Frame) -> None:
         """ValueError like `PictureEncoder`, MediaError when encoding fails, OSError when writing does."""
@@ -88,8 +93,8 @@ class VideoEncoding:
         finally:
             muxer.close()
 
-    def segment(self, work: Path) -> SegmentWriter:
-        """A writer for the next segment, in the file `work`."""
+    def segment(self, work: Path | None) -> SegmentWriter:
+        """A writer for the next segment, in the file `work`, or in memory."""
         return SegmentWriter(work, self.muxer, self.plan, self.info, self.path)
 
     def join(self, work: Path, files: Sequence[Path], first: Segment, last: Segment) -> tuple[str, ...]:

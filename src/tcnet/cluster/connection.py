@@ -1,0 +1,107 @@
+"""To a Ray cluster and back, without Ray's words on the user's terminal."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tcnet.errors import MediaError, UsageError
+
+LOCAL = "local"
+AUTO = "auto"
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_LONGEST_FOLDER = 40
+"""Characters: Ray puts sockets below its folder, whose whole names may have 107."""
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """This process is a driver of a Ray cluster for as long as this lasts.
+
+    address: "local" starts Ray on this machine and stops it at the end; "auto" takes the cluster that
+    RAY_ADDRESS names or that runs on this machine, else does like "local"; anything else is the address of
+    a cluster, HOST:PORT of its head or ray://HOST:PORT. A process that is connected already stays so.
+
+    Raises UsageError without Ray and for an address that is none, MediaError for a cluster that does not
+    answer.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UsageError("--cluster needs Ray: pip install 'tcnet[cluster]'")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)  # before Ray reads them when it is imported
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    handlers = _signal_handlers()
+    folder = None
+    try:
+        if address == AUTO and not _joined("auto"):
+            address = LOCAL
+        if address == LOCAL:
+            folder = _short_folder()
+            _start(folder)
+        elif address != AUTO and not _joined(address):
+            raise MediaError(
+                f"--cluster {address}: no Ray cluster answers there; is it HOST:PORT of its head, and does "
+                "this machine belong to it (ray start --address=HOST:PORT)?"
+            )
+        _restore(handlers)  # Ray puts its own in place of ours
+        yield
+    finally:
+        ray.shutdown()
+        _restore(handlers)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _joined(address: str) -> bool:
+    """Whether a cluster answers."""
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except ConnectionError:
+        return False
+    except (ValueError, AssertionError) as error:
+        raise UsageError(f"--cluster {address}: write auto, local or HOST:PORT ({error})") from error
+    return True
+
+
+def _start(folder: Path | None) -> None:
+    import ray
+
+    ray.init(
+        address=LOCAL, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL,
+        _temp_dir=None if folder is None else str(folder),
+    )  # fmt: skip
+
+
+def _short_folder() -> Path | None:
+    """For Ray's sockets and logs, which it would leave behind; None: where that is too long, Ray's own."""
+    if sys.platform == "win32" or len(tempfile.gettempdir()) > _LONGEST_FOLDER:
+        return None
+    return Path(tempfile.mkdtemp(prefix="tcnet-"))
+
+
+def _signal_handlers() -> dict[int, object]:
+    try:
+        return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:
+        return {}
+
+
+def _restore(handlers: dict[int, object]) -> None:
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            try:
+                signal.signal(number, handler)  # type: ignore[arg-type]
+            except ValueError:  # not the main thread, where Ray cannot have changed it
+                return

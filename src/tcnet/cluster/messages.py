@@ -1,0 +1,93 @@
+"""What travels between machines: plain data (numbers, text, bytes, arrays), put together and taken apart.
+
+Ray moves arrays without copying them, and whoever only passes a message on need not import this package.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.upscale.elsewhere import Done
+from tcnet.upscale.parts import Part
+from tcnet.upscale.units import Unit
+from tcnet.upscale.windows import Span
+from tcnet.video.frame import Frame
+from tcnet.video.segments import Segment
+
+Message = Mapping[str, Any]
+
+
+def unit_message(unit: Unit) -> Message:
+    return {
+        "number": unit.number,
+        "first": unit.first,
+        "skip": unit.skip,
+        "windows": [(span.start, span.stop, span.keep_start, span.keep_stop) for span in unit.windows],
+        "pixels": np.stack([frame.pixels for frame in unit.frames]),  # (n, H, W, 3)
+        "alphas": [frame.alpha for frame in unit.frames],
+        "times": [_time(frame) for frame in unit.frames],
+    }
+
+
+def read_unit(message: Message) -> Unit:
+    frames = [
+        Frame(pixels, *_read_time(time), alpha)
+        for pixels, time, alpha in zip(
+            message["pixels"], message["times"], message["alphas"], strict=True
+        )  # the pixels are views of what Ray holds, read-only
+    ]
+    windows = tuple(Span(*numbers) for numbers in message["windows"])
+    return Unit(message["number"], message["first"], frames, windows, message["skip"])
+
+
+def done_message(done: Done) -> Message:
+    newest = done.newest
+    return {
+        "frames": done.part.frames,
+        "segment": None if done.part.segment is None else asdict(done.part.segment),
+        "files": list(done.part.files),
+        "windows": done.windows,
+        "recomputed_windows": done.recomputed_windows,
+        "recomputed_frames": done.recomputed_frames,
+        "newest": None if newest is None else (newest.pixels, _time(newest), newest.alpha),
+    }
+
+
+def failure_message(error: TcnetError) -> Message:
+    return {"error": str(error), "usage": isinstance(error, UsageError)}
+
+
+def read_failure(message: Message) -> TcnetError:
+    return (UsageError if message["usage"] else MediaError)(message["error"])
+
+
+def read_done(message: Message) -> Done:
+    """Raises what a `failure_message` says."""
+    if "error" in message:
+        raise read_failure(message)
+    segment = message["segment"]
+    newest = None
+    if message["newest"] is not None:
+        pixels, time, alpha = message["newest"]
+        newest = Frame(pixels, *_read_time(time), alpha)
+    return Done(
+        part=Part(
+            message["frames"], None if segment is None else Segment(**segment), tuple(message["files"])
+        ),
+        windows=message["windows"],
+        recomputed_windows=message["recomputed_windows"],
+        recomputed_frames=message["recomputed_frames"],
+        newest=newest,
+    )
+
+
+def _time(frame: Frame) -> tuple[int, int, int, int]:
+    return frame.pts, frame.duration, frame.time_base.numerator, frame.time_base.denominator
+
+
+def _read_time(time: tuple[int, int, int, int]) -> tuple[int, int, Fraction]:
+    return time[0], time[1], Fraction(time[2], time[3])

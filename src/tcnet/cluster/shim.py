@@ -1,0 +1,56 @@
+"""What Ray starts on a worker's machine, sent there as it is: it does not depend on what is installed."""
+
+from typing import Any
+
+Facts = dict[str, Any]
+
+
+def actor_class() -> type:
+    """The class of the actors. It is made in a function, so that Ray sends it by value, and imports tcnet
+    only when it has arrived: whatever version is there, or none, can be told."""
+
+    class Actor:
+        def __init__(self, threads: int | None, device: str) -> None:
+            self._threads = threads
+            self._device = device
+            self._worker: Any = None
+
+        def facts(self) -> Facts:
+            """Where it runs, what is installed there (versions, or why they are not known), and memory: bytes
+            on the device, None if not known."""
+            import platform
+
+            facts: Facts = {"host": platform.node()}
+            try:
+                from tcnet.version import __version__
+
+                facts["versions"] = {"tcnet": __version__}
+                from tcnet.cluster.worker import Worker, versions
+
+                facts["versions"] = versions()
+                self._worker = Worker(self._threads)
+                facts["memory"] = self._worker.available_memory(self._device)
+            except (ImportError, ValueError) as error:  # such as: there is no such device
+                facts["missing"] = str(error)
+            return facts
+
+        def plan(self, info: Any, network: Any, options: Any, model: Any) -> Any:  # noqa: ANN401 - a message
+            return self._worker.plan(info, network, options, model)
+
+        def compute(self, run: str, shared: list[Any], unit: Any) -> Any:  # noqa: ANN401 - a message
+            """shared: a reference to the Work, which is fetched once, and the hash of its weights."""
+            worker = self._worker
+            if not worker.knows(run):
+                import ray
+
+                from tcnet.cluster.messages import failure_message
+                from tcnet.errors import TcnetError
+
+                reference, weights = shared
+                try:
+                    worker.take_on(run, ray.get(reference), weights)
+                except TcnetError as error:
+                    return failure_message(error)
+            return worker.compute(run, unit)
+
+    return Actor

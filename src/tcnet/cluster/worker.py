@@ -1,0 +1,138 @@
+"""What a worker does: it holds a model and computes units with it, as a single machine computes windows."""
+
+import platform
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import metadata
+
+import torch
+
+from tcnet.cluster.messages import Message, done_message, failure_message, read_unit
+from tcnet.errors import MediaError, TcnetError
+from tcnet.upscale.compute import Compute
+from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.elsewhere import Done, Work
+from tcnet.upscale.identity import weights_identity
+from tcnet.upscale.layout import Layout, make_layout
+from tcnet.upscale.memory import available_memory
+from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.parts import encode_part
+from tcnet.upscale.planning import Plan, plan_upscale
+from tcnet.upscale.precision import choose_device
+from tcnet.upscale.shortage import OUT_OF_MEMORY, is_out_of_memory
+from tcnet.upscale.units import upscale_unit
+from tcnet.upscale.upscaler import Upscaler
+from tcnet.version import __version__
+from tcnet.video.frame import Frame, VideoInfo
+
+KEPT_RUNS = 4
+"""Runs whose model a worker keeps at hand; runs with the same model share it."""
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same on all machines for the same pictures and for segments that join."""
+    return {
+        "tcnet": __version__,
+        "torch": torch.__version__.partition("+")[0],  # builds for CPU and CUDA work together
+        "av": metadata.version("av"),
+    }
+
+
+@dataclass(slots=True)
+class _Run:
+    work: Work
+    compute: Compute
+    layout: Layout
+
+
+class Worker:
+    """One device of one machine. Its methods are called one at a time."""
+
+    def __init__(self, threads: int | None) -> None:
+        """threads: for computing on a CPU; None: torch's choice."""
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._runs: OrderedDict[str, _Run] = OrderedDict()
+        self._host = platform.node()
+
+    def available_memory(self, device: str) -> int | None:
+        """Bytes on the device that "auto" and the like stand for here. Raises UsageError if there is none."""
+        return available_memory(choose_device(device))
+
+    def plan(
+        self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None, model: str | None
+    ) -> Plan | Message:
+        """As `plan_upscale`, on this machine; a message in place of an error."""
+        try:
+            return plan_upscale(info, network, options, model=model)
+        except TcnetError as error:
+            return failure_message(error)
+
+    def knows(self, run: str) -> bool:
+        return run in self._runs
+
+    def take_on(self, run: str, work: Work, weights: str) -> None:
+        """Prepares for the units of a run. weights: hash of those that the run is made with.
+
+        Raises MediaError if what came has another, UsageError for a device that is not here.
+        """
+        found = weights_identity(work.network)
+        if found != weights:
+            raise MediaError(
+                f"the worker on {self._host} has the weights {found}, this machine has {weights}: a damaged "
+                "transfer, or another network of the same name; install the same tcnet on all machines"
+            )
+        for other in self._runs.values():
+            if other.work.options == work.options and weights_identity(other.work.network) == weights:
+                compute = other.compute
+                break
+        else:
+            compute = Upscaler(work.network, work.options).compute
+        layout = make_layout(
+            compute.network, work.options, work.height, work.width, work.options.window, work.options.tile
+        )
+        self._runs[run] = _Run(work, compute, layout)
+        while len(self._runs) > KEPT_RUNS:
+            self._runs.popitem(last=False)
+
+    def compute(self, run: str, unit_message: Message) -> Message:
+        """Computes and encodes a unit of a run that was taken on."""
+        try:
+            return done_message(self._compute(self._runs[run], unit_message))
+        except TcnetError as error:
+            return failure_message(error)
+
+    def _compute(self, run: _Run, unit_message: Message) -> Done:
+        unit = read_unit(unit_message)
+        statistics = run.compute.statistics
+        before = replace(statistics)
+        newest: list[Frame] = []
+
+        def frames() -> Iterator[Frame]:
+            for frame in upscale_unit(run.compute, run.layout, unit):
+                newest[:] = [frame] if run.work.wants_frames else []
+                yield frame
+
+        try:
+            part = encode_part(frames(), run.work.encoding, run.work.info)
+        except OUT_OF_MEMORY as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._shortage(run) from error
+        return Done(
+            part=part,
+            windows=statistics.windows - before.windows,
+            recomputed_windows=statistics.recomputed_windows - before.recomputed_windows,
+            recomputed_frames=statistics.recomputed_frames - before.recomputed_frames,
+            newest=newest[0] if newest else None,
+        )
+
+    def _shortage(self, run: _Run) -> MediaError:
+        layout = run.layout
+        tiles = f"tiles of {layout.tile} pixels" if layout.tiled else "whole frames"
+        return MediaError(
+            f"the worker on {self._host} ran out of memory on {run.compute.device} with {tiles} and windows "
+            f"of {layout.window} frames, which are the same for all workers; start over (--no-resume) with a "
+            "smaller --tile, --window or --memory-limit"
+        )
