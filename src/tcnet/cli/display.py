@@ -179,8 +179,9 @@ def describe_plan(plan: Plan) -> str:
     """One line for people."""
     window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
     tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
+    engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"
     line = (
-        f"plan: {plan.model}, {plan.device} {plan.precision}, {window}, {tile}, to "
+        f"plan: {plan.model}, {plan.device}{engine} {plan.precision}, {window}, {tile}, to "
         f"{plan.output_width}x{plan.output_height}, about {format_bytes(plan.memory)}"
     )
     if plan.seconds is not None:
