@@ -37,6 +37,7 @@ def create_app(service: Service) -> FastAPI:
     for routes in (server_routes, upload_routes, job_routes, event_routes, picture_routes):
         app.include_router(routes(service))
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from tcnet.errors import MediaError, TcnetError
 
@@ -17,6 +17,13 @@ _SPARE_SECONDS = 10.0
 """Before that it is not called any more: it might end just then."""
 
 Result = TypeVar("Result")
+
+
+class MediaReader(Protocol):
+    """What calls functions that open uploaded files; see `MediaProcess`."""
+
+    def call(self, function: Callable[..., Result], *arguments: object, seconds: float) -> Result: ...
+    def close(self) -> None: ...
 
 
 class MediaProcess:

@@ -175,6 +175,7 @@ def picture_routes(service: Service) -> APIRouter:
         """The same frame of the result."""
         return await picture(job_id, number, after=True)
 
+    @router.head("/{job_id}/result", include_in_schema=False)
     @router.get("/{job_id}/result", response_class=FileResponse, responses=_FILE)
     def result(job_id: JobId) -> Response:
         """The finished video, or a range of it."""

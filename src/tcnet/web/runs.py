@@ -13,6 +13,7 @@ from typing import Any
 
 from tcnet.errors import MediaError
 from tcnet.upscale.output import run_folder
+from tcnet.video.frame_times import frame_times
 from tcnet.web.jobs import Job, JobProgress, JobResult, State
 from tcnet.web.planning import Wishes
 from tcnet.web.store import JobFolder, JobStore, now
@@ -124,7 +125,7 @@ class _Run:
         if job is None:
             return
         if _is_in_place(self._folder.result(job)):  # the server stopped before it could note that
-            self._finish(_Ending({"frames": job.progress.frames_done if job.progress else 0}, None, ""))
+            self._finish(_Ending({"frames": len(frame_times(self._folder.result(job)))}, None, ""))
             return
         with self._lock:
             if self._stopped:
@@ -165,32 +166,36 @@ class _Run:
         self.stop(at_once=True)
         self._finish(_Ending(None, error, ""))
 
-    def _follow(self, process: subprocess.Popen[str]) -> "_Ending":
-        assert process.stdin is not None
+    def _follow(self, process: "subprocess.Popen[str]") -> "_Ending":
         assert process.stdout is not None
         assert process.stderr is not None
         last: deque[str] = deque(maxlen=20)
-        errors = process.stderr
-        reader = threading.Thread(target=lambda: last.extend(errors), daemon=True)
-        reader.start()
+        reader = threading.Thread(target=last.extend, args=(process.stderr,), daemon=True)
         ending = _Ending(None, None, "")
-        for line in process.stdout:
-            event = _event(line)
-            match event.get("event"):
-                case "progress":
-                    self._tell(event)
-                case "notice":
-                    self._notices.append(str(event["text"]))
-                case "result":
-                    ending = _Ending(event, None, "")
-                case "error":
-                    ending = _Ending(None, str(event["message"]), "")
-        code = process.wait()
-        reader.join()
-        process.stdin.close()
-        process.stdout.close()
-        errors.close()
+        with process:  # closes the pipes
+            reader.start()
+            try:
+                for line in process.stdout:
+                    ending = self._heed(_event(line)) or ending
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                reader.join()
+                code = process.wait()
         return _Ending(ending.result, ending.error, f"exit code {code}: {' '.join(last)[-300:].strip()}")
+
+    def _heed(self, event: Mapping[str, Any]) -> "_Ending | None":
+        match event.get("event"):
+            case "progress":
+                self._tell(event)
+            case "notice":
+                self._notices.append(str(event["text"]))
+            case "result":
+                return _Ending(event, None, "")
+            case "error":
+                return _Ending(None, str(event["message"]), "")
+        return None
 
     def _tell(self, event: Mapping[str, Any]) -> None:
         progress = JobProgress.model_validate(event)

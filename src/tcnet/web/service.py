@@ -12,7 +12,7 @@ from tcnet.web.changes import Changes
 from tcnet.web.database import Database
 from tcnet.web.frames import frame_png
 from tcnet.web.jobs import Job, Refused, State, display_name
-from tcnet.web.media_process import MediaProcess
+from tcnet.web.media_process import MediaProcess, MediaReader
 from tcnet.web.planning import Wishes, plan_upload, survey_upload
 from tcnet.web.refusal import Refusal
 from tcnet.web.runs import COMMAND, Worker, without_paths
@@ -42,8 +42,17 @@ class Choice:
 class Service:
     """Methods are called from any thread, and raise Refusal for what they do not do."""
 
-    def __init__(self, settings: Settings, command: tuple[str, ...] = COMMAND) -> None:
-        """Raises MediaError for a data folder that cannot be used. command: what upscales."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        command: tuple[str, ...] = COMMAND,
+        make_reader: Callable[[], MediaReader] = MediaProcess,
+    ) -> None:
+        """command: what upscales. make_reader: makes what opens uploaded files.
+
+        Raises MediaError for a data folder that cannot be used.
+        """
         self.settings = settings
         folder = settings.data_dir
         try:
@@ -56,10 +65,8 @@ class Service:
             raise MediaError(
                 f"{folder}: cannot be used ({error.strerror}); choose another --data-dir"
             ) from error
-        self._media = MediaProcess()
-        self._pictures = (
-            MediaProcess()
-        )  # apart, so that looking at frames does not keep jobs from being planned
+        self._media = make_reader()
+        self._pictures = make_reader()  # apart: looking at frames must not keep jobs from being planned
         self._worker = Worker(self.jobs, self._wishes, settings.limits.frames, command)
         self._to_plan: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._planner = threading.Thread(target=self._plan_all, name="planner", daemon=True)
@@ -68,6 +75,8 @@ class Service:
 
     def start(self) -> None:
         """Takes up what the last server left, and begins to work."""
+        for upload in self.uploads.all():
+            self.uploads.give_back(upload, self.jobs.folder(upload.id).input)
         for job in self.jobs.all():
             if job.state is State.RUNNING:
                 self.jobs.change(job.id, lambda job: job.model_copy(update={"state": State.QUEUED}))
@@ -107,8 +116,9 @@ class Service:
             ),
             choice,
         )  # fmt: skip
-        self.uploads.take(upload, self.jobs.folder(job.id).input)
-        self.jobs.add(job)
+        with self._database.use():
+            self.jobs.add(job)
+            self.uploads.take(upload, self.jobs.folder(job.id).input)
         self._to_plan.put(job.id)
         return self.jobs.get(job.id)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tcnet.errors import UsageError
-from tcnet.models import DEFAULT_MODEL, list_models
+from tcnet.models import list_models
 
 GIBIBYTE = 2**30
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -89,4 +89,4 @@ class Settings:
 
     @property
     def default_model(self) -> str:
-        return DEFAULT_MODEL
+        return self.models[0].name

@@ -30,6 +30,18 @@ class Upload:
     length: int
 
 
+class _Writer:
+    """A request that writes. offset: where what is in `buffer` goes."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.buffer = bytearray()
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.buffer)
+
+
 class UploadStore:
     """The size of an upload's file is its offset: nothing else can be right after a crash."""
 
@@ -37,7 +49,7 @@ class UploadStore:
         self._database = database
         self._folder = folder
         self._limits = limits
-        self._writers: dict[str, object] = {}
+        self._writers: dict[str, _Writer] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -89,9 +101,12 @@ class UploadStore:
         return file.stat().st_size if file.exists() else 0
 
     async def settled_offset(self, upload: Upload) -> int:
-        """The offset, with whoever still writes sent away: a connection that broke may not know it yet."""
-        self._writers.pop(upload.id, None)
+        """The offset, once whoever still writes has put down what came and is sent away: a connection may be
+        broken without knowing it."""
         async with self._lock(upload):
+            writer = self._writers.pop(upload.id, None)
+            if writer is not None:
+                await asyncio.to_thread(self._put_down, upload, writer)
             return await asyncio.to_thread(self.offset, upload)
 
     async def write(self, upload: Upload, offset: int, chunks: AsyncIterator[bytes]) -> int:
@@ -103,31 +118,32 @@ class UploadStore:
         there = await self.settled_offset(upload)
         if offset != there:
             raise Refusal(409, f"the upload is at byte {there}, not {offset}; continue there")
-        me = object()
-        self._writers[upload.id] = me
-        buffer = bytearray()
+        writer = self._writers[upload.id] = _Writer(offset)
         try:
             async for chunk in chunks:
-                if there + len(buffer) + len(chunk) > upload.length:
+                if self._writers.get(upload.id) is not writer:
+                    raise Refusal(409, "another request continues this upload")
+                if writer.end + len(chunk) > upload.length:
                     raise Refusal(413, f"more than the {upload.length} bytes that were announced")
-                buffer += chunk
-                if len(buffer) >= _BUFFER:
-                    there = await self._append(upload, me, there, buffer)
+                writer.buffer += chunk
+                if len(writer.buffer) >= _BUFFER:
+                    await self._flush(upload, writer)
         finally:
             # Also where the connection broke: what has come need not come again.
-            if self._writers.get(upload.id) is me:
-                there = await asyncio.shield(self._append(upload, me, there, buffer))
-                self._writers.pop(upload.id, None)
-        return there
+            await asyncio.shield(self._flush(upload, writer))
+            if self._writers.get(upload.id) is writer:
+                del self._writers[upload.id]
+        return writer.end
 
-    async def _append(self, upload: Upload, me: object, offset: int, buffer: bytearray) -> int:
+    async def _flush(self, upload: Upload, writer: "_Writer") -> None:
         async with self._lock(upload):
-            if self._writers.get(upload.id) is not me:
-                raise Refusal(409, "another request continues this upload")
-            data = bytes(buffer)
-            buffer.clear()
-            await asyncio.to_thread(self._write, upload, offset, data)
-            return offset + len(data)
+            if self._writers.get(upload.id) is writer:
+                await asyncio.to_thread(self._put_down, upload, writer)
+
+    def _put_down(self, upload: Upload, writer: "_Writer") -> None:
+        self._write(upload, writer.offset, bytes(writer.buffer))
+        writer.offset = writer.end
+        writer.buffer.clear()
 
     def _write(self, upload: Upload, offset: int, data: bytes) -> None:
         if shutil.disk_usage(self._folder).free < self._limits.free_bytes:
@@ -147,7 +163,9 @@ class UploadStore:
             connection.execute("UPDATE uploads SET touched = ? WHERE id = ?", (now(), upload.id))
 
     def take(self, upload: Upload, target: Path) -> None:
-        """The finished file goes to `target`, and the upload ends. Raises Refusal for an unfinished one."""
+        """The finished file goes to `target`, and the upload ends; where a server dies in between, the next
+        gives it back. Raises Refusal for an unfinished one.
+        """
         offset = self.offset(upload)
         if offset != upload.length:
             raise Refusal(409, f"the upload is not finished: {offset} of {upload.length} bytes are there")
@@ -158,6 +176,11 @@ class UploadStore:
     def remove(self, upload: Upload) -> None:
         self._forget(upload)
         self.file(upload).unlink(missing_ok=True)
+
+    def give_back(self, upload: Upload, target: Path) -> None:
+        """Undoes a `take` that got no further than the file."""
+        if not self.file(upload).exists() and target.exists():
+            target.replace(self.file(upload))
 
     def remove_strays(self) -> None:
         """Files of no upload: a server that died may have left them."""
