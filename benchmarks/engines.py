@@ -4,7 +4,7 @@
                                  [--threads N] [--compile] [--json FILE]
 
 Each size: one clip of a moving texture, every engine in every precision that it has here, in turn. Medians of
-the seconds a frame, ratios to torch, the largest difference from torch in float32 in any picture, and the PSNR
+the seconds a frame, ratios to torch, the largest difference from torch in float32 in any picture, and PSNR
 against it. --compile also times the residual trunk of propagation, as it is and by torch.compile.
 """
 
