@@ -108,7 +108,7 @@ CONFIGS = {
     "lite": TCNetConfig(
         propagation="forward",
         propagation_blocks=3,
-        refinement_blocks=3,
+        refinement_blocks=4,
         alignment_depth=1,
         alignment_window=16,
         matching_depth=1,
