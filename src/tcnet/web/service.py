@@ -124,7 +124,7 @@ class Service:
 
     def replan(self, job_id: str, choice: Choice) -> Job:
         def chosen(job: Job) -> Job:
-            if job.state not in (State.PLANNED, State.REFUSED):
+            if job.state not in (State.PLANNING, State.PLANNED, State.REFUSED):
                 raise Refusal(
                     409, f"the job is {job.state}: what it does can be changed before it is started"
                 )
