@@ -14,7 +14,8 @@ class Changes:
     """Told from any thread, heard in event loops. What is told is the job's id; listeners fetch its state, so
     that they never fall behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_LISTENERS) -> None:
+        self._most = most
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
         self._closed = False
@@ -28,7 +29,7 @@ class Changes:
     def full(self) -> bool:
         """Whether nobody else should listen: there are too many, or the server stops."""
         with self._lock:
-            return self._closed or len(self._listeners) >= MOST_LISTENERS
+            return self._closed or len(self._listeners) >= self._most
 
     def listen(self) -> "Listener":
         """Called in an event loop, and iterated over."""

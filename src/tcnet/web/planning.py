@@ -14,6 +14,10 @@ from tcnet.web.jobs import JobPlan, Source
 from tcnet.web.settings import Limits
 
 _CODEC = "h264"  # what both containers of results get
+_PICTURES = frozenset(
+    ["bmp", "dpx", "exr", "jpeg2000", "jpegxl", "mjpeg", "pgm", "png", "ppm", "targa", "tiff", "webp"]
+)
+"""Codecs of a file that, without a length, is a single picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ def survey_upload(input: Path, limits: Limits) -> Source:
     """Raises MediaError for what is no video or over a limit."""
     with VideoReader(input) as reader:
         info = reader.info
+    if info.codec in _PICTURES and info.frame_count is None and info.duration is None:
+        raise MediaError(f"{input}: is a picture, no video; tcnet upscale takes folders of pictures")
     check_limits(info, limits)
     return Source(
         width=info.width,
@@ -74,7 +80,7 @@ def check_limits(info: VideoInfo, limits: Limits) -> None:
         )
     if info.duration is not None and info.duration > limits.duration_seconds:
         raise MediaError(
-            f"it lasts {float(info.duration):.0f} s; this server takes up to {limits.duration_seconds:g} s"
+            f"it lasts {float(info.duration):g} s; this server takes up to {limits.duration_seconds:g} s"
         )
     if info.frame_count is not None and info.frame_count > limits.frames:
         raise MediaError(f"it has {info.frame_count} frames; this server takes up to {limits.frames}")

@@ -1,0 +1,222 @@
+"""`tcnet serve` as people start it, with the real command at work behind it; and the examples of docs/web.md."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tcnet.cli import run
+from tcnet.video import open_source
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+
+def heed_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def serve(tiny, tmp_path):
+    """Starts the command; gives the process and the address that it prints."""
+    started = []
+
+    def start(*arguments, environment=None):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tcnet", "serve", "--port", "0", "--data-dir", "data", "--min-free", "0",
+             "--model", f"tiny={tiny}", *arguments],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        )  # fmt: skip
+        started.append(process)
+        return process, process.stdout.readline().strip()
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def upload(url, path):
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(path.stat().st_size)}
+    location = httpx.post(f"{url}api/uploads", headers=headers).headers["location"]
+    headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    httpx.patch(f"{url.rstrip('/')}{location}", headers=headers, content=path.read_bytes())
+    return location.rpartition("/")[2]
+
+
+def until(url, job_id, wanted, seconds=60):
+    end = time.monotonic() + seconds
+    while not wanted(job := httpx.get(f"{url}api/jobs/{job_id}").json()):
+        assert time.monotonic() < end, job
+        assert job["state"] not in ("refused", "failed"), job
+        time.sleep(0.05)
+    return job
+
+
+def pictures(path):
+    with open_source(path) as source:
+        return [frame.pixels.tobytes() for frame in source]
+
+
+def test_killed_in_the_middle_and_continued(serve, web, tiny, tmp_path):
+    """The power fails: no process is left, the next server continues, and the result is that of one run."""
+    clip = web.clip(tmp_path / "clip.mkv", frames=100)
+    process, url = serve()
+    job_id = upload(url, clip)
+    httpx.post(f"{url}api/jobs", json={"upload": job_id, "model": "tiny", "scale": 2})
+    until(url, job_id, lambda job: job["state"] == "planned")
+    httpx.post(f"{url}api/jobs/{job_id}/start")
+    before = until(url, job_id, lambda job: job["progress"] and job["progress"]["frames_done"] >= 50)
+    assert before["preview"] is not None
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    ours = [int(pid) for pid in children.read_text().split()] if children.exists() else []
+    process.kill()
+    process.wait()
+    for pid in ours:
+        end = time.monotonic() + 5
+        while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+            assert time.monotonic() < end, "a child outlives the server"
+            time.sleep(0.02)
+
+    process, url = serve()
+    counts = []
+
+    def done(job):
+        counts.append((job["progress"] or {"frames_done": 0})["frames_done"])
+        return job["state"] == "done"
+
+    job = until(url, job_id, done)
+    assert min(counts) >= 48  # the first segment was not done again
+    assert job["result"]["frames"] == 100
+    (tmp_path / "result.mkv").write_bytes(httpx.get(f"{url}api/jobs/{job_id}/result").content)
+    assert (
+        run(["upscale", str(clip), "-o", str(tmp_path / "whole.mkv"), "--model", str(tiny), "--scale", "2"])
+        == 0
+    )
+    assert pictures(tmp_path / "result.mkv") == pictures(tmp_path / "whole.mkv")
+    after = httpx.get(f"{url}api/jobs/{job_id}/frames/99/after.png")
+    assert (after.status_code, after.headers["content-type"]) == (200, "image/png")
+
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert time.monotonic() - begin < 5
+    assert (out, err.splitlines()) == (
+        "",
+        ["jobs are kept in data; Ctrl-C stops, and the next start continues them"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["py", "sh"])
+def test_the_examples(serve, web, tmp_path, kind):
+    if kind == "sh" and not (shutil.which("curl") and shutil.which("base64")):
+        pytest.skip("no curl or base64")
+    token = "a-token-of-our-own"
+    _, url = serve("--host", "127.0.0.1", environment={"TCNET_TOKEN": token})
+    url, _, printed = url.partition("/#token=")
+    assert printed == token
+    clip = web.clip(tmp_path / "Zähne 'n\" more.mp4")
+    if kind == "py":
+        command = [
+            sys.executable,
+            EXAMPLES / "web_client.py",
+            url,
+            clip,
+            "out.mp4",
+            "--model",
+            "tiny",
+            "--token",
+            token,
+        ]
+    else:
+        command = ["sh", EXAMPLES / "web_client.sh", url, clip, "out.mp4", "tiny"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "TCNET_TOKEN": token},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("out.mp4")
+    with open_source(tmp_path / "out.mp4") as source:
+        assert (source.info.width, source.info.height, source.info.frame_count) == (128, 96, 7)
+    assert httpx.get(f"{url}/api/jobs", headers={"Authorization": f"Bearer {token}"}).json() == {"jobs": []}
+    # A refusal is shown as it is.
+    (tmp_path / "bad.mp4").write_bytes(b"no video" * 99)
+    command[3] = tmp_path / "bad.mp4"
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "TCNET_TOKEN": token},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "refused: bad.mp4: cannot be read as video" in done.stderr
+
+
+def call(capsys, *arguments):
+    code = run(["serve", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, " ".join(captured.err.split())
+
+
+def test_a_port_in_use(capsys, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = call(capsys, "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: cannot listen on 127.0.0.1 port {port} (Address already in use)")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--token", "short"], "the token has 5 characters"),
+        (["--model", "tiny"], "--model 'tiny': write NAME=FILE.safetensors"),
+        (["--model", "x=gone.safetensors"], "x=gone.safetensors: no weight file"),
+        (["--model", "tcnet-bi=gone.safetensors"], "there is a model of this name already"),
+        (["--max-upload", "0"], "the limit upload_bytes is 0"),
+        (["--keep-days", "-2"], "--keep-days is -2"),
+    ],
+)
+def test_options_that_cannot_be(capsys, tmp_path, arguments, words):
+    code, out, err = call(capsys, "--port", "0", "--data-dir", str(tmp_path / "data"), *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_a_missing_extra_is_named(tmp_path):
+    """As on a machine where `tcnet` was installed without it."""
+    (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('gone', name='fastapi')")
+    done = subprocess.run(
+        [sys.executable, "-m", "tcnet", "serve"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=60, env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "error: tcnet serve needs fastapi; pip install 'tcnet[web]'\n"
+
+
+def test_open_to_others_there_is_a_token(serve):
+    process, url = serve("--host", "0.0.0.0")
+    address, _, token = url.partition("/#token=")
+    assert len(token) == 32
+    local = f"http://127.0.0.1:{address.rpartition(':')[2]}"
+    assert httpx.get(f"{local}/api/server").status_code == 401
+    answer = httpx.get(f"{local}/api/server", headers={"Authorization": f"Bearer {token}"})
+    assert json.loads(answer.content)["token_required"] is True
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
