@@ -1,9 +1,10 @@
-"""The inputs of `tcnet upscale`, one after the other."""
+"""The inputs of `tcnet upscale`: one after the other, or on a cluster some at a time."""
 
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 from tcnet.cli.console import err, format_seconds, print_table
 from tcnet.cli.display import Display
 from tcnet.cli.standard_input import spooled
+from tcnet.cluster import RayCluster, open_cluster
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.upscale import Plan, UpscaleOptions, plan_video, upscale_video
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.engine import load_network
+from tcnet.upscale.engine import check_model, load_network
 from tcnet.upscale.many import Task, plan_tasks
 from tcnet.upscale.options import size_name
 from tcnet.upscale.output import run_folder
@@ -22,6 +24,8 @@ from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
 from tcnet.video.target import check_folder, nearest_folder
 
 STANDARD_INPUT = "-"
+AT_ONCE = 4
+"""Inputs that share a cluster: enough to keep it busy while one of them begins or ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Settings:
     dry_run: bool
     debug: bool
     on_frame: Callable[[Frame], None] | None = None
+    cluster_address: str | None = None
+    cluster: RayCluster | None = None
 
 
 def run_batch(
@@ -53,54 +59,114 @@ def run_batch(
     Raises UsageError and MediaError for what is wrong before the first run, and for a single input.
     """
     if STANDARD_INPUT in inputs:
-        _run_standard_input(inputs, settings, display, output)
+        with _with_cluster(settings) as settings:
+            _run_standard_input(inputs, settings, display, output)
         return 0
     tasks = plan_tasks(
         inputs, output=output, template=template, recursive=recursive, size=size_name(settings.options)
     )
     for notice in tasks.notices:
         display.notice(notice)
-    if not tasks.several:
-        _run_one(tasks.tasks[0], settings, display, settings.model, in_made_folder=template is not None)
-        return 0
-    return _run_several(tasks.tasks, settings, display, in_made_folder=template is not None)
+    with _with_cluster(settings) as settings:
+        if not tasks.several:
+            _run_one(tasks.tasks[0], settings, display, settings.model, in_made_folder=template is not None)
+            return 0
+        return _run_several(tasks.tasks, settings, display, in_made_folder=template is not None)
+
+
+@contextmanager
+def _with_cluster(settings: Settings) -> Iterator[Settings]:
+    """The settings with the cluster that they name, for as long as this lasts."""
+    if settings.cluster_address is None:
+        yield settings
+        return
+    check_model(settings.model, settings.options.engine)  # before machines are started
+    with open_cluster(settings.cluster_address, device=settings.options.device) as cluster:
+        yield replace(settings, cluster=cluster)
 
 
 def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
     _, network = load_network(settings.model, settings.options.engine)  # once for all
-    worst = 0
-    rows: list[tuple[str, ...]] = []
-    for number, task in enumerate(tasks, 1):
-        heading = f"[{number}/{len(tasks)}] {task.input} → {task.output}"
-        begin = time.perf_counter()
-        frames = 0
-        try:
-            outcome, frames = _run_or_keep(
-                task, settings, display, network, heading, in_made_folder=in_made_folder
-            )
-        except TcnetError as error:
-            if settings.debug:
-                traceback.print_exc()
-            text = str(error)
-            # Not every message names the file, which matters where there are several.
-            display.error(text if str(task.input) in text else f"{task.input}: {text}", error.exit_code)
-            worst = max(worst, error.exit_code)
-            outcome = "failed"
-        display.end()
-        seconds = time.perf_counter() - begin
-        done = outcome == "done"
-        rows.append(
-            (
-                str(task.input),
-                str(frames) if done else "",
-                format_seconds(seconds) if done else "",
-                f"{frames / seconds:.2f}" if done else "",
-                outcome,
-            )
-        )
+    runs = [
+        _Numbered(task, f"[{number}/{len(tasks)}] {task.input} → {task.output}")
+        for number, task in enumerate(tasks, 1)
+    ]
+
+    def run(numbered: _Numbered, display: Display) -> _Ended:
+        return _run_and_tell(numbered, settings, display, network, in_made_folder=in_made_folder)
+
+    if settings.cluster is None or settings.dry_run:
+        ended = [run(numbered, display) for numbered in runs]
+    else:
+        ended = _some_at_a_time(runs, run, display, settings.cluster)
     if not settings.dry_run:
+        rows = [each.row for each in ended]
         print_table(("file", "frames", "time", "fps", "outcome"), rows, fold=True, console=err)
-    return worst
+    return max(each.exit_code for each in ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    task: Task
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of one of several inputs. row: of the table at the end."""
+
+    row: tuple[str, ...]
+    exit_code: int
+
+
+def _some_at_a_time(
+    runs: Sequence[_Numbered],
+    run: Callable[[_Numbered, Display], _Ended],
+    display: Display,
+    cluster: RayCluster,
+) -> list[_Ended]:
+    """AT_ONCE of the runs in threads of their own; all stop when this one is interrupted."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        try:
+            futures = [threads.submit(lambda each: run(each, display.beside()), each) for each in runs]
+            return [future.result() for future in futures]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            cluster.close()  # what makes the threads end
+            raise
+
+
+def _run_and_tell(
+    numbered: _Numbered, settings: Settings, display: Display, network: VideoNetwork, *, in_made_folder: bool
+) -> _Ended:
+    task = numbered.task
+    begin = time.perf_counter()
+    frames = exit_code = 0
+    try:
+        outcome, frames = _run_or_keep(
+            task, settings, display, network, numbered.heading, in_made_folder=in_made_folder
+        )
+    except TcnetError as error:
+        if settings.cluster is not None and settings.cluster.closed:
+            raise  # it was stopped, and that is said elsewhere
+        if settings.debug:
+            traceback.print_exc()
+        text = str(error)
+        # Not every message names the file, which matters where there are several.
+        display.error(text if str(task.input) in text else f"{task.input}: {text}", error.exit_code)
+        exit_code = error.exit_code
+        outcome = "failed"
+    display.end()
+    seconds = time.perf_counter() - begin
+    done = outcome == "done"
+    row = (
+        str(task.input),
+        str(frames) if done else "",
+        format_seconds(seconds) if done else "",
+        f"{frames / seconds:.2f}" if done else "",
+        outcome,
+    )
+    return _Ended(row, exit_code)
 
 
 def _run_or_keep(
@@ -145,6 +211,7 @@ def _run_one(
             plan_video(
                 task.input, output, model=model, options=settings.options, encode=settings.encode,
                 read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+                cluster=settings.cluster,
             )
         )  # fmt: skip
         return 0
@@ -153,8 +220,8 @@ def _run_one(
             stack.enter_context(_made(task.output.parent))
         result = upscale_video(
             task.input, task.output, model=model, options=settings.options, encode=settings.encode,
-            read=settings.read, overwrite=settings.overwrite, resume=settings.resume, on_plan=show,
-            on_frame=settings.on_frame, progress=display.progress,
+            read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+            cluster=settings.cluster, on_plan=show, on_frame=settings.on_frame, progress=display.progress,
         )  # fmt: skip
     display.result(result)
     return result.frames

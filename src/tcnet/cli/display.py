@@ -2,11 +2,12 @@
 
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Protocol
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from tcnet.cli.console import err, format_bytes, format_seconds, one_line, out, print_error, print_notices
@@ -15,12 +16,14 @@ from tcnet.upscale import Plan, Progress, UpscaleResult
 
 PROGRESS = ("auto", "bar", "json", "none")
 PROTOCOL_VERSION = 1
+_STDOUT = threading.Lock()  # lines of inputs that are upscaled at the same time stay whole
 
 
 class Display(Protocol):
     """Told what happens to one input after the other: begin, plan, progress..., result, kept or error.
 
-    heading: a line for people. stopped: an error that is said elsewhere.
+    heading: a line for people. stopped: an error that is said elsewhere. beside: another display, for an
+    input that is upscaled at the same time, in another thread.
     """
 
     def begin(self, input: str, heading: str | None) -> None: ...
@@ -32,6 +35,7 @@ class Display(Protocol):
     def error(self, text: str, exit_code: int) -> None: ...
     def stopped(self, text: str, exit_code: int) -> None: ...
     def end(self) -> None: ...
+    def beside(self) -> "Display": ...
 
 
 def make_display(kind: str) -> Display:
@@ -43,16 +47,59 @@ def make_display(kind: str) -> Display:
     return TextDisplay(bar=kind == "bar" or (kind == "auto" and err.is_terminal))
 
 
+class _Bars:
+    """A row for each input that is being upscaled. Shown while there is any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bar: Bar | None = None
+
+    def add(self, name: str) -> TaskID:
+        with self._lock:
+            if self._bar is None:
+                columns = (
+                    TextColumn("{task.description}", markup=False),
+                    BarColumn(20),
+                    MofNCompleteColumn(),
+                )
+                self._bar = Bar(*columns, TextColumn("{task.fields[rate]}"), console=err)
+                self._bar.start()
+            return self._bar.add_task(name, rate="", total=None)
+
+    def update(self, row: TaskID, *, done: int, total: int | None, rate: str) -> None:
+        with self._lock:
+            assert self._bar is not None
+            self._bar.update(row, completed=done, total=total, rate=rate)
+
+    def remove(self, row: TaskID) -> None:
+        """The last one stays to be seen."""
+        with self._lock:
+            assert self._bar is not None
+            if len(self._bar.task_ids) > 1:
+                self._bar.remove_task(row)
+            else:
+                self._bar.stop()
+                self._bar = None
+
+
 class TextDisplay:
     """For people: outputs on stdout, all else on stderr."""
 
     def __init__(self, *, bar: bool) -> None:
         self._wanted = bar
-        self._bar: Bar | None = None
+        self._bars = _Bars()
+        self._row: TaskID | None = None
+        self._name = "upscaling"
         self._said: tuple[str, ...] = ()
+
+    def beside(self) -> "TextDisplay":
+        other = TextDisplay(bar=self._wanted)
+        other._bars, other._name = self._bars, ""
+        return other
 
     def begin(self, input: str, heading: str | None) -> None:
         self._said = ()
+        self._name = self._name or one_line(Path(input).name)
         if heading is not None:
             err.print(one_line(heading), markup=False, style="bold")
 
@@ -64,18 +111,17 @@ class TextDisplay:
     def progress(self, progress: Progress) -> None:
         if not self._wanted:
             return
-        if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
-            self._bar = Bar(*columns, TextColumn("{task.fields[rate]}"), console=err)
-            self._bar.add_task("upscaling", rate="", total=None)
-            self._bar.start()
+        if self._row is None:
+            self._row = self._bars.add(self._name)
         rate = "" if progress.fps is None else f"{progress.fps:.2f} fps"
         if progress.eta_seconds is not None:
             rate += f"  {format_seconds(progress.eta_seconds)} left"
+        if progress.activity is not None:
+            rate += f"  {describe_activity(progress)}"
         total = progress.frames_total
         if total is not None and progress.frames_done > total:
             total = None  # the container's count was an estimate, and too low
-        self._bar.update(self._bar.task_ids[0], completed=progress.frames_done, total=total, rate=rate)
+        self._bars.update(self._row, done=progress.frames_done, total=total, rate=rate)
 
     def result(self, result: UpscaleResult) -> None:
         self.end()
@@ -102,9 +148,9 @@ class TextDisplay:
         self.end()
 
     def end(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._row is not None:
+            self._bars.remove(self._row)
+            self._row = None
 
 
 class JsonDisplay:
@@ -114,6 +160,9 @@ class JsonDisplay:
         self._input: str | None = None
         self._text = TextDisplay(bar=False)
         self._said: set[str] = set()
+
+    def beside(self) -> "JsonDisplay":
+        return JsonDisplay()
 
     def begin(self, input: str, heading: str | None) -> None:
         self._text.begin(input, heading)
@@ -136,6 +185,9 @@ class JsonDisplay:
         self._write(
             "progress", frames_done=progress.frames_done, frames_total=progress.frames_total,
             fps=progress.fps, eta_seconds=progress.eta_seconds,
+            workers=None if progress.activity is None else progress.activity.workers,
+            windows_in_flight=None if progress.activity is None else progress.activity.windows,
+            fps_per_worker=progress.fps_per_worker,
         )  # fmt: skip
 
     def result(self, result: UpscaleResult) -> None:
@@ -171,8 +223,18 @@ class JsonDisplay:
 
     def _write(self, event: str, **fields: object) -> None:
         head = {"version": PROTOCOL_VERSION, "event": event, "time": time.time(), "input": self._input}
-        sys.stdout.write(json.dumps(head | fields) + "\n")
-        sys.stdout.flush()
+        with _STDOUT:
+            sys.stdout.write(json.dumps(head | fields) + "\n")
+            sys.stdout.flush()
+
+
+def describe_activity(progress: Progress) -> str:
+    """What a cluster does, in a few words."""
+    if progress.activity is None:
+        return ""
+    workers, windows = progress.activity.workers, progress.activity.windows
+    each = "" if progress.fps_per_worker is None else f" of {progress.fps_per_worker:.2f} fps"
+    return f"{workers} worker{'' if workers == 1 else 's'}{each}, {windows} windows in flight"
 
 
 def describe_plan(plan: Plan) -> str:

@@ -89,6 +89,13 @@ def upscale(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Continue a run that was cut off, or start over.")
     ] = True,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Share the work out with Ray: auto (a cluster that runs, else local), local (all GPUs of "
+            "this machine), or HOST:PORT (docs/cluster.md)."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all, show the plan and what will change, and stop.")
     ] = False,
@@ -130,6 +137,7 @@ def upscale(
             resume=resume,
             dry_run=dry_run,
             debug=bool(context.obj),
+            cluster_address=cluster,
         )  # fmt: skip
         with ExitStack() as stack:
             if preview is not None:

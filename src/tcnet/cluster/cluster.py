@@ -54,6 +54,10 @@ class RayCluster:
         """Lines for people on workers that were lost."""
         return self._pool.notices()
 
+    @property
+    def closed(self) -> bool:
+        return self._pool.closed
+
     def close(self) -> None:
         """Dismisses the workers; runs that are at it fail. Harmless when called again."""
         self._pool.close()

@@ -171,6 +171,10 @@ class Pool:
         with self._changed:
             return list(self._notices)
 
+    @property
+    def closed(self) -> bool:
+        return self._stopping
+
     def close(self) -> None:
         """Stops; runs that are at it fail. Harmless when called again."""
         with self._changed:

@@ -34,12 +34,12 @@ STORE_SHARE = 0.3
 
 @dataclass(slots=True)
 class _Place:
-    """Where a worker can be: a GPU, or a machine's processors. resources: for Ray. threads: for torch."""
+    """Where a worker can be: a GPU, or a machine's processors. resources: for Ray, which also sets torch's
+    threads by them (OMP_NUM_THREADS)."""
 
     node: str
     host: str
     resources: dict[str, float]
-    threads: int | None
     expected: bool  # there from the beginning
     actor: Any = None
     name: str = ""
@@ -196,7 +196,7 @@ class RayCrew:
         place.actor = self._actors[place.name] = self._actor.options(
             num_cpus=place.resources["CPU"], num_gpus=place.resources["GPU"], max_restarts=0,
             scheduling_strategy=NodeAffinitySchedulingStrategy(place.node, soft=False),
-        ).remote(place.threads, self._device)  # fmt: skip
+        ).remote(self._device)  # fmt: skip
         place.greeting = place.actor.facts.remote()
 
     def _greet(self) -> None:
@@ -261,13 +261,13 @@ def _places_on(node: dict[str, Any], *, with_gpu: bool, expected: bool) -> dict[
     host = node["NodeManagerHostname"]
     if with_gpu:
         return {
-            f"{name} GPU {index}": _Place(name, host, {"CPU": 0, "GPU": 1}, None, expected)
+            f"{name} GPU {index}": _Place(name, host, {"CPU": 0, "GPU": 1}, expected)
             for index in range(int(resources.get("GPU", 0)))
         }
     processors = int(resources.get("CPU", 0))
     if not processors:
         return {}
-    return {name: _Place(name, host, {"CPU": processors, "GPU": 0}, processors, expected)}
+    return {name: _Place(name, host, {"CPU": processors, "GPU": 0}, expected)}
 
 
 def _reason(error: RayError) -> str:

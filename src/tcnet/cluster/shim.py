@@ -10,8 +10,7 @@ def actor_class() -> type:
     only when it has arrived: whatever version is there, or none, can be told."""
 
     class Actor:
-        def __init__(self, threads: int | None, device: str) -> None:
-            self._threads = threads
+        def __init__(self, device: str) -> None:
             self._device = device
             self._worker: Any = None
 
@@ -28,7 +27,7 @@ def actor_class() -> type:
                 from tcnet.cluster.worker import Worker, versions
 
                 facts["versions"] = versions()
-                self._worker = Worker(self._threads)
+                self._worker = Worker()
                 facts["memory"] = self._worker.available_memory(self._device)
             except (ImportError, ValueError) as error:  # such as: there is no such device
                 facts["missing"] = str(error)

@@ -49,10 +49,7 @@ class _Run:
 class Worker:
     """One device of one machine. Its methods are called one at a time."""
 
-    def __init__(self, threads: int | None) -> None:
-        """threads: for computing on a CPU; None: torch's choice."""
-        if threads is not None:
-            torch.set_num_threads(threads)
+    def __init__(self) -> None:
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._host = platform.node()
 

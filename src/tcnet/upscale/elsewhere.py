@@ -8,6 +8,7 @@ from typing import Protocol
 from tcnet.errors import UsageError
 from tcnet.upscale.compute import Statistics
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.engine import engine_of
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.output import RunSink
 from tcnet.upscale.parts import Part
@@ -122,8 +123,10 @@ class Elsewhere:
         statistics.notices.extend(self.cluster.notices())
 
 
-def refuse_streams(network: VideoNetwork) -> None:
-    """Raises UsageError for a network whose frames depend on all before them."""
+def refuse_unshareable(network: VideoNetwork) -> None:
+    """Raises UsageError for a network whose frames depend on all before them, or that cannot be sent."""
+    if (engine := engine_of(network)) != "torch":
+        raise UsageError(f"engine {engine} computes on this machine alone: leave it out, or --cluster")
     if network.config.propagation == "forward":
         raise UsageError(
             "this model streams: each frame needs all before it, so there is nothing to share out; leave out "

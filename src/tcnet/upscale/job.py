@@ -12,7 +12,7 @@ from tcnet.errors import MediaError
 from tcnet.models import DEFAULT_MODEL
 from tcnet.upscale.compute import Statistics
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.elsewhere import Cluster, Elsewhere, PartSink, refuse_streams
+from tcnet.upscale.elsewhere import Cluster, Elsewhere, PartSink, refuse_unshareable
 from tcnet.upscale.engine import check_model, load_network
 from tcnet.upscale.identity import run_identity
 from tcnet.upscale.options import UpscaleOptions, output_size, size_name
@@ -91,7 +91,7 @@ def upscale_video(
         )  # fmt: skip
         name, network = load_network(model, options.engine)
         if cluster is not None:
-            refuse_streams(network)
+            refuse_unshareable(network)
         identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
         sinks: list[RunSink] = []
 
@@ -131,6 +131,7 @@ def plan_video(
     overwrite: bool = False,
     resume: bool = True,
     segment_frames: int = SEGMENT_FRAMES,
+    cluster: Cluster | None = None,
 ) -> Plan:
     """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it.
 
@@ -149,7 +150,10 @@ def plan_video(
         )  # fmt: skip
         name, network = load_network(model, options.engine)
         identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
-        plan = plan_upscale(source.info, network, target.continued(identity, options), model=name)
+        if cluster is not None:
+            refuse_unshareable(network)
+        plan_run = plan_upscale if cluster is None else cluster.plan
+        plan = plan_run(source.info, network, target.continued(identity, options), model=name)
         return replace(plan, notices=(*plan.notices, *source.notices, *target.notices))
 
 

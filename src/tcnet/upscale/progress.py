@@ -26,6 +26,12 @@ class Progress:
     eta_seconds: float | None
     activity: Activity | None = None
 
+    @property
+    def fps_per_worker(self) -> float | None:
+        if self.activity is None or self.fps is None or not self.activity.workers:
+            return None
+        return self.fps / self.activity.workers
+
 
 class RateMeter:
     """An ETA from whole windows.
