@@ -1,6 +1,5 @@
 """`tcnet serve` as people start it, with the real command at work behind it; and the examples of docs/web.md."""
 
-import json
 import os
 import shutil
 import signal
@@ -24,17 +23,17 @@ def heed_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.fixture
-def serve(tiny, tmp_path):
+@pytest.fixture(scope="session")
+def start(tiny):
     """Starts the command; gives the process and the address that it prints."""
     started = []
 
-    def start(*arguments, environment=None):
+    def start(folder, *arguments):
         process = subprocess.Popen(
             [sys.executable, "-m", "tcnet", "serve", "--port", "0", "--data-dir", "data", "--min-free", "0",
              "--model", f"tiny={tiny}", *arguments],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         started.append(process)
         return process, process.stdout.readline().strip()
@@ -44,6 +43,14 @@ def serve(tiny, tmp_path):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def open_to_others(start, tmp_path_factory):
+    """(address, token) of a server that other machines reach."""
+    _, url = start(tmp_path_factory.mktemp("open"), "--host", "0.0.0.0")
+    address, _, token = url.partition("/#token=")
+    return f"http://127.0.0.1:{address.rpartition(':')[2]}", token
 
 
 def upload(url, path):
@@ -72,15 +79,15 @@ def pictures(path):
         return [frame.pixels.tobytes() for frame in source]
 
 
-def test_killed_in_the_middle_and_continued(serve, web, tiny, tmp_path):
+def test_killed_in_the_middle_and_continued(start, web, tiny, tmp_path):
     """The power fails: no process is left, the next server continues, and the result is that of one run."""
-    clip = web.clip(tmp_path / "clip.mkv", frames=100)
-    process, url = serve()
+    clip = web.clip(tmp_path / "clip.mkv", frames=52)
+    process, url = start(tmp_path)
     job_id = upload(url, clip)
     httpx.post(f"{url}api/jobs", json={"upload": job_id, "model": "tiny", "scale": 2})
     until(url, job_id, lambda job: job["state"] == "planned")
     httpx.post(f"{url}api/jobs/{job_id}/start")
-    before = until(url, job_id, lambda job: job["progress"] and job["progress"]["frames_done"] >= 50)
+    before = until(url, job_id, lambda job: job["progress"] and job["progress"]["frames_done"] >= 49)
     assert before["preview"] is not None
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     ours = [int(pid) for pid in children.read_text().split()] if children.exists() else []
@@ -92,7 +99,7 @@ def test_killed_in_the_middle_and_continued(serve, web, tiny, tmp_path):
             assert time.monotonic() < end, "a child outlives the server"
             time.sleep(0.02)
 
-    process, url = serve()
+    process, url = start(tmp_path)
     counts = []
 
     def done(job):
@@ -101,14 +108,14 @@ def test_killed_in_the_middle_and_continued(serve, web, tiny, tmp_path):
 
     job = until(url, job_id, done)
     assert min(counts) >= 48  # the first segment was not done again
-    assert job["result"]["frames"] == 100
+    assert job["result"]["frames"] == 52
     (tmp_path / "result.mkv").write_bytes(httpx.get(f"{url}api/jobs/{job_id}/result").content)
     assert (
         run(["upscale", str(clip), "-o", str(tmp_path / "whole.mkv"), "--model", str(tiny), "--scale", "2"])
         == 0
     )
     assert pictures(tmp_path / "result.mkv") == pictures(tmp_path / "whole.mkv")
-    after = httpx.get(f"{url}api/jobs/{job_id}/frames/99/after.png")
+    after = httpx.get(f"{url}api/jobs/{job_id}/frames/51/after.png")
     assert (after.status_code, after.headers["content-type"]) == (200, "image/png")
 
     begin = time.monotonic()
@@ -123,13 +130,10 @@ def test_killed_in_the_middle_and_continued(serve, web, tiny, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["py", "sh"])
-def test_the_examples(serve, web, tmp_path, kind):
+def test_the_examples(open_to_others, web, tmp_path, kind):
     if kind == "sh" and not (shutil.which("curl") and shutil.which("base64")):
         pytest.skip("no curl or base64")
-    token = "a-token-of-our-own"
-    _, url = serve("--host", "127.0.0.1", environment={"TCNET_TOKEN": token})
-    url, _, printed = url.partition("/#token=")
-    assert printed == token
+    url, token = open_to_others
     clip = web.clip(tmp_path / "Zähne 'n\" more.mp4")
     if kind == "py":
         command = [
@@ -209,14 +213,9 @@ def test_a_missing_extra_is_named(tmp_path):
     assert done.stderr == "error: tcnet serve needs fastapi; pip install 'tcnet[web]'\n"
 
 
-def test_open_to_others_there_is_a_token(serve):
-    process, url = serve("--host", "0.0.0.0")
-    address, _, token = url.partition("/#token=")
+def test_open_to_others_there_is_a_token(open_to_others):
+    url, token = open_to_others
     assert len(token) == 32
-    local = f"http://127.0.0.1:{address.rpartition(':')[2]}"
-    assert httpx.get(f"{local}/api/server").status_code == 401
-    answer = httpx.get(f"{local}/api/server", headers={"Authorization": f"Bearer {token}"})
-    assert json.loads(answer.content)["token_required"] is True
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+    assert httpx.get(f"{url}/api/server").status_code == 401
+    answer = httpx.get(f"{url}/api/server", headers={"Authorization": f"Bearer {token}"})
+    assert answer.json()["token_required"] is True

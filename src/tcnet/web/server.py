@@ -25,12 +25,15 @@ def made_token() -> str:
 
 def open_socket(host: str, port: int) -> socket.socket:
     """Raises UsageError for an address that cannot be listened on. port: 0 takes any that is free."""
+    listening: socket.socket | None = None
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
+        if listening is not None:
+            listening.close()
         raise UsageError(
             f"cannot listen on {host} port {port} ({error.strerror}); choose another --host or --port"
         ) from error
