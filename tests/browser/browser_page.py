@@ -43,7 +43,7 @@ class Visitor:
         if remembers:
             choice = json.dumps(json.dumps(remembers))
             self.context.add_init_script(
-                f"if (!localStorage['tcnet.choice']) localStorage['tcnet.choice'] = {choice}"
+                f"if (origin !== 'null') localStorage['tcnet.choice'] ??= {choice};"  # not in about:blank
             )
         self.context.on("page", self._watch)
         self.tab = self.open()

@@ -59,7 +59,7 @@ class ServerProcess:
         request = urllib.request.Request(f"{self.address}api/{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             content = answer.read()
-            return dict(answer.headers), json.loads(content) if content else None
+            return answer.headers, json.loads(content) if content else None
 
     def job(self, job_id):
         return self.request("GET", f"jobs/{job_id}")[1]

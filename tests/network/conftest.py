@@ -11,7 +11,13 @@ def _seed():
     torch.manual_seed(0)
 
 
-LIGHT = {"motion": "small", "reconstruction": "direct", "fusion_levels": 2, "stride": 2}
+LIGHT = {
+    "motion": "small",
+    "reconstruction": "direct",
+    "fusion_levels": 2,
+    "stride": 2,
+    "stability_stride": 2,
+}
 
 
 @pytest.fixture(params=[{}, LIGHT], ids=["full", "light"])

@@ -17,9 +17,10 @@ def actor_class() -> type:
         def facts(self) -> Facts:
             """Where it runs, what is installed there (versions, or why they are not known), and memory: bytes
             on the device, None if not known."""
+            import os
             import platform
 
-            facts: Facts = {"host": platform.node()}
+            facts: Facts = {"host": platform.node(), "pid": os.getpid()}
             try:
                 from tcnet.version import __version__
 

@@ -193,7 +193,11 @@ class SpatialCorrelativeMatching(nn.Module):
 
 
 class SpatioTemporalStability(nn.Module):
-    """The two branches side by side: g -> g_sa (temporal self-alignment) and g_cm (correlative matching)."""
+    """The two branches side by side: g -> g_sa (temporal self-alignment) and g_cm (correlative matching).
+
+    stride: both see every feature averaged over stride x stride positions, and what they find is repeated
+    over those; for live use.
+    """
 
     def __init__(
         self,
@@ -206,8 +210,10 @@ class SpatioTemporalStability(nn.Module):
         matching_depth: int,
         matching_window: int,
         matching_pool: int,
+        stride: int = 1,
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.alignment = nn.ModuleList(
             TemporalSelfAlignment(
                 channels,
@@ -230,7 +236,19 @@ class SpatioTemporalStability(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes."""
         n = len(features)
-        group = torch.cat(tuple(features))  # (n*B, C, H, W)
+        size = features[0].shape[-2:]
+        coarse = [self._coarser(g) for g in features]
+        group = torch.cat(coarse)  # (n*B, C, H/stride, W/stride)
         for alignment in self.alignment:
             group = alignment(group, n)
-        return list(group.chunk(n)), [self.matching(g) for g in features]
+        aligned = [self._finer(g, size) for g in group.chunk(n)]
+        return aligned, [self._finer(self.matching(g), size) for g in coarse]
+
+    def _coarser(self, x: Tensor) -> Tensor:
+        return x if self.stride == 1 else F.avg_pool2d(pad_to_windows(x, self.stride), self.stride)
+
+    def _finer(self, x: Tensor, size: torch.Size) -> Tensor:
+        if self.stride == 1:
+            return x
+        repeated = F.interpolate(x, scale_factor=float(self.stride), mode="nearest")
+        return repeated[..., : size[0], : size[1]]

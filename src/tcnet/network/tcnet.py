@@ -50,6 +50,9 @@ class TCNetConfig:
     """Side of the window inside which pixels attend to each other, in LR pixels."""
     matching_pool: int = 2
     """Average pooling of keys and values in position attention; 1 is none."""
+    stability_stride: int = 1
+    """Positions of the features, in each direction, that self-alignment and matching see as one; more than 1
+    is for live use."""
     fusion_width: int = 32
     """Channels inside the pyramid fusions."""
     fusion_levels: int = 3
@@ -81,6 +84,8 @@ class TCNetConfig:
             raise ValueError(f"motion must be 'spynet' or 'small', got {self.motion!r}")
         if self.reconstruction not in ("full", "direct"):
             raise ValueError(f"reconstruction must be 'full' or 'direct', got {self.reconstruction!r}")
+        if self.stability_stride < 1:
+            raise ValueError(f"stability_stride must be at least 1, got {self.stability_stride}")
         if self.stride < 1 or (self.stride > 1 and self.reconstruction != "direct"):
             raise ValueError(
                 f"stride must be 1, or more with reconstruction='direct', got {self.stride} with "
@@ -107,16 +112,17 @@ CONFIGS = {
     ),
     "lite": TCNetConfig(
         propagation="forward",
-        propagation_blocks=3,
+        channels=32,
+        propagation_blocks=4,
         refinement_blocks=4,
         alignment_depth=1,
         alignment_window=16,
         matching_depth=1,
+        stability_stride=2,
         fusion_width=16,
         fusion_levels=2,
         motion="small",
         reconstruction="direct",
-        stride=2,
     ),
 }
 """Named variants. "tcnet" is what the package's large models use, "lite" its small one; "paper" has the
@@ -169,6 +175,7 @@ class TCNet(nn.Module):
             config.matching_depth,
             config.matching_window,
             config.matching_pool,
+            config.stability_stride,
         )
         self.fusion = ProgressiveFusion(
             channels, config.fusion_width, config.fusion_levels, config.fusion_stages
@@ -194,7 +201,9 @@ class TCNet(nn.Module):
     @property
     def spatial_multiple(self) -> int:
         """Tiles that start at multiples of this see the same attention windows as the whole frame."""
-        return max(self.config.alignment_window, self.config.matching_window) * self.config.stride
+        config = self.config
+        window = max(config.alignment_window, config.matching_window)
+        return window * config.stability_stride * config.stride
 
     @property
     def delay(self) -> int:

@@ -36,12 +36,12 @@ function tokenDialog() {
   setProblem(problem, null);
   dialog.showModal();
   return new Promise((resolve) => {
-    const stay = (event) => event.preventDefault(); // Escape: there is nothing to see without the token
+    const stay = () => dialog.showModal(); // there is nothing to see without the token
     const submit = async (event) => {
       event.preventDefault();
       try {
         if (await signIn(form.elements.token.value.trim())) {
-          dialog.removeEventListener("cancel", stay);
+          dialog.removeEventListener("close", stay);
           form.removeEventListener("submit", submit);
           dialog.close();
           resolve();
@@ -53,7 +53,7 @@ function tokenDialog() {
         setProblem(problem, error.message);
       }
     };
-    dialog.addEventListener("cancel", stay);
+    dialog.addEventListener("close", stay);
     form.addEventListener("submit", submit);
   });
 }

@@ -131,7 +131,9 @@ class Page {
     banner.hidden = !away;
     if (!away && !this.loaded) {
       this.loaded = true;
-      this.show({ focus: false });
+      if (location.hash.length > 2 && !this.panel.kind) {
+        this.show({ focus: false }); // it names nothing that there is
+      }
     }
   }
 }

@@ -13,6 +13,7 @@ export class PlanView {
   #announcer;
   #timer = null;
   #asked = 0; // changes of the plan under way
+  #starting = false;
   #told = null; // the plan that was announced
   #chosen = null; // the job's choice, as the form last showed it
 
@@ -31,7 +32,7 @@ export class PlanView {
   }
 
   #build() {
-    const { sizes, heights, models } = this.#server;
+    const { sizes, models } = this.#server;
     const scales = sizes.map((size) => Number(size.slice(1))).sort((a, b) => a - b);
     this.parts.sizes.append(
       ...scales.map((scale) => radio({ name: "size", value: String(scale), label: `× ${scale}` })),
@@ -40,8 +41,14 @@ export class PlanView {
     this.parts.models.append(
       ...models.map(({ name, summary }) => radio({ name: "model", value: name, label: name, text: summary })),
     );
-    Object.assign(this.parts.height, { min: heights.min, max: heights.max });
-    setText(this.parts["height-hint"], `${heights.min} to ${heights.max}, even`);
+  }
+
+  /** Which heights there are: the models enlarge by 4 and no more. */
+  #boundHeight(source) {
+    const { min, max } = this.#server.heights;
+    const most = source ? Math.min(max, 4 * source.height) : max;
+    Object.assign(this.parts.height, { min, max: most });
+    setText(this.parts["height-hint"], `Even, up to ${most}`);
   }
 
   /** Puts the job's choice into the form, if it is new: it may have been made in another tab. */
@@ -79,7 +86,8 @@ export class PlanView {
     const { height, form } = this.parts;
     if (event.target.value === "height" && !height.value) {
       const lines = this.#panel.job.source?.height ?? 0;
-      height.value = [720, 1080, 2160, 4320].find((usual) => usual > lines) ?? height.max;
+      const usual = [720, 1080, 2160, 4320].find((usual) => usual > lines && usual <= height.max);
+      height.value = usual ?? height.max;
     }
     if (event.target === height) {
       form.reportValidity(); // the plan follows while it is typed
@@ -123,14 +131,16 @@ export class PlanView {
   }
 
   async #start() {
-    this.parts.start.disabled = true;
-    await this.#panel.request("POST", "/start");
-    if (this.#panel.job) {
-      this.update(this.#panel.job);
+    // Not by disabling the button: that would take the focus away.
+    if (!this.#starting) {
+      this.#starting = true;
+      await this.#panel.request("POST", "/start");
+      this.#starting = false;
     }
   }
 
   update(job) {
+    this.#boundHeight(job.source);
     this.#followChoice(job);
     const measuring = this.#changing || job.state === "planning";
     const ready = !measuring && job.state === "planned" && this.parts.form.checkValidity();

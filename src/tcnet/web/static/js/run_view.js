@@ -13,6 +13,7 @@ export class RunView {
   #loading = false;
   #timer = null;
   #job = null;
+  #acting = false;
 
   constructor(page, panel, job) {
     this.#announcer = page.announcer;
@@ -26,10 +27,13 @@ export class RunView {
   }
 
   async #act(panel, button, path) {
-    button.disabled = true;
+    // Not by disabling the button: that would take the focus away.
+    if (this.#acting) {
+      return;
+    }
+    this.#acting = true;
     await panel.request("POST", path);
-    button.disabled = false;
-    // The button may have given way to the other.
+    this.#acting = false;
     if (button.hidden) {
       (this.parts.cancel.hidden ? this.parts.resume : this.parts.cancel).focus();
     }
