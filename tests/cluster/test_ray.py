@@ -1,0 +1,170 @@
+"""A real Ray cluster of three nodes, of which one is killed; a driver that is killed. In this order, for speed:
+each connection starts three workers."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
+
+from tcnet.errors import UsageError
+from tcnet.upscale import upscale_video
+from tcnet.upscale.run_folder import RunFolder
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray, which leaves files to the collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+DRIVER = """
+import sys
+from cluster_fakes import SETTINGS, Slow
+from tcnet.cluster import open_cluster
+from tcnet.upscale import upscale_video
+
+with open_cluster(sys.argv[1]) as cluster:
+    upscale_video(sys.argv[2], sys.argv[3], model=Slow(), cluster=cluster, **SETTINGS)
+"""
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """A folder with a video, and what a single machine makes of it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    write_source(folder / "in.mkv")
+    upscale_video(folder / "in.mkv", folder / "single.mkv", model=Slow(0), **SETTINGS)
+    return folder
+
+
+def segments(output):
+    return sum("segment" in line for line in RunFolder(output).stored()[1])
+
+
+@pytest.fixture(scope="module")
+def killed(nodes, media):
+    """Two copies of a run whose driver was killed in the middle."""
+    out = media / "killed.mkv"
+    command = [sys.executable, "-c", DRIVER, nodes.address, str(media / "in.mkv"), str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    latest = time.monotonic() + 240
+    while segments(out) < 4 and process.poll() is None:
+        assert time.monotonic() < latest, "the driver does nothing"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    assert said == ("", "")  # nothing of Ray's on the terminal
+    assert 4 <= segments(out) < FRAMES // 10
+    shutil.copytree(RunFolder(out).path, RunFolder(media / "other.mkv").path)
+    return out, media / "other.mkv"
+
+
+@pytest.fixture(scope="module")
+def cluster(nodes, killed):
+    """Open for the tests from here on."""
+    from tcnet.cluster import open_cluster
+
+    with open_cluster(nodes.address) as opened:
+        yield opened
+
+
+def test_a_run_whose_driver_was_killed_is_continued_on_one_machine(media, killed):
+    before = segments(killed[1])
+    result = upscale_video(media / "in.mkv", killed[1], model=Slow(0), **SETTINGS)
+    assert f"continues an unfinished run: {10 * before} frames are there" in result.notices
+    assert_same(killed[1], media / "single.mkv")
+
+
+def test_a_run_whose_driver_was_killed_is_continued_on_the_cluster(media, killed, cluster):
+    told = []
+    result = upscale_video(
+        media / "in.mkv", killed[0], model=Slow(), cluster=cluster, progress=told.append, **SETTINGS
+    )
+    assert result.frames == FRAMES
+    assert_same(killed[0], media / "single.mkv")
+    assert max(now.activity.workers for now in told) == 3
+    assert max(now.activity.windows for now in told) > 3
+    assert told[-1].fps_per_worker == pytest.approx(told[-1].fps / 3)
+
+
+def test_images_are_the_same_from_a_cluster(media, cluster):
+    source = write_source(media / "short.mkv", frames=25)
+    newest = []
+    upscale_video(source, media / "here", model=Slow(0), **SETTINGS)
+    upscale_video(source, media / "there", model=Slow(0), cluster=cluster, on_frame=newest.append, **SETTINGS)
+    names = sorted(path.name for path in (media / "here").iterdir())
+    assert names == sorted(path.name for path in (media / "there").iterdir())
+    for name in names:
+        assert (media / "here" / name).read_bytes() == (media / "there" / name).read_bytes()
+    assert [frame.pixels.shape for frame in newest] == [(96, 128, 3)] * 3
+
+
+@contextmanager
+def killing(nodes, at):
+    """For `progress`: kills a node, not the one that this process is connected to, after `at` frames."""
+    import ray
+
+    ours = ray.get_runtime_context().get_node_id()
+    victim = next(node for node in nodes.worker_nodes if node.node_id != ours)
+    done = []
+
+    def progress(now):
+        if now.frames_done >= at and not done:
+            done.append(victim)
+            nodes.remove_node(victim, allow_graceful=False)
+
+    yield progress
+    assert done, "nothing was killed"
+
+
+def test_a_node_that_is_killed_costs_nothing_but_time(nodes, media, cluster):
+    out = media / "survived.mkv"
+    with killing(nodes, at=50) as progress:
+        result = upscale_video(
+            media / "in.mkv", out, model=Slow(0.2), cluster=cluster, progress=progress, **SETTINGS
+        )
+    assert result.frames == FRAMES
+    assert_same(out, media / "single.mkv")
+    assert sum("was lost" in notice for notice in result.notices) == 1
+    assert cluster.activity().workers == 2
+
+
+def test_a_machine_that_comes_later_helps(nodes, cluster):
+    nodes.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+    latest = time.monotonic() + 120
+    while cluster.activity().workers < 3:
+        assert time.monotonic() < latest, "no worker on the new node"
+        time.sleep(0.1)
+
+
+def test_a_process_that_is_killed_is_replaced(cluster, media):
+    import ray
+
+    out = media / "again.mkv"
+    actors = cluster._pool._crew._actors
+    pids = []
+
+    def progress(now):
+        if now.frames_done >= 50 and not pids:
+            pids.append(ray.get(next(iter(actors.values())).facts.remote(), timeout=60)["pid"])
+            os.kill(pids[0], signal.SIGKILL)
+
+    result = upscale_video(
+        media / "in.mkv", out, model=Slow(), cluster=cluster, progress=progress, **SETTINGS
+    )
+    assert_same(out, media / "single.mkv")
+    assert sum("was lost" in notice for notice in result.notices) >= 1
+    assert Counter(notice.split("(")[0] for notice in result.notices)
+
+
+def test_networks_that_stream_have_nothing_to_share(media, cluster):
+    from upscale_fakes import RunningMean
+
+    with pytest.raises(UsageError, match=r"this model streams.*leave out --cluster"):
+        upscale_video(media / "in.mkv", media / "no.mkv", model=RunningMean(), cluster=cluster, **SETTINGS)
