@@ -1,17 +1,29 @@
 # Two commands on a fresh machine with Python 3.11 and make: `make demo`, `make test`.
+# `make test-web` tests the page of `tcnet serve` in Chromium; on Debian, as root, it installs what it needs.
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-web lint clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-web: $(READY) web/node_modules/.ready
+	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt playwright
+	npm --prefix web run check
+	TCNET_BROWSER=1 $(BIN)/python -m pytest tests/browser
+
+web/node_modules/.ready: web/package.json web/package-lock.json
+	command -v npm || { apt-get update && apt-get install --yes --no-install-recommends npm; }
+	npm --prefix web ci
+	touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -69,7 +69,9 @@ class Visitor:
         self.context.close()
 
     def _watch(self, page):
-        page.on("console", lambda message: message.type in ("error", "warning") and self._complain(message.text))
+        page.on(
+            "console", lambda message: message.type in ("error", "warning") and self._complain(message.text)
+        )
         page.on("pageerror", lambda error: self._complain(f"uncaught: {error}"))
         page.on("request", self._check_host)
 
@@ -141,4 +143,3 @@ class Tab:
         )
         for event in ("dragenter", "dragover", "drop"):
             self.page.dispatch_event("body", event, {"dataTransfer": transfer})
-

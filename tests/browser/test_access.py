@@ -108,7 +108,7 @@ def tab_to(tab, name):
               return (label ?? "").trim();
             }"""
         )
-        if (name.search(focused) if hasattr(name, "search") else name == focused):
+        if name.search(focused) if hasattr(name, "search") else name == focused:
             assert tab.page.evaluate("document.activeElement.matches(':focus-visible')")
             return
     pytest.fail(f"Tab does not lead to {name!r}")

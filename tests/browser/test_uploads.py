@@ -72,7 +72,9 @@ def test_what_the_server_does_not_take_is_said(visit, start_server, material):
     visitor = visit(server.address)
     visitor.expect_complaint("status of 429")
     visitor.tab.choose_file(material / "clip.mkv")
-    expect(visitor.tab.main().get_by_role("alert")).to_have_text("there are 1 jobs already; delete some first")
+    expect(visitor.tab.main().get_by_role("alert")).to_have_text(
+        "there are 1 jobs already; delete some first"
+    )
     expect(visitor.tab.button("Try again")).to_be_visible()
     visitor.tab.button("Remove").click()
     expect(visitor.tab.heading()).to_have_text("Drop a video here")
