@@ -93,6 +93,31 @@ def test_nobody_imports_the_command_line():
     )
 
 
+def test_what_runs_exports_is_optional():
+    """Named in few places, and not imported before it is used."""
+    runtimes = ("onnx", "onnxscript", "onnxruntime", "openvino")
+    assert not offenders(
+        lambda module: not within(module, "tcnet.export", "tcnet.evaluation.onnx_upscaler"),
+        lambda name: within(name, *runtimes),
+    )
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_once = ast.Module(
+            [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], []
+        )
+        names = {
+            alias.name for node in ast.walk(at_once) if isinstance(node, ast.Import) for alias in node.names
+        }
+        assert not [name for name in names if within(name, *runtimes)], path
+
+
+def test_exports_know_nothing_of_runs():
+    assert not offenders(
+        lambda module: within(module, "tcnet.export"),
+        lambda name: within(name, "tcnet.upscale", "tcnet.evaluation", "tcnet.training", "tcnet.web"),
+    )
+
+
 def test_only_models_reads_weights():
     allowed = {
         "tcnet.models": {"safetensors"},
