@@ -202,11 +202,15 @@ class _Stabilise(nn.Module):
         self.fusion = network.fusion
 
     def forward(self, features: Tensor) -> Tensor:
-        frames = features.shape[0]
-        aligned = features
+        frames, size = features.shape[0], features.shape[-2:]
+        coarse = self.stability.coarser(features)
+        aligned = coarse
         for layer in self.stability.alignment:
             aligned = layer(aligned, frames)
-        fused: Tensor = self.fusion(features, aligned, self.stability.matching(features))
+        matched = self.stability.matching(coarse)
+        fused: Tensor = self.fusion(
+            features, self.stability.finer(aligned, size), self.stability.finer(matched, size)
+        )
         return fused
 
 

@@ -237,17 +237,19 @@ class SpatioTemporalStability(nn.Module):
         """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes."""
         n = len(features)
         size = features[0].shape[-2:]
-        coarse = [self._coarser(g) for g in features]
+        coarse = [self.coarser(g) for g in features]
         group = torch.cat(coarse)  # (n*B, C, H/stride, W/stride)
         for alignment in self.alignment:
             group = alignment(group, n)
-        aligned = [self._finer(g, size) for g in group.chunk(n)]
-        return aligned, [self._finer(self.matching(g), size) for g in coarse]
+        aligned = [self.finer(g, size) for g in group.chunk(n)]
+        return aligned, [self.finer(self.matching(g), size) for g in coarse]
 
-    def _coarser(self, x: Tensor) -> Tensor:
+    def coarser(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H/stride, W/stride), rounded up."""
         return x if self.stride == 1 else F.avg_pool2d(pad_to_windows(x, self.stride), self.stride)
 
-    def _finer(self, x: Tensor, size: torch.Size) -> Tensor:
+    def finer(self, x: Tensor, size: torch.Size) -> Tensor:
+        """Back to `size` (H, W)."""
         if self.stride == 1:
             return x
         repeated = F.interpolate(x, scale_factor=float(self.stride), mode="nearest")
