@@ -118,6 +118,18 @@ def test_exports_know_nothing_of_runs():
     )
 
 
+def test_the_server_starts_the_command_and_computes_nothing():
+    extra = ("fastapi", "starlette", "uvicorn", "sse_starlette", "anyio")
+    assert not offenders(lambda module: not within(module, "tcnet.web"), lambda name: within(name, *extra))
+    assert not offenders(
+        lambda module: not within(module, "tcnet.web", "tcnet.cli.serve"),
+        lambda name: within(name, "tcnet.web"),
+    )
+    assert not offenders(
+        lambda module: within(module, "tcnet.web"), lambda name: within(name, "torch", "tcnet.network")
+    )
+
+
 def test_only_models_reads_weights():
     allowed = {
         "tcnet.models": {"safetensors"},

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tcnet.video import write_png
+from tcnet.video import open_source, read_image, write_png
 
 
 def files(folder):
@@ -148,3 +148,16 @@ def test_a_signal_ends_the_run_and_the_same_command_continues(start, media, tiny
     assert process.returncode == 0
     assert files(tmp_path) == ["a.mkv", "a.x4.mkv"]
     assert len(media.read(tmp_path / "a.x4.mkv").times) == 150
+
+
+def test_the_newest_frame_is_shown(tcnet, media, tiny, tmp_path):
+    media.clip(tmp_path / "a.mkv", frames=5)
+    done = tcnet("upscale", "a.mkv", "--model", tiny, "--preview", "now.png", "--codec", "ffv1")
+    assert done.code == 0
+    with open_source(tmp_path / "a.x4.mkv") as source:
+        last = list(source)[-1]
+    difference = read_image(tmp_path / "now.png").astype(int) - last.pixels  # which went through Y'CbCr
+    assert np.abs(difference).max() <= 3
+    done = tcnet("upscale", "a.mkv", "--model", tiny, "--preview", "now.gif", "-o", "b.mkv")
+    assert (done.code, done.err) == (2, ["error: --preview now.gif: name a .png file"])
+    assert files(tmp_path) == ["a.mkv", "a.x4.mkv", "now.png"]
