@@ -156,6 +156,20 @@ def test_pieces_that_are_refused(shared, web, data, headers, status, words):
     assert head(shared, location, web).headers["upload-offset"] == "0"
 
 
+def test_a_client_that_can_only_post(shared, web, data):
+    location = shared.begin_upload(len(data))
+    headers = {**web.bytes, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert shared.client.post(location, headers=headers, content=data).status_code == 204
+    assert head(shared, location, web).headers["upload-offset"] == str(len(data))
+    assert (
+        shared.client.get(location, headers={**web.tus, "X-HTTP-Method-Override": "DELETE"}).status_code
+        == 405
+    )
+    headers = {**web.tus, "X-HTTP-Method-Override": "DELETE"}
+    assert shared.client.post(location, headers=headers).status_code == 204
+    assert head(shared, location, web).status_code == 404
+
+
 def test_more_than_was_announced(shared, web, data):
     location = shared.begin_upload(1000)
     answer = shared.client.patch(location, headers={**web.bytes, "Upload-Offset": "0"}, content=data)

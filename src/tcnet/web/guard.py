@@ -60,6 +60,8 @@ class Guard:
             return
         if not scope["path"].startswith(_UPLOADS):
             receive = _bounded(receive)
+        elif scope["method"] == "POST":
+            scope["method"] = _overriding(Headers(scope=scope)) or "POST"
         await self._app(scope, receive, guarded_send)
 
     def _refused(self, scope: Scope) -> JSONResponse | None:
@@ -85,6 +87,12 @@ def _is_api(scope: Scope) -> bool:
 def is_token(given: str | None, token: str) -> bool:
     """Whether they are the same, in a time that tells nothing of the token."""
     return given is not None and hmac.compare_digest(given.encode(), token.encode())
+
+
+def _overriding(headers: Headers) -> str | None:
+    """The method that a client of uploads means that can send only POST, by the tus protocol."""
+    method = headers.get("x-http-method-override", "").upper()
+    return method if method in ("PATCH", "DELETE") else None
 
 
 def _given(headers: Headers) -> str | None:

@@ -50,7 +50,7 @@ class WebServer(uvicorn.Server):
 
     def __init__(self, service: Service, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            create_app(service), log_level="warning", access_log=False, server_header=False, ws="none",
+            create_app(service), log_level="error", access_log=False, server_header=False, ws="none",
             timeout_graceful_shutdown=1, lifespan="on",
         )  # fmt: skip
         super().__init__(config)
