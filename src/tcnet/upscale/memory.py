@@ -9,6 +9,7 @@ The estimate counts what grows with the frame size and the window:
       ensemble  16 A T 3 4                                SR frames summed up (self-ensembles only)
     frames    canvases (tiles only), LR frames held, SR frames queued, the encoder's look-ahead
     fixed     FIXED_BYTES + 3 copies of the parameters
+    engines other than torch: ENGINE_MAPS more in `working`, ENGINE_BYTES more in `fixed`
 
 The constants are set so that estimates are up to 20 % over measured peaks (64 channels, on a CPU, without an
 encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and tiles).
@@ -24,6 +25,7 @@ import torch
 from tcnet.export.network import ExportedNetwork
 from tcnet.network.ensemble import SelfEnsemble
 from tcnet.upscale.contract import VideoNetwork
+from tcnet.upscale.engine import engine_of
 from tcnet.upscale.layout import Layout
 
 HELD_MAPS = 4
@@ -40,6 +42,10 @@ ENCODER_BYTES = 170 * 2**20
 2560x1440, 303 and 702 to 753 MiB."""
 FIXED_BYTES = 220 * 2**20
 """Interpreter, torch and codec libraries."""
+ENGINE_MAPS = {"onnxruntime": 20, "openvino": 48}
+"""Feature maps that other engines keep beyond what torch does: each graph has buffers of its own."""
+ENGINE_BYTES = {"onnxruntime": 60 * 2**20, "openvino": 240 * 2**20}
+"""Their libraries and compiled graphs. Both measured with 64 channels at 90x160 and 180x320."""
 QUEUED_FRAMES = 8
 """Decoded frames and SR frames between the stages, those in the stages' hands included."""
 
@@ -66,13 +72,16 @@ def estimate_memory(
     layout: Layout, network: VideoNetwork, dtype: torch.dtype, sample_bytes: int
 ) -> MemoryEstimate:
     """Peak of a run; sample_bytes: 1 for 8-bit frames, 2 for deeper ones."""
-    feature_map = network.config.channels * dtype.itemsize  # bytes for each LR pixel
+    exported = isinstance(network, ExportedNetwork)
+    # Between the graphs of an export all is float32.
+    feature_map = network.config.channels * (4 if exported else dtype.itemsize)  # bytes for each LR pixel
     area = layout.tile_area
     # A stream holds a group and those waiting for the next one, and does so for every tile at once.
     held = area * layout.window if layout.window else layout.computed_area * 2 * network.config.group_size
+    working_maps = WORKING_MAPS + (ENGINE_MAPS[engine_of(network)] if exported else 0)
     on_device = (
         held * (HELD_MAPS * feature_map + HELD_FLOATS * 4)
-        + area * WORKING_MAPS * feature_map
+        + area * working_maps * feature_map
         + area * network.scale**2 * 3 * 4 * PICTURE_COPIES
     )
     if isinstance(network, SelfEnsemble):
@@ -88,9 +97,11 @@ def estimate_memory(
         + encoder_memory(layout)
     )
     weights = sum(parameter.numel() * 4 for parameter in network.parameters())
+    fixed = FIXED_BYTES
     if isinstance(network, ExportedNetwork):
         weights = network.weight_bytes
-    return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=FIXED_BYTES + 3 * weights)
+        fixed += ENGINE_BYTES[engine_of(network)]
+    return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=fixed + 3 * weights)
 
 
 def encoder_memory(layout: Layout) -> int:
