@@ -158,6 +158,12 @@ def test_bodies_that_are_no_json(shared, body):
     assert list(answer.json()) == ["error"]
 
 
+def test_other_methods(shared):
+    answer = shared.client.put("/api/jobs/x")
+    assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

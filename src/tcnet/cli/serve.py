@@ -14,7 +14,7 @@ _EXTRA = frozenset(["fastapi", "starlette", "uvicorn", "sse_starlette"])
 def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; other than this machine's with a token.")
-    ] = ("127.0.0.1"),
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
     token: Annotated[
         str | None,
@@ -32,14 +32,16 @@ def serve(
         list[str] | None,
         typer.Option(help="A name under which a proxy passes requests on, such as video.example.org."),
     ] = None,
-    keep_days: Annotated[float, typer.Option(help="Ended jobs are removed after this time; 0: never.")] = 7,
-    max_upload: Annotated[float, typer.Option(help="GiB of a file.")] = 8,
-    max_duration: Annotated[float, typer.Option(help="Seconds of a video.")] = 4 * 3600,
+    keep_days: Annotated[
+        float, typer.Option(max=1e6, help="Ended jobs are removed after this time; 0: never.")
+    ] = 7,
+    max_upload: Annotated[float, typer.Option(max=1e6, help="GiB of a file.")] = 8,
+    max_duration: Annotated[float, typer.Option(max=1e9, help="Seconds of a video.")] = 4 * 3600,
     max_pixels: Annotated[int, typer.Option(help="Of a frame of the input.")] = 1920 * 1088,
     max_frames: Annotated[int, typer.Option(help="Of a video.")] = 500_000,
     max_queue: Annotated[int, typer.Option(help="Jobs that wait or run.")] = 20,
     max_jobs: Annotated[int, typer.Option(help="Jobs and uploads that are kept.")] = 500,
-    min_free: Annotated[float, typer.Option(help="GiB of the disk that are left free.")] = 2,
+    min_free: Annotated[float, typer.Option(min=0, max=1e6, help="GiB of the disk that are left free.")] = 2,
 ) -> None:
     """A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.
 
@@ -47,7 +49,7 @@ def serve(
     """
     try:
         from tcnet.web.guard import is_loopback
-        from tcnet.web.server import made_token, open_socket, run_server
+        from tcnet.web.server import address, made_token, open_socket, run_server
         from tcnet.web.settings import GIBIBYTE, LOOPBACK, Limits, Settings, served_models
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
@@ -68,10 +70,8 @@ def serve(
     listening = open_socket(host, port)
 
     def say() -> None:
-        name, number = listening.getsockname()[:2]
-        shown = f"[{name}]" if ":" in name else name
         # Behind # it goes to no server's log, and the page can read it.
-        out.print(f"http://{shown}:{number}/" + (f"#token={token}" if token else ""), markup=False)
+        out.print(address(listening) + (f"#token={token}" if token else ""), markup=False)
         err.print(
             f"jobs are kept in {data_dir}; Ctrl-C stops, and the next start continues them", markup=False
         )

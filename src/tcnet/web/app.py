@@ -1,5 +1,6 @@
 """The server as an ASGI application."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from tcnet.version import __version__
 from tcnet.web.guard import Guard
@@ -44,6 +46,7 @@ def create_app(service: Service) -> FastAPI:
 
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(sqlite3.OperationalError, _cannot_store)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, settings=service.settings)
@@ -55,6 +58,10 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, error.status, error.headers)
 
 
+def _cannot_store(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": f"the server cannot write its records ({error}); is its disk full?"}, 507)
+
+
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
@@ -62,6 +69,19 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": f"{place}: {first['msg']}"[:300]}, 422)
 
 
-def _http_error(_: Request, error: Exception) -> JSONResponse:
+def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return JSONResponse({"error": str(error.detail)}, error.status_code, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes at the address: the error names those of one."""
+    methods: set[str] = set()
+    for method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
+            methods.add(method)
+    return methods

@@ -1,6 +1,7 @@
 """Jobs are run one after the other, each by the tcnet command in a process of its own."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -162,9 +163,12 @@ class _Run:
             timer.start()
 
     def fail(self, error: str) -> None:
-        """Ends the process and the job."""
+        """Ends the process and the job; if not even that can be noted, the next server takes it up again."""
         self.stop(at_once=True)
-        self._finish(_Ending(None, error, ""))
+        try:
+            self._finish(_Ending(None, error, ""))
+        except (sqlite3.Error, OSError):  # such as a full disk
+            traceback.print_exc()
 
     def _follow(self, process: "subprocess.Popen[str]") -> "_Ending":
         assert process.stdout is not None

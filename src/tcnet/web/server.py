@@ -1,5 +1,6 @@
 """The server itself: an address, until Ctrl-C."""
 
+import os
 import signal
 import socket
 import threading
@@ -29,7 +30,8 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let others take the port too
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
         if listening is not None:
@@ -38,6 +40,14 @@ def open_socket(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port} ({error.strerror}); choose another --host or --port"
         ) from error
     return listening
+
+
+def address(listening: socket.socket) -> str:
+    """As one types it into a browser."""
+    name, port = listening.getsockname()[:2]
+    if name in ("0.0.0.0", "::"):  # all addresses of this machine
+        name = socket.gethostname()
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def run_server(settings: Settings, listening: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 import queue
 import shutil
+import sqlite3
 import threading
 import traceback
 from collections.abc import Callable
@@ -244,7 +245,13 @@ class Service:
                 text = f"{type(error).__name__}: {error} (a defect of tcnet serve; its log shows where)"
                 update = {"state": State.REFUSED, "refusal": Refused.FILE, "error": text}
             if not self._closed.is_set():
-                self.jobs.change_if_there(job_id, _planned(job, update))
+                self._note_plan(job, update)
+
+    def _note_plan(self, job: Job, update: dict[str, object]) -> None:
+        try:
+            self.jobs.change_if_there(job.id, _planned(job, update))
+        except sqlite3.Error:  # such as a full disk: the next server plans it again
+            traceback.print_exc()
 
     def _plan(self, job: Job) -> dict[str, object]:
         """What becomes of a job."""
@@ -269,7 +276,10 @@ class Service:
 
     def _clean_all(self) -> None:
         while not self._closed.wait(CLEAN_SECONDS):
-            self.clean()
+            try:
+                self.clean()
+            except (sqlite3.Error, OSError):  # another time
+                traceback.print_exc()
 
 
 def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
