@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_the_command_line_does_no_computing():
 
 def test_nobody_imports_the_command_line():
     assert not offenders(
-        lambda module: not within(module, "tcnet.cli") and module != "tcnet.__main__",
+        lambda module: not within(module, "tcnet.cli", "tcnet.command"),
         lambda name: within(name, "tcnet.cli"),
     )
 
@@ -202,3 +203,32 @@ def test_importing_has_no_side_effects(tmp_path):
     assert done.stderr == ""
     before, after = json.loads(done.stdout)
     assert after == before
+
+
+def test_public_names_are_there_and_torch_is_loaded_only_for_them():
+    code = (
+        "import sys, tcnet\n"
+        "assert 'torch' not in sys.modules\n"
+        "for name in tcnet.__all__:\n"
+        "    assert getattr(tcnet, name), name\n"
+        "assert 'torch' in sys.modules\n"
+        "assert not hasattr(tcnet, 'nothing_of_this_name')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command_keeps_waiting_threads_from_spinning_unless_told_otherwise():
+    code = "import os, sys; sys.argv = ['tcnet', '--version']\nfrom tcnet.command import main\n" \
+        "try:\n    main()\nexcept SystemExit:\n    print(os.environ.get('GOMP_SPINCOUNT'))"  # fmt: skip
+    own = {
+        key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    for given, wanted in (
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, "None"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=own | given, check=True, capture_output=True, text=True
+        )
+        assert done.stdout.split()[-1] == wanted

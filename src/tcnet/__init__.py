@@ -6,12 +6,17 @@ tcnet.upscale_video("in.mp4", "out.mp4")      # a file, with sound and times
 for frame in tcnet.Upscaler(model).stream(frames): ...
 """
 
-from tcnet.errors import MediaError, TcnetError, UsageError
-from tcnet.models import ModelCard, list_models, load_model
-from tcnet.network import TCNet, TCNetConfig
-from tcnet.upscale import Progress, UpscaleOptions, Upscaler, UpscaleResult, upscale_video
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tcnet.version import __version__
-from tcnet.video import EncodeOptions, Frame, ReadOptions
+
+if TYPE_CHECKING:
+    from tcnet.errors import MediaError, TcnetError, UsageError
+    from tcnet.models import ModelCard, list_models, load_model
+    from tcnet.network import TCNet, TCNetConfig
+    from tcnet.upscale import Progress, UpscaleOptions, Upscaler, UpscaleResult, upscale_video
+    from tcnet.video import EncodeOptions, Frame, ReadOptions
 
 __all__ = [
     "EncodeOptions",
@@ -32,3 +37,15 @@ __all__ = [
     "load_model",
     "upscale_video",
 ]
+
+_HOMES = ("tcnet.errors", "tcnet.models", "tcnet.network", "tcnet.upscale", "tcnet.video")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """The public names, imported when first used: torch takes a second, and reads its settings only once."""
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(home)
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module 'tcnet' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """python -m tcnet is the tcnet command."""
 
-from tcnet.cli import main
+from tcnet.command import main
 
 if __name__ == "__main__":
     main()
