@@ -58,7 +58,7 @@ class Preview:
     def _work(self) -> None:
         try:
             while (frame := self._next()) is not None:
-                write_png(self._path, frame.pixels, frame.alpha)
+                write_png(self._path, frame.pixels, frame.alpha, quick=True)
                 with self._changed:
                     self._changed.wait_for(lambda: self._ended, self._seconds)
         except BaseException as failed:  # noqa: BLE001 - raised where the frames come from

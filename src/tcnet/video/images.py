@@ -35,12 +35,12 @@ def read_image(path: Path) -> Pixels:
     return _decode(path).pixels
 
 
-def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None) -> None:
+def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None, *, quick: bool = False) -> None:
     """Writes a PNG like that of `encode_png`, under another name first, then renamed.
 
     Raises ValueError for another shape or type, MediaError when the file cannot be written.
     """
-    data = encode_png(pixels, alpha)
+    data = encode_png(pixels, alpha, quick=quick)
     work = path.with_name(f".{path.name}.part")
     try:
         work.write_bytes(data)
@@ -50,8 +50,10 @@ def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None) -> None:
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def encode_png(pixels: Pixels, alpha: Pixels | None = None) -> bytes:
+def encode_png(pixels: Pixels, alpha: Pixels | None = None, *, quick: bool = False) -> bytes:
     """The PNG file, of 8 or 16 bits, of (H, W, 3) uint8 or uint16 pixels and (H, W) alpha of the same type.
+
+    quick: in a quarter of the time, some percent larger; for pictures that are looked at once.
 
     Raises ValueError for another shape or type.
     """
@@ -71,6 +73,8 @@ def encode_png(pixels: Pixels, alpha: Pixels | None = None) -> bytes:
     encoder = VideoCodecContext.create("png", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, kind
     encoder.time_base = Fraction(1, 25)
+    if quick:
+        encoder.options = {"compression_level": "1"}
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     return b"".join(bytes(packet) for packet in packets)
 

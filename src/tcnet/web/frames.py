@@ -31,7 +31,7 @@ def frame_png(path: Path, result: Path, number: int, size: tuple[int, int]) -> b
     pixels = frame.pixels
     if pixels.shape[:2] != size:
         pixels = resize_pixels(pixels, size, pixels.dtype)
-    return encode_png(pixels)
+    return encode_png(pixels, quick=True)
 
 
 @lru_cache(maxsize=2)  # input and result of the job that is looked at
