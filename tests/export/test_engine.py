@@ -9,7 +9,7 @@ import torch
 
 from tcnet.cli import run
 from tcnet.errors import MediaError, UsageError
-from tcnet.export import open_export
+from tcnet.export import ExportedNetwork, open_export
 from tcnet.export.parity import moving_clip
 from tcnet.models import save_model
 from tcnet.upscale import Plan, UpscaleOptions, Upscaler, plan_upscale, upscale_video
@@ -77,6 +77,37 @@ def test_tiles_are_computed_too(networks, exports):
     )
     assert expected.shape == (3, 160, 360, 3)
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+class BreaksInBf16:
+    """A runtime with a twin whose pictures are NaN."""
+
+    precisions = ("fp32", "bf16")
+
+    def __init__(self, runtime, precision="fp32"):
+        self.runtime, self.precision = runtime, precision
+        self.engine, self.manifest, self.file_bytes = runtime.engine, runtime.manifest, runtime.file_bytes
+
+    def run(self, graph, *inputs):
+        found = self.runtime.run(graph, *inputs)
+        broken = self.precision == "bf16" and graph == "reconstruct"
+        return [value * np.float32("nan") for value in found] if broken else found
+
+    def in_precision(self, precision):
+        return BreaksInBf16(self.runtime, precision)
+
+
+@pytest.mark.parametrize("kind", ["bidirectional", "forward"])
+def test_what_fails_in_bf16_is_computed_again(exports, kind):
+    exported = open_export(exports[kind], "onnxruntime")
+    clip = Clip(moving_clip(5, 18, 20))
+    options = replace(FP32, scene_cuts=False)
+    upscaler = Upscaler(ExportedNetwork(BreaksInBf16(exported.runtime)), replace(options, precision="bf16"))
+    found = [frame.pixels for frame in upscaler.stream(clip)]
+    expected = [frame.pixels for frame in Upscaler(exported, options).stream(clip)]
+    assert np.array_equal(found, expected)
+    assert upscaler.statistics.recomputed_frames == 5
+    assert upscaler.statistics.recomputed_windows == 1
 
 
 def test_a_network_becomes_an_export_for_the_run(networks, pngs, tmp_path, monkeypatch):

@@ -123,11 +123,8 @@ class OpenVino:
         self.version: str = openvino.__version__.split("-")[0]
         fast_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precisions: tuple[str, ...] = ("fp32", "bf16") if fast_bf16 else ("fp32",)
-        self._models, self._precision = models, precision
-        self._requests: dict[str, Any] = {}
-        for name, model in models.items():
-            settings = self._settings(float32=manifest.graphs[name].float32)
-            self._requests[name] = core.compile_model(model, "CPU", settings).create_infer_request()
+        self._core, self._models, self._precision = core, models, precision
+        self._requests: dict[str, Any] = {}  # of graphs that have been run: compiling takes time and memory
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:
@@ -147,8 +144,11 @@ class OpenVino:
     def run(self, graph: GraphName, *inputs: Array) -> Sequence[Array]:
         step = self.manifest.graphs[graph]
         feed = {spec.name: value for spec, value in zip(step.inputs, inputs, strict=True)}
-        request = self._requests[graph]
         try:
+            if graph not in self._requests:
+                compiled = self._core.compile_model(self._models[graph], "CPU", self._settings(step.float32))
+                self._requests[graph] = compiled.create_infer_request()
+            request = self._requests[graph]
             request.infer(feed, share_inputs=True)
         except Exception as error:
             raise _failed(self, graph, inputs, error) from error
@@ -164,7 +164,7 @@ class OpenVino:
             return self
         return type(self)(self._models, self.manifest, self.file_bytes, precision)
 
-    def _settings(self, *, float32: bool) -> dict[str, Any]:
+    def _settings(self, float32: bool) -> dict[str, Any]:
         return {
             "INFERENCE_PRECISION_HINT": "f32" if float32 or self._precision == "fp32" else "bf16",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -192,7 +192,8 @@ def _check_inputs(path: Path, manifest: Manifest, name: str, found: Sequence[set
 def _failed(runtime: StepRuntime, graph: str, inputs: Sequence[Array], error: Exception) -> Exception:
     """MediaError, but MemoryError where that is what it was: smaller tiles are tried then."""
     reason = _reason(error)
-    if any(word in reason.lower() for word in ("memory", "bad_alloc", "bad alloc", "allocate")):
+    words = ("allocate memory", "out of memory", "not enough memory", "bad_alloc", "bad allocation")
+    if any(word in reason.lower() for word in words):
         return MemoryError(reason)
     shapes = ", ".join(str(value.shape) for value in inputs)
     return MediaError(f"{runtime.engine} {runtime.version} failed in the graph {graph} on {shapes}: {reason}")
