@@ -38,7 +38,7 @@ class Visitor:
         self.context = chromium.new_context(
             color_scheme=scheme, viewport={"width": width, "height": height}, **options
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(30_000)
         self.context.add_init_script(_VIOLATIONS)
         if remembers:
             choice = json.dumps(json.dumps(remembers))
@@ -52,6 +52,8 @@ class Visitor:
         """A new tab on the page."""
         tab = Tab(self.context.new_page(), self.address)
         tab.page.goto(self.address + where)
+        # Before the server has answered the page takes nothing.
+        expect(tab.heading().or_(tab.page.get_by_role("dialog")).first).to_be_visible()
         return tab
 
     def expect_complaint(self, pattern):

@@ -33,6 +33,12 @@ def material(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def own(material, tmp_path):
+    """A copy of a video under a name that no other test's job has."""
+    return lambda kind, name: Path(shutil.copy(material / kind, tmp_path / name))
+
+
 @pytest.fixture(scope="session")
 def start_server(material, tmp_path_factory):
     """Starts servers with options of their own; all are ended with the session."""

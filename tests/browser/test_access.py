@@ -27,7 +27,7 @@ def scheme(request):
 @pytest.mark.parametrize("size", [(1280, 800), PHONE], ids=["desktop", "phone"])
 def test_no_barriers_from_the_empty_page_to_the_result(visit, material, done_job, tmp_path, scheme, size):
     tab = visit(scheme=scheme, size=size).tab
-    expect(tab.heading()).to_have_text("Drop a video here")
+    expect(tab.heading()).to_have_text("Upscale a video")
     assert violations(tab) == []
     expect_no_sideways_scrolling(tab)
 
@@ -168,6 +168,6 @@ def test_the_token_is_asked_for_once_and_remembered(visit, start_server, materia
     other.expect_complaint("status of 401")
     other.tab.page.goto("about:blank")
     other.tab.page.goto(f"{server.address}#token=a-token-of-tests")
-    expect(other.tab.heading()).to_have_text("Drop a video here")
+    expect(other.tab.heading()).to_have_text("Upscale a video")
     expect(other.tab.item("clip.mkv")).to_be_visible()
     assert "token" not in other.tab.page.url

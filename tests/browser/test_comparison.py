@@ -123,6 +123,32 @@ def test_the_handle_moves_the_divider_of_an_enlarged_picture(tab):
     assert int(divider(tab).get_attribute("aria-valuenow")) == pytest.approx(expected, abs=1)
 
 
+def test_by_touch(visit, done_job):
+    tab = visit(size=(360, 740), has_touch=True, is_mobile=True).tab
+    tab.page.goto(f"{tab.address}#/job/{done_job}")
+    tab.expect_frame(5)
+    stage = box(tab, ".stage")
+    swipe(tab, stage, 0.8, 0.3)
+    expect(divider(tab)).to_have_attribute("aria-valuenow", "30")
+
+    tab.page.get_by_role("radio", name="4×").check()
+    before = box(tab, "[data-part=after] img")["x"]
+    swipe(tab, stage, 0.8, 0.6)
+    assert box(tab, "[data-part=after] img")["x"] == pytest.approx(before - 0.2 * stage["width"], abs=2)
+    expect(divider(tab)).to_have_attribute("aria-valuenow", "30")
+
+
+def swipe(tab, stage, start, end):
+    """One finger from one part of the stage's width to another, below the handle."""
+    session = tab.page.context.new_cdp_session(tab.page)
+    for step in range(11):
+        share = start + (end - start) * step / 10
+        point = {"x": stage["x"] + share * stage["width"], "y": stage["y"] + 0.8 * stage["height"]}
+        kind = "touchMove" if step else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def test_a_frame_that_cannot_be_read_is_said(visit, done_job):
     visitor = visit()
     visitor.expect_complaint("status of 404|ERR_FAILED")

@@ -8,13 +8,13 @@ from playwright.sync_api import expect
 from tcnet.video import VideoReader
 
 
-def test_choose_plan_start_watch_compare_download(visit, material, tmp_path):
+def test_choose_plan_start_watch_compare_download(visit, own, tmp_path):
     tab = visit().tab
-    expect(tab.heading()).to_have_text("Drop a video here")
-    tab.choose_file(material / "clip.mkv")
+    expect(tab.heading()).to_have_text("Upscale a video")
+    tab.choose_file(own("clip.mkv", "holiday.mkv"))
 
     # The plan comes first, and follows the choices.
-    expect(tab.heading()).to_have_text("clip.mkv")
+    expect(tab.heading()).to_have_text("holiday.mkv")
     tab.expect_planned()
     expect(tab.main()).to_contain_text("64 × 48 · 0:00 · 25 frames/s · FFV1")
     expect(tab.main()).to_contain_text("256 × 192")
@@ -30,7 +30,7 @@ def test_choose_plan_start_watch_compare_download(visit, material, tmp_path):
 
     tab.button("Start").click()
     expect(tab.button("Cancel")).to_be_visible()
-    expect(tab.item("clip.mkv")).to_contain_text(re.compile("Running|Next in the queue"))
+    expect(tab.item("holiday.mkv")).to_contain_text(re.compile("Running|Next in the queue"))
     tab.expect_done()
 
     # In the middle of the video, original beside result.
@@ -39,7 +39,7 @@ def test_choose_plan_start_watch_compare_download(visit, material, tmp_path):
 
     with tab.page.expect_download() as download:
         tab.page.get_by_role("link", name="Download").click()
-    assert download.value.suggested_filename == "clip.144p.mkv"
+    assert download.value.suggested_filename == "holiday.144p.mkv"
     path = tmp_path / "result.mkv"
     download.value.save_as(path)
     with VideoReader(path) as result:
@@ -47,9 +47,9 @@ def test_choose_plan_start_watch_compare_download(visit, material, tmp_path):
         assert len(list(result)) == 8
 
 
-def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, material):
+def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, own):
     tab = visit().tab
-    tab.choose_file(material / "long.mkv")
+    tab.choose_file(own("long.mkv", "concert.mkv"))
     tab.expect_planned()
     expect(tab.main()).to_contain_text("About")
     tab.button("Start").click()
@@ -59,13 +59,13 @@ def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, materia
     expect(tab.main()).to_contain_text(re.compile(r"frames/s"))
 
     tab.page.reload()
-    expect(tab.heading()).to_have_text("long.mkv")
+    expect(tab.heading()).to_have_text("concert.mkv")
     expect(picture).to_be_visible(timeout=JOB_MS)
-    assert re.match(r"Running · \d+ % – long.mkv", tab.page.title())
+    assert re.match(r"Running · \d+ % – concert.mkv", tab.page.title())
 
     tab.button("Cancel").click()
     expect(tab.main()).to_contain_text(re.compile(r"Cancelled at \d+ %"))
-    expect(tab.item("long.mkv")).to_contain_text("Cancelled")
+    expect(tab.item("concert.mkv")).to_contain_text("Cancelled")
     stopped = frames_done(tab)
     tab.page.reload()
     expect(tab.button("Resume")).to_be_visible()
@@ -78,13 +78,13 @@ def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, materia
     # Deleting asks first.
     tab.button("Delete").click()
     question = tab.page.get_by_role("dialog")
-    expect(question).to_contain_text("Delete long.mkv?")
+    expect(question).to_contain_text("Delete concert.mkv?")
     question.get_by_role("button", name="Keep it").click()
-    expect(tab.heading()).to_have_text("long.mkv")
+    expect(tab.heading()).to_have_text("concert.mkv")
     tab.button("Delete").click()
     question.get_by_role("button", name="Delete").click()
-    expect(tab.heading()).to_have_text("Drop a video here")
-    expect(tab.item("long.mkv")).to_have_count(0)
+    expect(tab.heading()).to_have_text("Upscale a video")
+    expect(tab.item("concert.mkv")).to_have_count(0)
 
 
 def frames_done(tab):
@@ -113,13 +113,32 @@ def test_two_tabs_show_the_same(visit, material):
 
     first.button("Delete").click()
     first.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(second.heading()).to_have_text("Drop a video here")
+    expect(second.heading()).to_have_text("Upscale a video")
+
+
+def test_a_tab_in_the_background_gives_its_connection_back(visit, own, server, done_job):
+    """Browsers allow six to a server, for all tabs together."""
+    visitor = visit()
+    visitor.context.add_init_script(
+        "Object.defineProperty(document, 'hidden', { get: () => sessionStorage.hidden === 'yes' })"
+    )
+    tab = visitor.open()
+    tab.page.evaluate("sessionStorage.hidden = 'yes'")
+    with tab.page.expect_event("requestfailed", lambda request: request.url.endswith("/api/events")):
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    job = server.run_job(own("clip.mkv", "meanwhile.mkv"))
+    expect(tab.item("meanwhile.mkv")).to_contain_text("Done")
+    tab.page.evaluate("delete sessionStorage.hidden")
+    with tab.page.expect_request("**/api/events"):
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    server.request("DELETE", f"jobs/{job}")
+    expect(tab.item("meanwhile.mkv")).to_have_count(0)
 
 
 def test_a_job_goes_on_when_the_server_is_killed_and_started_again(visit, start_server, material):
     server = start_server()
     visitor = visit(server.address)
-    visitor.expect_complaint("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING")
+    visitor.expect_complaint("ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING")
     tab = visitor.tab
     tab.choose_file(material / "long.mkv")
     tab.expect_planned()

@@ -35,7 +35,7 @@ def test_a_dropped_file_is_uploaded_and_planned(visit, material):
     tab.drop(material / "clip.mkv")
     expect(tab.heading()).to_have_text("clip.mkv")
     tab.expect_planned()
-    expect(tab.page.get_by_text("Drop the video anywhere")).to_be_hidden()
+    expect(tab.page.get_by_text("Let go to upload")).to_be_hidden()
 
 
 def test_a_file_that_is_no_video_is_refused_in_one_line(visit, tmp_path):
@@ -61,7 +61,7 @@ def test_files_over_the_limit_and_empty_files_are_not_sent(visit, tmp_path):
     expect(message).to_have_text(
         "large.mkv has 9 MiB; this server takes files of at most 8 MiB. empty.mkv is empty."
     )
-    expect(tab.heading()).to_have_text("Drop a video here")
+    expect(tab.heading()).to_have_text("Upscale a video")
     assert not [url for url in requests if "/uploads" in url]
 
 
@@ -77,7 +77,7 @@ def test_what_the_server_does_not_take_is_said(visit, start_server, material):
     )
     expect(visitor.tab.button("Try again")).to_be_visible()
     visitor.tab.button("Remove").click()
-    expect(visitor.tab.heading()).to_have_text("Drop a video here")
+    expect(visitor.tab.heading()).to_have_text("Upscale a video")
 
 
 def test_an_upload_continues_after_a_reload_when_the_file_is_chosen_again(visit, material):
@@ -112,9 +112,9 @@ def test_an_upload_is_paused_continued_and_removed(visit, material):
     expect_share_of_at_least(tab, 30)
     assert sent[0] > 0
     tab.button("Remove").click()
-    expect(tab.heading()).to_have_text("Drop a video here")
+    expect(tab.heading()).to_have_text("Upscale a video")
     tab.page.reload()
-    expect(tab.heading()).to_have_text("Drop a video here")
+    expect(tab.heading()).to_have_text("Upscale a video")
     expect(tab.item("Upload interrupted")).to_have_count(0)
 
 

@@ -1,7 +1,8 @@
 // Pieces of the page: made from the templates in index.html, found by data-part. Text goes in as text, never as markup.
 
 export function fromTemplate(id) {
-  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+  // Imported, not cloned: a custom element becomes one at once, and its properties are its own from the first.
+  return document.importNode(document.getElementById(id).content.firstElementChild, true);
 }
 
 /** The elements of `root` by their data-part. */
