@@ -128,7 +128,7 @@ export class Comparison {
   #place() {
     const { stage, slider } = this.parts;
     const zoom = this.#zoom === "fit" ? "fit" : Number(this.#zoom);
-    const box = { width: stage.clientWidth, height: stage.clientHeight };
+    const box = stage.getBoundingClientRect(); // not rounded, as clientWidth is
     const { scale, left, top, centre } = place(box, this.#picture, zoom, this.#centre, devicePixelRatio);
     this.#centre = centre;
     // A picture larger than the stage is moved by dragging it, so that the divider is dragged by its handle only.
