@@ -178,7 +178,7 @@ def test_what_an_engine_cannot_do_is_refused(networks, exports, tmp_path):
     with pytest.raises(UsageError, match=r"is an exported model, which torch does not run; add --engine"):
         check_model(exports["lite"], "torch")
     with pytest.raises(MediaError, match=r"is no exported model"):
-        check_model(tmp_path, "onnxruntime")
+        check_model(tmp_path, "torch")
     with pytest.raises(UsageError, match="openvino runs TCNets, not a ExportedNetwork"):
         load_network(exported, "openvino")
 

@@ -1,5 +1,6 @@
 """tcnet export: a model as a folder of step graphs, checked before it gets its name."""
 
+import copy
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import torch
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.export.manifest import FILE_NAME, Manifest, Parity, describe, write_manifest
@@ -71,7 +74,7 @@ def export_model(
     if format == "openvino":
         require_openvino()
     with _work_folder(output, overwrite=overwrite) as work:
-        network = model if isinstance(model, TCNet) else load_model(model)
+        network = _in_float32(model) if isinstance(model, TCNet) else load_model(model)
         manifest = _write(network, _about(model), work, format, half_weights, say)
         say("comparing the pictures with PyTorch's")
         exported = ExportedNetwork(open_runtime(work, manifest, FORMATS[format]))
@@ -90,6 +93,7 @@ def exported_for_run(network: TCNet, engine: str) -> ExportedNetwork:
     Raises like `export_model`.
     """
     require_onnx()
+    network = _in_float32(network)
     with TemporaryDirectory(prefix="tcnet-export-") as folder:
         manifest = _write(network, _about(network), Path(folder), "onnx", half_weights=False)
         exported = ExportedNetwork(open_runtime(Path(folder), manifest, engine))
@@ -170,6 +174,14 @@ def _work_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         for folder in (work, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_float32(network: TCNet) -> TCNet:
+    """On the CPU: itself if it is so, else a copy."""
+    weight = network.reconstruction.fuse.weight
+    if (weight.device.type, weight.dtype) == ("cpu", torch.float32):
+        return network
+    return copy.deepcopy(network).to(device="cpu", dtype=torch.float32)
 
 
 def _name(model: str | Path | TCNet) -> str:

@@ -48,7 +48,9 @@ def write_onnx(
     half_weights: stored as float16 and cast when the model is loaded.
     """
     onnx = require_onnx()
-    example = tuple(torch.rand([_example_side(side, stride) for side in spec.shape]) for spec in graph.inputs)
+    example = tuple(
+        torch.zeros([_example_side(side, stride) for side in spec.shape]) for spec in graph.inputs
+    )
     specs = (*graph.inputs, *graph.outputs)
     with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
         # The tracer warns of each Python number it sees; that none of them decides anything is what the

@@ -19,12 +19,12 @@ def check_model(model: Model, engine: str) -> None:
     """Raises like `load_network` for what can be seen without reading weights."""
     folder = _export_folder(model)
     if folder is not None:
+        read_manifest(folder)
         if engine not in OTHER_ENGINES:
             raise UsageError(
                 f"{folder}: is an exported model, which torch does not run; add --engine onnxruntime "
                 "or --engine openvino"
             )
-        read_manifest(folder)
     elif isinstance(model, str | Path):
         weights_path(model)
 
