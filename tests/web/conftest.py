@@ -115,7 +115,7 @@ class Running:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def until(self, job_id: str, *states: str, seconds: float = 30, **fields) -> dict:
+    def until(self, job_id: str, *states: str, seconds: float = 90) -> dict:
         """The job, when it has one of the states."""
         end = time.monotonic() + seconds
         while (job := self.job(job_id))["state"] not in states:

