@@ -118,8 +118,6 @@ def measure_compiled(model: str, size: tuple[int, int], rounds: int) -> list[Row
 
 
 def show(rows: list[Row]) -> None:
-    if not rows:
-        return
     print("| " + " | ".join(rows[0]) + " |")
     print("|---" * len(rows[0]) + "|")
     for row in rows:
@@ -150,11 +148,13 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         networks = contestants(arguments.model, Path(folder))
         for height, width in sizes:
-            engines += measure(networks, (height, width), arguments.frames, arguments.rounds)
+            rows = measure(networks, (height, width), arguments.frames, arguments.rounds)
+            show(rows)
+            engines += rows
             if arguments.compile:
-                trunks += measure_compiled(arguments.model, (height, width), arguments.rounds)
-    show(engines)
-    show(trunks)
+                rows = measure_compiled(arguments.model, (height, width), arguments.rounds)
+                show(rows)
+                trunks += rows
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"engines": engines, "trunks": trunks}, indent=2) + "\n")
 
