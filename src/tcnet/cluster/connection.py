@@ -54,7 +54,8 @@ def connected(address: str) -> Iterator[None]:
                 "this machine belong to it (ray start --address=HOST:PORT)?"
             )
         _restore(handlers)  # Ray puts its own in place of ours
-        yield
+        with _hushed():
+            yield
     finally:
         ray.shutdown()
         _restore(handlers)
@@ -89,6 +90,30 @@ def _short_folder() -> Path | None:
     if sys.platform == "win32" or len(tempfile.gettempdir()) > _LONGEST_FOLDER:
         return None
     return Path(tempfile.mkdtemp(prefix="tcnet-"))
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keeps Ray from printing what it has to say of nodes that die and the like.
+
+    It does so on stdout, where our lines for programs are, and log_to_driver does not stop it. What matters
+    of it the run says itself.
+    """
+    from ray._private import worker
+
+    spoken = getattr(worker, "print_to_stdstream", None)
+    if spoken is None:
+        yield
+        return
+    worker.print_to_stdstream = _say_nothing
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = spoken
+
+
+def _say_nothing(data: object, ignore_prefix: bool = False) -> None:
+    """In place of Ray's printing."""
 
 
 def _signal_handlers() -> dict[int, object]:

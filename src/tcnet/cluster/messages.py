@@ -27,7 +27,8 @@ def unit_message(unit: Unit) -> Message:
         "first": unit.first,
         "skip": unit.skip,
         "windows": [(span.start, span.stop, span.keep_start, span.keep_stop) for span in unit.windows],
-        "pixels": np.stack([frame.pixels for frame in unit.frames]),  # (n, H, W, 3)
+        # Contiguous, or Ray would copy them twice.
+        "pixels": [np.ascontiguousarray(frame.pixels) for frame in unit.frames],
         "alphas": [frame.alpha for frame in unit.frames],
         "times": [_time(frame) for frame in unit.frames],
     }

@@ -112,9 +112,10 @@ class Pool:
         for _ in range(MOST_ATTEMPTS):
             with self._changed:
                 latest = time.monotonic() + SETTLE_SECONDS
+                self._raise_errors(None)
                 while not self._machines or (self._starting and time.monotonic() < latest):
-                    self._raise_errors(None)
                     self._changed.wait(TICK_SECONDS)
+                    self._raise_errors(None)
                 worker = self._planner
             assert worker is not None
             plan = self._crew.plan(worker, info, network, options, model)
@@ -186,6 +187,7 @@ class Pool:
     def _offer(self, job: int, run: _Run, unit: Unit) -> None:
         kept = self._crew.keep(unit)
         with self._changed:
+            self._raise_errors(run)
             run.units[unit.number] = kept
             self._schedule.offer(Task(job, unit.number, len(unit.windows), unit.size))
             self._changed.notify_all()
@@ -261,6 +263,7 @@ class Pool:
         machine = self._machines.get(worker, worker)
         self._notices.append(f"the worker on {machine} was lost ({reason}); what it had was done elsewhere")
         for task in self._schedule.lose_worker(worker):
+            self._schedule.close_job(task.job)  # or it would cost the other workers too
             if task.job in self._runs:
                 self._runs[task.job].error = MediaError(
                     f"segment {task.number} (counted from 0): {MOST_ATTEMPTS} workers were lost over it, the "

@@ -1,0 +1,227 @@
+"""How far a cluster scales: workers that only wait, on a local Ray cluster, through the real driver.
+
+    python benchmarks/cluster_simulation.py [--workers 1,2,4,8,16,32,64] [--size 270x480] [--rounds 3]
+
+Each worker is a process of its own that takes a unit (a segment of 48 frames with its context), waits as long
+as a GPU would compute, and sends back as many bytes as a segment has. A GPU computes two windows of 32 frames
+for a segment; at the paper's 94 ms for a frame of 320x180, and as much for each pixel of other sizes, that
+makes 13.5 s at 480x270 (to 1080p) and 6 s at 320x180 (to 720p).
+
+Everything else is real: frames go through the search for cuts, the cutting into units, Ray's object store,
+the schedule, the order of results, and files synced to the disk with their journal. Decoding is left out:
+frames come from memory.
+
+Efficiency: the time that the waiting alone would take, shared by all workers, over the time that it took.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import ray
+import torch
+from torch import nn
+
+from tcnet.cluster.cluster import RayCluster
+from tcnet.cluster.connection import LOCAL
+from tcnet.cluster.ray_crew import RayCrew
+from tcnet.upscale import Plan, UpscaleOptions, plan_upscale
+from tcnet.upscale.elsewhere import Elsewhere
+from tcnet.upscale.job import upscale_source
+from tcnet.upscale.journal import Journal
+from tcnet.upscale.parts import Part
+from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.video.frame import ColorSpec, Frame, VideoInfo
+from tcnet.video.target import write_synced
+
+SECONDS_PER_PIXEL = 0.094 / (180 * 320)  # of the paper's GPU
+COMPUTED_FRAMES = 64  # for the 48 of a segment
+OUTPUT_BYTES_PER_PIXEL = 0.025  # 0.2 bits: what film takes at the default quality
+START_SECONDS = 600
+
+
+class Waits:
+    """A worker. Sent by value and importing nothing of tcnet, whose torch would not fit 64 times."""
+
+    def __init__(self, device: str) -> None:
+        pass
+
+    def facts(self) -> dict[str, object]:
+        return {"host": "here", "versions": {}, "memory": None}
+
+    def compute(self, run: str, shared: list, unit: dict) -> dict:
+        begin = time.monotonic()
+        frames = sum(keep_stop - keep_start for *_, keep_start, keep_stop in unit["windows"])
+        data = os.urandom(shared[2])
+        time.sleep(max(0.0, shared[3] - (time.monotonic() - begin)))
+        return {
+            "frames": frames, "segment": None, "files": [data], "windows": len(unit["windows"]),
+            "recomputed_windows": 0, "recomputed_frames": 0, "newest": None,
+        }  # fmt: skip
+
+
+class Nothing(nn.Module):
+    """What the driver asks of a network."""
+
+    scale = 4
+    minimum_size = 16
+    spatial_multiple = 8
+
+    class Config:
+        propagation, group_size, channels = "bidirectional", 4, 64
+
+    config = Config()
+
+
+class WaitingCrew(RayCrew):
+    """As many workers as are wanted, of those that were started."""
+
+    limit = 0
+
+    def __init__(self, delay: float, segment_bytes: int) -> None:
+        super().__init__(device="cuda", actor=Waits, versions={}, start_seconds=START_SECONDS)
+        self._delay = delay
+        self._segment_bytes = segment_bytes
+
+    def begin(self, work: object) -> tuple[str, list]:
+        self._runs += 1
+        return f"run {self._runs}", [None, "", self._segment_bytes, self._delay]
+
+    def ready(self) -> dict[str, str]:
+        return dict(sorted(super().ready().items(), key=lambda item: int(item[0].split()[1]))[: self.limit])
+
+
+class WaitingCluster(RayCluster):
+    def plan(self, info: VideoInfo, network: object, options: UpscaleOptions, *, model: str | None) -> Plan:
+        plan = plan_upscale(info, network, options, measure=False)
+        return replace(plan, seconds_per_frame=SECONDS_PER_PIXEL * info.width * info.height)
+
+
+class Source:
+    """Frames of a scene that moves, and a cut now and then, made beforehand."""
+
+    def __init__(self, count: int, height: int, width: int) -> None:
+        self.info = VideoInfo(
+            width=width, height=height, time_base=Fraction(1, 25), frame_rate=Fraction(25), frame_count=count,
+            duration=None, bit_depth=8, pixel_format="yuv420p", color=ColorSpec(1, full_range=False),
+            sample_aspect_ratio=Fraction(1), codec="h264",
+        )  # fmt: skip
+        random = np.random.default_rng(0)
+        coarse = random.integers(0, 255, (4, -(-height // 12), -(-width // 8), 3), dtype=np.uint8)
+        self._scenes = coarse.repeat(12, 1).repeat(8, 2)[:, :height, :width]
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(self.info.frame_count):
+            scene = self._scenes[number // 150 % 4]
+            yield Frame(np.roll(scene, number, 1), number, 1, Fraction(1, 25))
+
+
+class DiskSink:
+    """What the real one does with a segment: file and journal, synced."""
+
+    done, complete, notices = 0, False, ()
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._journal = Journal(folder / "journal.jsonl")
+        self._journal.start({})
+
+    def add(self, part: Part) -> None:
+        write_synced(self._folder / "segment", part.files[0])
+        self._journal.append({"segment": part.frames, "number": self.done})
+        self.done += part.frames
+
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+def measure(
+    cluster: WaitingCluster, workers: int, rounds: int, delay: float, size: tuple[int, int]
+) -> dict[str, float]:
+    units = workers * rounds
+    source = Source(units * SEGMENT_FRAMES, *size)
+    busy = time.process_time()
+    with tempfile.TemporaryDirectory() as name:
+        sink = DiskSink(Path(name))
+        begin = time.perf_counter()
+        upscale_source(
+            source, lambda plan: sink, Nothing(), UpscaleOptions(device="cpu", precision="fp32"),
+            align=SEGMENT_FRAMES, elsewhere=Elsewhere(cluster, None, source.info, wants_frames=False),
+        )  # fmt: skip
+        seconds = time.perf_counter() - begin
+    assert sink.done == units * SEGMENT_FRAMES
+    return {
+        "workers": workers,
+        "units": units,
+        "seconds": round(seconds, 2),
+        "fps": round(units * SEGMENT_FRAMES / seconds, 1),
+        "efficiency": round(rounds * delay / seconds, 3),
+        "driver_ms_per_unit": round(1000 * (time.process_time() - busy) / units, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", default="1,2,4,8,16,32,64")
+    parser.add_argument("--size", default="270x480", help="of LR frames, height x width")
+    parser.add_argument("--rounds", type=int, default=3, help="units for each worker; twice from 16 on")
+    parser.add_argument("--report", type=Path, help="JSON file to write")
+    choice = parser.parse_args()
+    torch.set_num_threads(1)
+    counts = sorted(int(count) for count in choice.workers.split(","))  # workers only come, none go
+    # Workers count as GPUs here, so that one machine has many.
+    ray.init(
+        address=LOCAL,
+        num_gpus=counts[-1],
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    height, width = size = tuple(int(side) for side in choice.size.split("x"))
+    delay = COMPUTED_FRAMES * SECONDS_PER_PIXEL * height * width
+    output_pixels = SEGMENT_FRAMES * 16 * height * width
+    crew = WaitingCrew(delay, int(output_pixels * OUTPUT_BYTES_PER_PIXEL))
+    crew.limit = counts[-1]
+    begin = time.monotonic()
+    while len(crew.ready()) < counts[-1]:
+        time.sleep(0.2)
+    print(f"{counts[-1]} workers started in {time.monotonic() - begin:.0f} s", flush=True)
+    crew.limit = 0
+    cluster = WaitingCluster(crew)
+    rows = []
+    for count in counts:
+        crew.limit = count
+        while cluster.activity().workers < count:
+            time.sleep(0.05)
+        rounds = choice.rounds * (2 if count >= 16 else 1)  # the beginning counts for less
+        rows.append(measure(cluster, count, rounds, delay, size))
+        print(rows[-1], flush=True)
+    cluster.close()
+    ray.shutdown()
+    print(table(rows))
+    if choice.report is not None:
+        head = {
+            "date": datetime.now(UTC).date().isoformat(), "ray": ray.__version__, "cores": os.cpu_count(),
+            "machine": platform.machine(), "size": choice.size, "delay": delay, "rounds": choice.rounds,
+        }  # fmt: skip
+        choice.report.write_text(json.dumps(head | {"rows": rows}, indent=1) + "\n")
+
+
+def table(rows: list[dict[str, float]]) -> str:
+    head = "| workers | units | seconds | frames a second | efficiency | driver, ms of CPU a unit |"
+    lines = [head, "|---|---|---|---|---|---|"]
+    lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

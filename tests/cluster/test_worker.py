@@ -1,0 +1,149 @@
+"""What workers do, in this process: units as messages, errors as messages."""
+
+import numpy as np
+import pytest
+import torch
+from upscale_fakes import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
+
+from tcnet.cluster.messages import read_done, read_unit, unit_message
+from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
+from tcnet.errors import MediaError, UsageError
+from tcnet.upscale import UpscaleOptions, Upscaler
+from tcnet.upscale.compute import Statistics
+from tcnet.upscale.elsewhere import Work
+from tcnet.upscale.identity import weights_identity
+from tcnet.upscale.units import iter_units
+from tcnet.upscale.upscaler import split_scenes
+from tcnet.version import __version__
+from tcnet.video.frame import Frame
+from tcnet.video.images import encode_png
+
+OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
+INFO = make_info(None, height=96, width=128)
+
+
+def work_for(network, options=OPTIONS, *, wants_frames=False):
+    return Work(network, options, 24, 32, None, INFO, wants_frames=wants_frames)
+
+
+def cut(frames, align=10, skip=0):
+    return list(iter_units(split_scenes(iter(frames), OPTIONS, Statistics()), 12, 4, 4, align, skip))
+
+
+@pytest.mark.parametrize("skip", [0, 3, 10, 29, 40])
+def test_units_give_what_a_stream_gives(skip):
+    lr = list(make_scenes(14, 3, 23))
+    network = TemporalBox(4)
+    worker = Worker()
+    worker.take_on("run", work_for(network), weights_identity(network))
+    done = [read_done(worker.compute("run", unit_message(unit))) for unit in cut(lr, skip=skip)]
+    pngs = [png for each in done for png in each.part.files]
+    upscaler = Upscaler(network, OPTIONS)
+    whole = list(upscaler.stream(lr, skip=skip, align=10))
+    assert pngs == [encode_png(frame.pixels, None) for frame in whole]
+    assert sum(each.windows for each in done) == upscaler.statistics.windows
+
+
+def test_a_unit_survives_the_journey():
+    lr = list(make_frames(12, dtype=np.uint16))
+    alpha = np.full((24, 32), 7, np.uint16)
+    lr[3] = Frame(lr[3].pixels, lr[3].pts, lr[3].duration, lr[3].time_base, alpha)
+    (unit, last) = cut(lr)
+    for sent in (unit, last):
+        got = read_unit(unit_message(sent))
+        assert (got.number, got.first, got.windows, got.skip) == (
+            sent.number,
+            sent.first,
+            sent.windows,
+            sent.skip,
+        )
+        for before, after in zip(sent.frames, got.frames, strict=True):
+            assert (before.pts, before.duration, before.time_base) == (
+                after.pts,
+                after.duration,
+                after.time_base,
+            )
+            np.testing.assert_array_equal(before.pixels, after.pixels)
+            assert (before.alpha is None) == (after.alpha is None)
+    assert unit.size == sum(frame.pixels.nbytes for frame in unit.frames) + alpha.nbytes
+
+
+def test_other_weights_are_refused_and_both_named():
+    network = TemporalBox(4)
+    with pytest.raises(MediaError, match=rf"weights {weights_identity(network)}, this machine has 0123"):
+        Worker().take_on("run", work_for(network), "0123")
+
+
+def test_runs_with_the_same_model_share_it():
+    network = TemporalBox(4)
+    worker = Worker()
+    for number in range(KEPT_RUNS + 1):
+        worker.take_on(f"run {number}", work_for(network), weights_identity(network))
+    assert not worker.knows("run 0")
+    assert worker.knows(f"run {KEPT_RUNS}")
+    assert len({id(run.compute) for run in worker._runs.values()}) == 1
+
+
+def test_a_recomputed_frame_is_counted_and_the_newest_sent_where_wanted():
+    lr = list(make_frames(10))
+    lr[4].pixels[0, 0] = 255
+    options = UpscaleOptions(device="cpu", precision="bf16", window=12, overlap=4)
+    network = BreaksInReducedPrecision()
+    worker = Worker()
+    worker.take_on("run", work_for(network, options, wants_frames=True), weights_identity(network))
+    (unit,) = cut(lr)
+    done = read_done(worker.compute("run", unit_message(unit)))
+    assert done.recomputed_frames > 0
+    assert done.recomputed_windows == 1
+    assert done.newest.pts == lr[-1].pts
+    assert done.newest.pixels.shape == (96, 128, 3)
+
+
+def test_damaged_weights_are_an_error_of_the_run():
+    network = BreaksInReducedPrecision(hopeless=True)
+    lr = list(make_frames(10))
+    lr[4].pixels[0, 0] = 255
+    worker = Worker()
+    worker.take_on("run", work_for(network), weights_identity(network))
+    message = worker.compute("run", unit_message(cut(lr)[0]))
+    with pytest.raises(MediaError, match=r"frame 4 .*NaN or infinity even in float32"):
+        read_done(message)
+
+
+def test_want_of_memory_is_said_with_what_is_to_be_done():
+    class TooLarge(TemporalBox):
+        def frames(self, lr_clip, start=0):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+            yield
+
+    network = TooLarge(4)
+    worker = Worker()
+    worker.take_on("run", work_for(network), weights_identity(network))
+    message = worker.compute("run", unit_message(cut(list(make_frames(10)))[0]))
+    with pytest.raises(MediaError, match=r"ran out of memory on cpu .*windows of 12 frames.*smaller --tile"):
+        read_done(message)
+
+
+def test_other_failures_are_not_taken_for_want_of_memory():
+    class Broken(TemporalBox):
+        def frames(self, lr_clip, start=0):
+            raise RuntimeError("shape mismatch")
+            yield
+
+    network = Broken(4)
+    worker = Worker()
+    worker.take_on("run", work_for(network), weights_identity(network))
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        worker.compute("run", unit_message(cut(list(make_frames(10)))[0]))
+
+
+def test_a_plan_that_cannot_be_comes_back_as_words():
+    message = Worker().plan(make_info(100), TemporalBox(4), UpscaleOptions(window=3, overlap=4), None)
+    with pytest.raises(UsageError, match="window of 3 frames is too short"):
+        read_done(message)
+
+
+def test_versions_name_what_pictures_depend_on():
+    assert versions()["tcnet"] == __version__
+    assert set(versions()) == {"tcnet", "torch", "av"}
+    assert "+" not in versions()["torch"]
