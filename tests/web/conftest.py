@@ -153,9 +153,11 @@ def fake(frames=5, seconds=0.01, ending="done") -> tuple[str, ...]:
 def tiny(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_model(
-        TCNet(TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)), path
-    )
+    config = TCNetConfig(
+        channels=8, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="small",
+        reconstruction="direct",
+    )  # fmt: skip
+    save_model(TCNet(config), path)
     return path
 
 
