@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
 
-from tcnet.errors import UsageError
+from tcnet.errors import TcnetError, UsageError
 from tcnet.upscale import upscale_video
 from tcnet.upscale.run_folder import RunFolder
 
@@ -40,6 +40,52 @@ def media(tmp_path_factory):
     write_source(folder / "in.mkv")
     upscale_video(folder / "in.mkv", folder / "single.mkv", model=Slow(0), **SETTINGS)
     return folder
+
+
+class Elsewhere:
+    """A worker with other versions; imports nothing."""
+
+    def __init__(self, device):
+        pass
+
+    def facts(self):
+        return {"host": "far", "versions": {"tcnet": "0.0.9", "torch": "2.0"}, "memory": None}
+
+
+class Bare(Elsewhere):
+    def facts(self):
+        return {"host": "far", "missing": "No module named 'tcnet'"}
+
+
+@pytest.mark.parametrize(
+    ("actor", "words"),
+    [
+        (Elsewhere, "the worker on far has tcnet 0.0.9, this machine has 0.1.0: install the same version"),
+        (Bare, r"the worker on far has no tcnet that works \(No module named 'tcnet'\).* has 0.1.0"),
+    ],
+)
+def test_workers_with_other_versions_are_refused_and_both_named(nodes, actor, words):
+    from tcnet.cluster.cluster import RayCluster
+    from tcnet.cluster.connection import connected
+    from tcnet.cluster.ray_crew import RayCrew
+
+    with connected(nodes.address):
+        cluster = RayCluster(RayCrew(device="auto", actor=actor, versions={"tcnet": "0.1.0"}))
+        try:
+            with pytest.raises(UsageError, match=words):
+                cluster.plan(None, None)
+        finally:
+            cluster.close()
+
+
+def test_devices_and_addresses_that_are_not_there_are_refused(nodes):
+    from tcnet.cluster import open_cluster
+
+    gpus = open_cluster(nodes.address, device="cuda")
+    with pytest.raises(UsageError, match="no machine of the cluster has a GPU"), gpus:
+        pass
+    with pytest.raises(TcnetError, match="--cluster nowhere: "), open_cluster("nowhere"):
+        pass
 
 
 def segments(output):

@@ -233,7 +233,7 @@ def describe_activity(progress: Progress) -> str:
     if progress.activity is None:
         return ""
     workers, windows = progress.activity.workers, progress.activity.windows
-    each = "" if progress.fps_per_worker is None else f" of {progress.fps_per_worker:.2f} fps"
+    each = "" if progress.fps_per_worker is None else f" × {progress.fps_per_worker:.2f} fps"
     return f"{workers} worker{'' if workers == 1 else 's'}{each}, {windows} windows in flight"
 
 

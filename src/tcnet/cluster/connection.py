@@ -1,6 +1,5 @@
 """To a Ray cluster and back, without Ray's words on the user's terminal."""
 
-import importlib.util
 import logging
 import os
 import shutil
@@ -31,12 +30,14 @@ def connected(address: str) -> Iterator[None]:
     Raises UsageError without Ray and for an address that is none, MediaError for a cluster that does not
     answer.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise UsageError("--cluster needs Ray: pip install 'tcnet[cluster]'")
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)  # before Ray reads them when it is imported
-    import ray
-
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            f"--cluster {address}: Ray is missing ({error}); pip install 'tcnet[cluster]'"
+        ) from error
     if ray.is_initialized():
         yield
         return

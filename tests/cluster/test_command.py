@@ -1,0 +1,86 @@
+"""`tcnet upscale --cluster` as far as it goes without Ray; with it, slowly, once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from cluster_fakes import assert_same, write_source
+
+from tcnet.cli.display import JsonDisplay, TextDisplay, describe_activity
+from tcnet.models import save_model
+from tcnet.network import TCNet, TCNetConfig
+from tcnet.upscale.progress import Activity, Progress
+
+TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from tcnet.cli import main; main(sys.argv[1:])"
+NOW = Progress(48, 96, 3.0, 16.0, Activity(workers=2, windows=7))
+
+
+def call(*arguments, code=None, timeout=120):
+    command = [sys.executable, "-m", "tcnet"] if code is None else [sys.executable, "-c", code]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=timeout
+    )
+
+
+def test_the_missing_extra_is_named_and_not_needed_otherwise(tmp_path):
+    source = write_source(tmp_path / "in.mkv", frames=9)
+    weights = tmp_path / "tiny.safetensors"
+    save_model(TCNet(TINY), weights)
+    asked = call("upscale", source, "--model", weights, "--cluster", "local", code=WITHOUT_RAY)
+    assert asked.returncode == 2
+    assert "pip install 'tcnet[cluster]'" in asked.stderr
+    assert len(asked.stderr.splitlines()) == 1
+    plain = call("upscale", source, "--model", weights, "--progress", "none", code=WITHOUT_RAY)
+    assert (plain.returncode, plain.stdout) == (0, f"{tmp_path / 'in.x4.mkv'}\n"), plain.stderr
+
+
+def test_importing_does_not_import_ray():
+    code = "import sys, tcnet.cli, tcnet.cluster, tcnet.cluster.worker; assert 'ray' not in sys.modules"
+    assert call(code=code).returncode == 0
+
+
+def test_programs_are_told_what_the_cluster_does(capsys):
+    display = JsonDisplay().beside()
+    display.begin("in.mkv", None)
+    display.progress(NOW)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["workers"], said["windows_in_flight"], said["fps_per_worker"]) == (2, 7, 1.5)
+    display.progress(Progress(48, 96, 3.0, 16.0))
+    said = json.loads(capsys.readouterr().out)
+    assert (said["workers"], said["windows_in_flight"], said["fps_per_worker"]) == (None, None, None)
+
+
+def test_people_are_told_what_the_cluster_does():
+    assert describe_activity(NOW) == "2 workers × 1.50 fps, 7 windows in flight"
+    assert describe_activity(Progress(1, 2, None, None, Activity(1, 0))) == "1 worker, 0 windows in flight"
+
+
+def test_inputs_side_by_side_have_a_row_each(capsys):
+    display = TextDisplay(bar=True)
+    first, second = display.beside(), display.beside()
+    for beside, name in ((first, "a.mkv"), (second, "b [1].mkv")):
+        beside.begin(name, None)
+        beside.progress(NOW)
+    first.end()
+    second.end()
+    shown = capsys.readouterr().err
+    assert "b [1].mkv" in shown
+    assert "3.00 fps  16.0 s left  2 workers" in shown
+
+
+@pytest.mark.slow
+def test_two_inputs_on_a_local_cluster(tmp_path):
+    weights = tmp_path / "tiny.safetensors"
+    save_model(TCNet(TINY), weights)
+    sources = [write_source(tmp_path / f"{name}.mkv", frames) for name, frames in (("a", 100), ("b", 30))]
+    options = ("--model", weights, "--precision", "fp32", "--progress", "json")
+    there = call("upscale", *sources, *options, "--cluster", "local", timeout=600)
+    assert there.returncode == 0, there.stderr
+    lines = [json.loads(line) for line in there.stdout.splitlines()]
+    assert {line["input"] for line in lines if line["event"] == "result"} == {str(path) for path in sources}
+    here = call("upscale", *sources, *options, "--output-template", "{stem}.here{suffix}", timeout=600)
+    assert here.returncode == 0, here.stderr
+    for name in "ab":
+        assert_same(tmp_path / f"{name}.x4.mkv", tmp_path / f"{name}.here.mkv")
