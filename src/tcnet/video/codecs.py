@@ -117,9 +117,10 @@ def plan_encoding(
             f"(got {info.width}x{info.height}); choose h264 or ffv1"
         )
     settings = {**choice.options, **_quality(name, choice, options.crf)}
-    if name == "h264" and (info.width % 16 or info.height % 16 or info.width < 128):
+    if name == "h264" and (info.width % 128 or info.height % 16):
         # x264's AVX-512 code for mbtree reads memory that was never written unless the picture is made of
-        # whole macroblocks, and decides by what it finds: two runs then differ. A resumed run must not.
+        # whole macroblocks, eight in a row (seen at 480x352, not at 640x352), and decides by what it finds:
+        # two runs then differ. A resumed run must not.
         settings["mbtree"] = "0"
     if name == "prores" and "444" in pixel_format:
         settings["profile"] = _PRORES_4444

@@ -18,6 +18,10 @@ from tcnet.video.color import FromRgb
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 from tcnet.video.h273 import RANGE_FULL, RANGE_LIMITED
 
+ENCODER_THREADS = 4
+"""The same on all machines: x264 and x265 give other packets with another number. A run may be continued on
+another machine, and segments of one run come from several."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedPacket:
@@ -148,6 +152,7 @@ def add_video(container: OutputContainer, plan: EncoderPlan, info: VideoInfo, pa
         context.codec_tag = "hvc1"  # Apple's players do not open FFmpeg's default, hev1
     # PyAV asks for slice threads, with which x264 compresses worse.
     context.thread_type = "AUTO"
+    context.thread_count = ENCODER_THREADS
     if "420" in plan.pixel_format or "422" in plan.pixel_format:
         context.options.setdefault("chroma_sample_location", "left")
     if plan.encoder == "libsvtav1":
