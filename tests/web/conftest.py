@@ -168,7 +168,7 @@ def start_server(tiny):
     def start(data_dir: Path, *, command=None, limits=None, make_reader=InProcess, **settings) -> Running:
         models = (ServedModel("tiny", "tiny", str(tiny)), ServedModel("tcnet-bi", "real", "tcnet-bi"))
         limits = Limits(**{"free_bytes": 0, **(limits or {})})
-        everything = Settings(data_dir=data_dir, limits=limits, models=models, **settings)
+        everything = Settings(data_dir=data_dir, limits=limits, **{"models": models, **settings})
         service = Service(everything, command=command or fake(), make_reader=make_reader)
         listening = open_socket("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -91,6 +91,19 @@ def test_a_file_that_is_none_of_ours(tmp_path, content, words):
         Service(Settings(data_dir=tmp_path))
 
 
+def test_records_that_cannot_be_read(server, clip):
+    """As a version of tcnet to come may have written them."""
+    running = server()
+    job_id = running.create(clip)["id"]
+    path = running.service.settings.data_dir / "jobs.sqlite"
+    running.stop()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE jobs SET record = '{}' WHERE id = ?", (job_id,))
+    connection.close()
+    with pytest.raises(MediaError, match="has jobs of another version of tcnet; choose another --data-dir"):
+        Service(Settings(data_dir=path.parent))
+
+
 def test_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MediaError, match="cannot be used"):

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from tcnet.web.settings import ServedModel
+
 
 def test_from_upload_to_result(shared, clip):
     job = shared.create(clip)
@@ -231,3 +233,18 @@ def test_a_result_in_place_is_not_computed_again(server, web, clip):
     (folder / "result.mp4").write_bytes(clip.read_bytes())
     running.post(job_id, "resume")
     assert running.until(job_id, "done", "failed")["result"]["frames"] == 7
+
+
+def test_a_model_that_is_not_served_any_more(server, web, clip):
+    running = server(command=web.fake(ending="error"))
+    failed, planned = running.create(clip)["id"], running.create(clip)["id"]
+    running.post(failed, "start")
+    running.until(failed, "failed")
+    running.stop()
+    running = server(models=(ServedModel("other", "another", "tcnet-bi"),))
+    running.post(failed, "resume")
+    assert running.until(failed, "failed")["error"] == "the model tiny is not served any more"
+    answer = running.client.patch(f"/api/jobs/{planned}", json={"scale": 2})
+    assert (answer.status_code, answer.json()["error"]) == (422, "unknown model 'tiny'; the models are other")
+    running.client.patch(f"/api/jobs/{planned}", json={"model": "other"})
+    running.until(planned, "planned")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tcnet.errors import MediaError
+from tcnet.errors import MediaError, TcnetError
 from tcnet.upscale.output import run_folder
 from tcnet.video.frame_times import frame_times
 from tcnet.web.jobs import Job, JobProgress, JobResult, State
@@ -84,6 +84,8 @@ class Worker:
             try:
                 if begun is not None and begun.state is State.RUNNING:
                     run.run([*self._command, *self._arguments(begun)], closed=lambda: self._closed)
+            except TcnetError as error:
+                run.fail(str(error))
             except Exception as error:  # noqa: BLE001 - a defect must not end all other jobs too
                 traceback.print_exc()
                 run.fail(f"{type(error).__name__}: {error} (a defect of tcnet serve; its log shows where)")

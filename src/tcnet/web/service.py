@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from tcnet.errors import MediaError, TcnetError
 from tcnet.web.changes import Changes
 from tcnet.web.database import Database
@@ -65,6 +67,13 @@ class Service:
         except OSError as error:
             raise MediaError(
                 f"{folder}: cannot be used ({error.strerror}); choose another --data-dir"
+            ) from error
+        try:
+            self.jobs.all()
+        except ValidationError as error:
+            self._database.close()
+            raise MediaError(
+                f"{folder}: has jobs of another version of tcnet; choose another --data-dir"
             ) from error
         self._media = make_reader()
         self._pictures = make_reader()  # apart: looking at frames must not keep jobs from being planned
@@ -278,7 +287,7 @@ class Service:
         while not self._closed.wait(CLEAN_SECONDS):
             try:
                 self.clean()
-            except (sqlite3.Error, OSError):  # another time
+            except (sqlite3.Error, OSError, Refusal):  # a full disk, or a job deleted just then: another time
                 traceback.print_exc()
 
 
