@@ -4,14 +4,23 @@
 // held, so that a single step (of a screen reader, say) moves nothing.
 
 import { FramePairs } from "./frame_pair.js";
-import { fromTemplate, partsOf, setText } from "./parts.js";
+import { fromTemplate, partsOf, radio, setText } from "./parts.js";
 import { place } from "./placement.js";
-import { radio } from "./radio.js";
 import * as words from "./words.js";
 
 const ZOOMS = ["fit", "1", "2", "4"];
 const ZOOM_LABELS = { fit: "Fit", 1: "1×", 2: "2×", 4: "4×" };
-const DIVIDER_KEYS = { ArrowLeft: -2, ArrowRight: 2, ArrowDown: -2, ArrowUp: 2, PageDown: -10, PageUp: 10, Home: -100, End: 100 };
+// In percent of the width.
+const DIVIDER_KEYS = {
+  ArrowLeft: -2,
+  ArrowRight: 2,
+  ArrowDown: -2,
+  ArrowUp: 2,
+  PageDown: -10,
+  PageUp: 10,
+  Home: -100,
+  End: 100,
+};
 const MOVE_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const LATE_MS = 200;
 const MOVE_SHARE = 0.1; // of the stage, per key
@@ -155,9 +164,9 @@ export class Comparison {
 
   #drag(start) {
     const { stage, handle } = this.parts;
-    const box = handle.getBoundingClientRect();
-    const onHandle =
-      start.clientX >= box.left && start.clientX <= box.right && start.clientY >= box.top && start.clientY <= box.bottom;
+    const { left, right, top, bottom } = handle.getBoundingClientRect();
+    const { clientX: x, clientY: y } = start;
+    const onHandle = x >= left && x <= right && y >= top && y <= bottom;
     if (!stage.classList.contains("movable") || onHandle || start.button !== 0) {
       return;
     }

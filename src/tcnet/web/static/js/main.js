@@ -57,11 +57,10 @@ class Page {
   /** Uploads the files that can be taken; shows the first. */
   async take(files) {
     const most = this.server.limits.upload_bytes;
+    const limit = `this server takes files of at most ${words.bytes(most)}.`;
     const problems = files
       .filter((file) => file.size === 0 || file.size > most)
-      .map(({ name, size }) =>
-        size ? `${name} has ${words.bytes(size)}; this server takes files of at most ${words.bytes(most)}.` : `${name} is empty.`,
-      );
+      .map(({ name, size }) => (size ? `${name} has ${words.bytes(size)}; ${limit}` : `${name} is empty.`));
     this.tell(problems.join(" "));
     const uploads = [];
     for (const file of files.filter(({ size }) => size > 0 && size <= most)) {

@@ -51,3 +51,22 @@ export function setBar(bar, share) {
     bar.value = share;
   }
 }
+
+/** A choice of a group, as a button or a card: a <label> with its radio button. text: a line below the label. */
+export function radio({ name, value, label, text }) {
+  const root = document.createElement("label");
+  root.className = "choice";
+  const input = document.createElement("input");
+  Object.assign(input, { type: "radio", name, value });
+  const title = document.createElement("span");
+  title.className = "choice-label";
+  title.textContent = label;
+  root.append(input, title);
+  if (text) {
+    const more = document.createElement("span");
+    more.className = "choice-text";
+    more.textContent = text;
+    root.append(more);
+  }
+  return root;
+}

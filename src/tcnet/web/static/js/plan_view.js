@@ -1,8 +1,7 @@
 // The plan before the work: how large, how long, how many bytes; and the choices that change it.
 
 import { rememberChoice } from "./choice.js";
-import { fromTemplate, partsOf, setLines, setProblem, setText } from "./parts.js";
-import { radio } from "./radio.js";
+import { fromTemplate, partsOf, radio, setLines, setProblem, setText } from "./parts.js";
 import * as words from "./words.js";
 
 const TYPING_MS = 700;
@@ -175,7 +174,8 @@ export class PlanView {
     if (plan) {
       setText(this.parts.size, words.size(plan));
       setText(this.parts.frames, words.count(plan.frames));
-      setText(this.parts.bytes, plan.output_bytes_estimate ? `about ${words.bytes(plan.output_bytes_estimate)}` : "size not known");
+      const estimate = plan.output_bytes_estimate;
+      setText(this.parts.bytes, estimate ? `about ${words.bytes(estimate)}` : "size not known");
     }
   }
 
