@@ -51,13 +51,13 @@ def memory_layout(conv: nn.Conv2d) -> torch.memory_format:
 
 def _can_fuse(conv: nn.Conv2d, x: Tensor) -> bool:
     return (
-        x.device.type == "cpu"
+        not torch.compiler.is_compiling()  # compilers fuse by themselves; first, as they cannot ask the rest
+        and x.device.type == "cpu"
         and not (torch.is_grad_enabled() and (x.requires_grad or conv.weight.requires_grad))
         and x.dtype == conv.weight.dtype
         and x.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()  # compilers and exporters fuse by themselves
         and x.is_contiguous(memory_format=torch.channels_last)
     )
 
