@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "upscale")]
-
 if os.environ.get("TCNET_BROWSER"):
+    # With import-mode=importlib no folder of tests is on the path.
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "upscale")]
     from browser_page import LAUNCH, Visitor
     from playwright.sync_api import sync_playwright
     from server_process import ServerProcess

@@ -47,6 +47,19 @@ def test_choose_plan_start_watch_compare_download(visit, own, tmp_path):
         assert len(list(result)) == 8
 
 
+def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material):
+    """As it happens with the choice of the last video."""
+    tab = visit(remembers={"model": "tiny", "height": 400}).tab
+    tab.choose_file(material / "clip.mkv")
+    expect(tab.main()).to_contain_text("height 400 is more than x4 of this input", timeout=JOB_MS)
+    expect(tab.main()).to_contain_text("Not possible")
+    expect(tab.button("Start")).to_be_disabled()
+    tab.page.get_by_role("radio", name="× 2").check()
+    tab.expect_planned()
+    expect(tab.main()).to_contain_text("128 × 96")
+    expect(tab.main()).not_to_contain_text("Not possible")
+
+
 def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, own):
     tab = visit().tab
     tab.choose_file(own("long.mkv", "concert.mkv"))
