@@ -179,7 +179,7 @@ def test_nothing_but_data_is_ever_read(tmp_path):
         ("channels", 2**20), ("channels", 8 * 10**17), ("channels", 1024), ("channels", 16.0),
         ("propagation_blocks", 10**7), ("propagation_blocks", 1000), ("propagation_blocks", -3),
         ("propagation_blocks", True), ("matching_depth", 10**6), ("matching_depth", 900),
-        ("alignment_window", 10**6), ("alignment_patch", 10**5), ("matching_window", 0), ("matching_pool", 0),
+        ("alignment_window", 10**6), ("alignment_patch", 10**5), ("matching_window", 0), ("matching_pool", 0), ("stability_stride", 10**6),
         ("group_size", 0), ("fusion_width", 10**6), ("fusion_levels", 10**6), ("short_term", 3),
     ],
 )  # fmt: skip
