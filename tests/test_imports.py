@@ -87,6 +87,24 @@ def test_the_command_line_does_no_computing():
     )
 
 
+def test_only_the_cluster_knows_ray_and_upscale_does_not_know_the_cluster():
+    assert not offenders(
+        lambda module: not within(module, "tcnet.cluster"), lambda name: within(name, "ray")
+    )  # fmt: skip
+    assert not offenders(
+        lambda module: within(module, "tcnet.upscale", "tcnet.video"),
+        lambda name: within(name, "tcnet.cluster"),
+    )
+    planning = (
+        "tcnet.cluster.schedule",
+        "tcnet.cluster.pool",
+        "tcnet.cluster.worker",
+        "tcnet.cluster.messages",
+    )
+    foreign = ("ray", "tcnet.cluster.ray_crew", "tcnet.cluster.connection")
+    assert not offenders(lambda module: within(module, *planning), lambda name: within(name, *foreign))
+
+
 def test_nobody_imports_the_command_line():
     assert not offenders(
         lambda module: not within(module, "tcnet.cli", "tcnet.command"),
