@@ -1,5 +1,6 @@
 """Folders that are read by onnxruntime and OpenVINO, and those that cannot be."""
 
+import copy
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.export import open_export
+from tcnet.export import export_model, open_export
 from tcnet.export.parity import TOLERANCE, moving_clip
 
 CPU = torch.device("cpu")
@@ -36,6 +37,22 @@ def test_openvino_reads_its_own_files_and_onnx(networks, exports, openvino_expor
     kept = first.clone()
     exported(1 - clip)
     assert torch.equal(first, kept)
+
+
+def test_half_weights_lose_nothing_in_openvino_either(networks, tmp_path):
+    pytest.importorskip("openvino")
+    network = copy.deepcopy(networks["lite"]).half().float()
+    quick = {"sizes": ((17, 19),), "clip_lengths": (2,)}
+    full, half = (
+        export_model(network, "openvino", tmp_path / str(small), half_weights=small, **quick)
+        for small in (False, True)
+    )
+    weights = sum(value.numel() for value in network.parameters())
+    assert full.size - half.size > 1.5 * weights
+    assert half.parity.max_abs_error < TOLERANCE / 5
+    clip = moving_clip(2, 18, 17)
+    one, other = (open_export(result.output, "openvino")(clip) for result in (full, half))
+    assert (one - other).abs().max() < 1e-6
 
 
 def test_bf16_keeps_motion_in_float32(networks, exports):

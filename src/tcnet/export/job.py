@@ -120,10 +120,9 @@ def _write(
         say(f"writing {graph.name}")
         path = folder / f"{graph.name}.onnx"
         facts = {"model": about["model"], "licence": about["licence"], "weights": weights}
-        # OpenVINO stores halves in its own way.
-        write_onnx(graph, network.config.stride, path, facts, half_weights=half_weights and format == "onnx")
+        write_onnx(graph, network.config.stride, path, facts, half_weights=half_weights)
         if format == "openvino":
-            convert_to_openvino(path, path.with_suffix(".xml"), half_weights=half_weights)
+            convert_to_openvino(path, path.with_suffix(".xml"))
             path.unlink()
     return describe(
         network,
