@@ -1,6 +1,7 @@
 """`tcnet upscale --cluster` as far as it goes without Ray; with it, slowly, once."""
 
 import json
+import socket
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 from cluster_fakes import assert_same, write_source
 
 from tcnet.cli.display import JsonDisplay, TextDisplay, describe_activity
+from tcnet.cluster import open_cluster
+from tcnet.errors import MediaError, UsageError
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale.progress import Activity, Progress
@@ -34,6 +37,20 @@ def test_the_missing_extra_is_named_and_not_needed_otherwise(tmp_path):
     assert len(asked.stderr.splitlines()) == 1
     plain = call("upscale", source, "--model", weights, "--progress", "none", code=WITHOUT_RAY)
     assert (plain.returncode, plain.stdout) == (0, f"{tmp_path / 'in.x4.mkv'}\n"), plain.stderr
+
+
+@pytest.mark.parametrize("address", ["nowhere", "ray://10.0.0.1:10001", "10.0.0.1", "10.0.0.1:6379/x", ""])
+def test_an_address_that_is_none_is_refused_with_an_example(address):
+    with pytest.raises(UsageError, match="such as 10.0.0.1:6379"), open_cluster(address):
+        pass
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and not listening
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        with pytest.raises(MediaError, match=f"{address}: no cluster answers there"), open_cluster(address):
+            pass
 
 
 def test_importing_does_not_import_ray():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
 
-from tcnet.errors import TcnetError, UsageError
+from tcnet.errors import UsageError
 from tcnet.upscale import upscale_video
 from tcnet.upscale.run_folder import RunFolder
 
@@ -76,14 +76,6 @@ def test_what_does_not_fit_is_refused(nodes):
         gpus = open_cluster(nodes.address, device="cuda")
         with pytest.raises(UsageError, match="no machine of the cluster has a GPU"), gpus:
             pass
-
-
-def test_an_address_that_is_none_is_refused():
-    pytest.importorskip("ray", reason="the extra cluster is not installed")
-    from tcnet.cluster import open_cluster
-
-    with pytest.raises(TcnetError, match="--cluster nowhere: "), open_cluster("nowhere"):
-        pass
 
 
 def segments(output):

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from pathlib import Path
 
 from tcnet.errors import MediaError, UsageError
 
+REACH_SECONDS = 10.0
+"""How long the head of a cluster may take to answer."""
 LOCAL = "local"
 AUTO = "auto"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -25,13 +29,15 @@ def connected(address: str) -> Iterator[None]:
 
     address: "local" starts Ray on this machine and stops it at the end; "auto" takes the cluster that
     RAY_ADDRESS names or that runs on this machine, else does like "local"; anything else is the address of
-    a cluster, HOST:PORT of its head or ray://HOST:PORT. A process that is connected already stays so.
+    a cluster's head, HOST:PORT, to which this machine belongs. A process that is connected already stays so.
 
     Raises UsageError without Ray and for an address that is none, MediaError for a cluster that does not
     answer.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)  # before Ray reads them when it is imported
+    if address not in (AUTO, LOCAL):
+        _check_reachable(address)
     try:
         import ray
     except ImportError as error:
@@ -62,6 +68,19 @@ def connected(address: str) -> Iterator[None]:
         _restore(handlers)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_reachable(address: str) -> None:
+    """Ray would try for minutes, and say so on the terminal."""
+    match = re.fullmatch(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})", address)
+    if match is None:
+        raise UsageError(
+            f"--cluster {address}: write auto, local, or HOST:PORT of a cluster's head, such as 10.0.0.1:6379"
+        )
+    try:
+        socket.create_connection((match["host"].strip("[]"), int(match["port"])), REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise MediaError(f"--cluster {address}: no cluster answers there ({error})") from error
 
 
 def _joined(address: str) -> bool:
