@@ -91,6 +91,8 @@ class Tab:
     def __init__(self, page, address):
         self.page = page
         self.address = address
+        # From the first: a browser that is told of it with the click may open its own dialog instead.
+        page.on("filechooser", lambda chooser: None)
 
     def button(self, name):
         return self.page.get_by_role("button", name=name, exact=True)
