@@ -41,7 +41,7 @@ def test_the_missing_extra_is_named_and_not_needed_otherwise(tmp_path):
 
 @pytest.mark.parametrize("address", ["nowhere", "ray://10.0.0.1:10001", "10.0.0.1", "10.0.0.1:6379/x", ""])
 def test_an_address_that_is_none_is_refused_with_an_example(address):
-    with pytest.raises(UsageError, match="such as 10.0.0.1:6379"), open_cluster(address):
+    with pytest.raises(UsageError, match=r"such as 10\.0\.0\.1:6379"), open_cluster(address):
         pass
 
 
