@@ -97,8 +97,10 @@ def test_the_worst_exit_code_wins(tcnet, folder, tiny):
 
 def test_the_model_is_loaded_once(tcnet, folder, tiny, monkeypatch):
     loads = []
-    load = batch.load_model
-    monkeypatch.setattr(batch, "load_model", lambda model: loads.append(model) or load(model))
+    load = batch.load_network
+    monkeypatch.setattr(
+        batch, "load_network", lambda model, engine: loads.append(model) or load(model, engine)
+    )
     assert tcnet("upscale", "videos", "--model", tiny).code == 1
     assert loads == [str(tiny)]
 

@@ -18,7 +18,9 @@ FIELDS = {
         "output", "model", "device", "precision", "window", "overlap", "tile", "tiles", "width", "height",
         "memory_bytes", "memory_limit_bytes", "seconds_per_frame", "seconds",
     },
-    "progress": {"frames_done", "frames_total", "fps", "eta_seconds"},
+    "progress": {
+        "frames_done", "frames_total", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",
+    },
     "notice": {"text"},
     "result": {"outcome", "output", "frames", "seconds", "recomputed_frames", "peak_memory_bytes"},
     "error": {"message", "exit_code"},
