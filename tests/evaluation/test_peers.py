@@ -3,7 +3,7 @@ import zipfile
 import pytest
 import torch
 
-from tcnet.benchmark import moving_texture
+from tcnet.benchmark.contest import moving_texture
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.evaluation.peers import BASICVSR_FILES, BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.models import load_model, model_card
