@@ -11,10 +11,11 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/python examples/demo.py
 
-# Ray leaves threads of its own behind in the process that used it: its tests have one to themselves.
+# A process for each part: libraries that some parts load (Ray, OpenVINO, ONNX Runtime) leave threads behind, and one
+# process for all has died of it. tests/browser is for test-web.
+PARTS := $(filter-out tests/browser/ tests/__pycache__/,$(wildcard tests/*/))
 test: lint
-	$(BIN)/python -m pytest --ignore=tests/cluster
-	$(BIN)/python -m pytest tests/cluster
+	for part in $(PARTS) "tests/test_*.py"; do $(BIN)/python -m pytest $$part || exit 1; done
 
 test-web: $(READY) web/node_modules/.ready
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
