@@ -1,6 +1,6 @@
 """How far a cluster scales: workers that only wait, on a local Ray cluster, through the real driver.
 
-    python benchmarks/cluster_simulation.py [--workers 1,2,4,8,16,32,64] [--size 270x480] [--rounds 3]
+    python benchmarks/cluster_simulation.py [--workers 1,2,4,8,16,32,64] [--size 270x480] [--rounds 5]
 
 Each worker is a process of its own that takes a unit (a segment of 48 frames with its context), waits as long
 as a GPU would compute, and sends back as many bytes as a segment has. A GPU computes two windows of 32 frames
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", default="1,2,4,8,16,32,64")
     parser.add_argument("--size", default="270x480", help="of LR frames, height x width")
-    parser.add_argument("--rounds", type=int, default=3, help="units for each worker; twice from 16 on")
+    parser.add_argument("--rounds", type=int, default=5, help="units for each worker; twice from 16 on")
     parser.add_argument("--report", type=Path, help="JSON file to write")
     choice = parser.parse_args()
     torch.set_num_threads(1)

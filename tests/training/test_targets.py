@@ -105,6 +105,7 @@ def test_samples_carry_the_target_of_their_own_place(sources, tmp_path):
     for number in range(12):
         sample = maker[number]
         assert torch.equal(sample["target"], sample["hr"])
+        assert sample["has_target"]
         assert torch.equal(sample["hr"], plain[number]["hr"])
         assert torch.equal(sample["lr"], plain[number]["lr"])
         assert "target" not in plain[number]
@@ -144,6 +145,31 @@ def test_a_run_learns_from_stored_targets(tiny):
     first, again, truth = ([entry["loss"] for entry in tiny.log(name)] for name in ("run", "again", "truth"))
     assert first == again
     assert first != truth
+
+
+@pytest.mark.parametrize(("entry", "least", "most"), [("{}", 0.0, 0.002), ("{}@BD", 0.01, 1.0)])
+def test_samples_without_a_stored_target_are_taught_live(tiny, entry, least, most):
+    """By what the student began as, which is right away; or by the ground truth, where it sees other clips."""
+    clip = tiny.folder / "clips" / "one"
+    clip.mkdir(parents=True)
+    for number in range(3):
+        write_png(clip / f"{number}.png", np.full((64, 80, 3), 40 * number, np.uint8))
+    network = TCNet(network_config(tiny.config().network))
+    save_model(network, tiny.folder / "teacher.safetensors")
+    train(
+        tiny.config(
+            "run",
+            f"data.root={tiny.folder}",
+            'data.sources=[{kind="clips", path="clips", share=1e-9}, {kind="generated"}]',
+            f"start.from='{tiny.folder / 'teacher.safetensors'}'",
+            f"teacher.models=['{entry.format(tiny.folder / 'teacher.safetensors')}']",
+            "teacher.stored=true",
+            "teacher.weight=1.0",
+            "optimisation.steps=1",
+        )
+    )
+    (loss,) = (entry["loss"] for entry in tiny.log("run"))
+    assert least <= loss <= most
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+STILL_KINDS = ("photos", "generated")
+"""Sources of single pictures, which are given motion."""
+
+
 class SourceOptions(Table):
     """One `[[data.sources]]`: where clips come from."""
 

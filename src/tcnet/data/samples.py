@@ -21,7 +21,7 @@ from tcnet.data.clips import (
     read_provenance,
 )
 from tcnet.data.degradation import DEGRADATIONS, SCALE, degrade_bi, to_8bit
-from tcnet.data.options import DataOptions, SourceOptions
+from tcnet.data.options import STILL_KINDS, DataOptions, SourceOptions
 from tcnet.data.synthetic import generated_still, moving_clip
 from tcnet.data.video_degradation import degrade_video_clip
 from tcnet.errors import MediaError
@@ -139,8 +139,8 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     """Sample by number, as a map of torch's DataLoader.
 
     A sample is {"lr": (T, 3, size, size), "hr": (T, 3, 4 size, 4 size)} in uint8 codes; for "video" there is
-    also "clean", its LR by BI. If any clip has a stored target there is also "target", shaped as "hr": the
-    clip's, or the ground truth again for clips without one.
+    also "clean", its LR by BI. If any clip has a stored target there are also "target", shaped as "hr", the
+    clip's or the ground truth again for clips without one, and "has_target", which of both (a bool).
     """
 
     def __init__(self, sources: Sources, options: DataOptions, seed: int) -> None:
@@ -177,6 +177,7 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         if self._targets:
             taught = hr if target is None else orientation.apply(target)
             sample["target"] = _to_tensor(margins.crop(taught, SCALE))
+            sample["has_target"] = torch.tensor(target is not None)
         if self._options.degradation == "video":
             lr = degrade_video_clip(hr, rng, self._options.video)
             sample["clean"] = _to_tensor(margins.crop(_degrade(hr, degrade_bi), 1))
@@ -187,7 +188,7 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
 
     @staticmethod
     def _is_still(source: Source) -> bool:
-        return source.kind in ("photos", "generated")
+        return source.kind in STILL_KINDS
 
     def _cut(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Pixels | None, Margins]:
         """(ground truth, stored target, margins of both)."""

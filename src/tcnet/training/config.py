@@ -77,7 +77,8 @@ class TeacherOptions(Table):
     """With degradation "video": what the teacher sees, the same LR clip or the undamaged one (BI)."""
     stored: bool = False
     """Make the teacher's version of each cached clip once, before training, from the whole clip, and keep it
-    in `data.cache`. Photographs then learn from the ground truth alone."""
+    in `data.cache`. Photographs, which move anew in each sample, are still taught during training, by
+    those of the networks that see clips of the student's degradation; without any, by the ground truth."""
 
     @model_validator(mode="after")
     def _stored_by_networks(self) -> Self:

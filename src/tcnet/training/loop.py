@@ -133,11 +133,14 @@ class Trainer:
     def _loss(self, batch: Batch, step: int) -> Tensor:
         setting, options = self._setting, self._setting.config.teacher
         lr, hr = (self._to_device(batch[key]) for key in ("lr", "hr"))
+        seen = self._to_device(batch["clean"]) if options.input == "clean" and "clean" in batch else lr
         teaching: Tensor | None = None
         if "target" in batch:
             teaching = self._to_device(batch["target"])
+            untaught = ~batch["has_target"]
+            if setting.teacher is not None and untaught.any():
+                teaching[untaught] = setting.teacher(seen[untaught], step)
         elif setting.teacher is not None:
-            seen = self._to_device(batch["clean"]) if options.input == "clean" and "clean" in batch else lr
             teaching = setting.teacher(seen, step)
         reduced = setting.dtype != torch.float32
         with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from tcnet.data.loader import StepNumbers, load_batches
+from tcnet.data.options import STILL_KINDS
 from tcnet.data.samples import SampleMaker, Sources, open_sources
 from tcnet.errors import MediaError, UsageError
 from tcnet.network import TCNet
@@ -126,18 +127,14 @@ def _store_targets(
     config: TrainingConfig, sources: Sources, processes: Processes, device: torch.device, watcher: Watcher
 ) -> Sources:
     options = config.teacher
-    own = "BI" if config.data.degradation == "video" else config.data.degradation
-    named: dict[str, list[str]] = {}
-    for entry in options.models:
-        name, degradation = split_degradation(entry)
-        named.setdefault(degradation or own, []).append(name)
+    own = _taught_degradation(config)
     teachers = {
         degradation: EnsembleTeacher(
             load_teacher_networks(names, device, _dtype(config, device)),
             DRAW_SEED,
             transform_first=options.transform_first,
         )
-        for degradation, names in named.items()
+        for degradation, names in _teachers_by_degradation(config).items()
     }
     identity = f"{describe_teacher(options.models)} first transformed: {options.transform_first}"
     return store_targets(
@@ -148,6 +145,28 @@ def _store_targets(
         processes=processes,
         progress=watcher.teaching if processes.leads else None,
     )
+
+
+def _taught_degradation(config: TrainingConfig) -> str:
+    """What the teacher sees where its entry does not say."""
+    return "BI" if config.data.degradation == "video" else config.data.degradation
+
+
+def _teachers_by_degradation(config: TrainingConfig) -> dict[str, list[str]]:
+    """Names of networks by what they see."""
+    named: dict[str, list[str]] = {}
+    for entry in config.teacher.models:
+        name, degradation = split_degradation(entry)
+        named.setdefault(degradation or _taught_degradation(config), []).append(name)
+    return named
+
+
+def _live_teacher(config: TrainingConfig) -> list[str]:
+    """Names of the networks that teach during training: all, or with stored targets those that can see what
+    the student sees, if there are samples without such a target."""
+    if config.teacher.stored and not any(source.kind in STILL_KINDS for source in config.data.sources):
+        return []
+    return _teachers_by_degradation(config).get(_taught_degradation(config), [])
 
 
 @contextmanager
@@ -184,8 +203,8 @@ def _setting(
             part.compile()  # after the average was copied, which runs as it is
     dtype = _dtype(config, device)
     teacher = None
-    if config.teacher.models and not config.teacher.stored:
-        networks = load_teacher_networks(config.teacher.models, device, dtype)
+    if names := _live_teacher(config):
+        networks = load_teacher_networks(names, device, dtype)
         teacher = EnsembleTeacher(networks, config.seed, transform_first=config.teacher.transform_first)
     return Setting(
         config=config,
