@@ -128,13 +128,14 @@ def compare(before: Thumbnail, after: Thumbnail) -> Step:
 
 
 def _cells(codes: Pixels) -> Integers:
-    """(h, w, 3) -> (3, ROWS, COLUMNS): four times the mean over each cell; small pictures repeat their pixels."""
+    """(h, w, 3) -> (3, ROWS, COLUMNS): four times the mean of each cell; small ones repeat their pixels."""
     height, width, _ = codes.shape
     rows = np.arange(ROWS + 1) * height // ROWS
     columns = np.arange(COLUMNS + 1) * width // COLUMNS
     heights, widths = (np.maximum(1, np.diff(edges)) for edges in (rows, columns))
-    # Row by row of cells: as one piece it would be new memory for each frame, which costs more than the sums.
-    bands = [codes[top : top + size].sum(axis=0, dtype=np.int32) for top, size in zip(rows, heights, strict=False)]
+    # Row by row of cells: all at once would be new memory for each frame, which costs more than the sums.
+    cuts = zip(rows[:-1], rows[:-1] + heights, strict=True)
+    bands = [codes[top:bottom].sum(axis=0, dtype=np.int32) for top, bottom in cuts]
     sums = np.add.reduceat(np.stack(bands), columns[:-1], axis=1)  # (ROWS, COLUMNS, 3)
     cells: Integers = (4 * sums // (heights[:, None] * widths)[..., None]).astype(np.int32)
     return cells.transpose(2, 0, 1)
