@@ -34,8 +34,6 @@ class Model:
 
     def upscale(self, frames):
         """(1, 3, h, w) float32 in [0, 1] each -> pictures (1, 3, 4h, 4w), one by one."""
-        height, width = (self.facts["scale"] * side for side in frames[0].shape[-2:])
-        frames = [self.padded(frame) for frame in frames]
         pairs = [self.run("motion", *frames[i : i + 2]) for i in range(len(frames) - 1)]
         clip = []  # of each frame: its neighbours on it and itself, the flows to them; None at the ends
         for i, frame in enumerate(frames):
@@ -61,19 +59,13 @@ class Model:
                 aligned = self.aligned(refined, to_previous, around)
                 (refined,) = self.run("refine", around, fused[None], aligned)
                 (picture,) = self.run("reconstruct", fused[None], refined, frames[i])
-                yield picture[..., :height, :width]
+                yield picture
 
     def aligned(self, state, flow, around):
         """The state of the frame before, moved onto this one; zeros at the start."""
         if state is not None:
             return self.run("warp", state, flow)[0]
-        height, width = (side // self.facts["stride"] for side in around.shape[-2:])
-        return np.zeros((1, self.facts["channels"], height, width), np.float32)
-
-    def padded(self, frame):
-        """Sides that are multiples of the features' stride."""
-        bottom, right = (-side % self.facts["stride"] for side in frame.shape[-2:])
-        return np.pad(frame, ((0, 0), (0, 0), (0, bottom), (0, right)), mode="edge")
+        return np.zeros((1, self.facts["channels"], *around.shape[-2:]), np.float32)
 
 
 def read(path):

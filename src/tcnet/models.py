@@ -33,7 +33,6 @@ _BOUNDS = {
     "matching_window": (1, 256),
     "matching_pool": (1, 64),
     "fusion_levels": (1, 16),
-    "stride": (1, 16),
     "stability_stride": (1, 16),
 }
 

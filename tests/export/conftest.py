@@ -26,7 +26,7 @@ TINY = TCNetConfig(
 TINY_CONFIGS = {
     "bidirectional": TINY,
     "forward": replace(TINY, propagation="forward", motion="small", reconstruction="direct", group_size=3),
-    "lite": replace(CONFIGS["lite"], channels=16, propagation_blocks=1, refinement_blocks=1, stride=2),
+    "lite": replace(CONFIGS["lite"], channels=16, propagation_blocks=1, refinement_blocks=1),
 }
 
 

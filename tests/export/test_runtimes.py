@@ -102,7 +102,7 @@ def test_the_engine_must_fit_the_files(exports, openvino_export):
         ({"graphs": {}}, "its graphs are"),
         ({"propagation": "sideways"}, "propagation is 'sideways'"),
         ({"group_size": 0}, "group_size is 0"),
-        ({"stride": "2"}, "stride is '2'"),
+        ({"halo": "2"}, "halo is '2'"),
         ({"surprise": 1}, "surprise"),
     ],
 )

@@ -15,7 +15,6 @@ LIGHT = {
     "motion": "small",
     "reconstruction": "direct",
     "fusion_levels": 2,
-    "stride": 2,
     "stability_stride": 2,
 }
 

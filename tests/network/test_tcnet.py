@@ -1,9 +1,11 @@
 import dataclasses
+from itertools import pairwise
 
 import pytest
 import torch
 
 from tcnet.network import CONFIGS, TCNet, TCNetConfig
+from tcnet.network.flow import warp
 
 
 @torch.inference_mode()
@@ -40,6 +42,32 @@ def test_streaming_equals_the_whole_clip(forward_tcnet, frames, piece):
         assert received - emitted <= forward_tcnet.delay
     assert emitted == frames
     assert (torch.cat(parts, dim=1) - whole).abs().max() <= 1e-5
+
+
+@torch.inference_mode()
+def test_the_forward_network_computes_the_papers_stages_one_after_the_other(forward_tcnet):
+    """Whole clip by whole clip, written without the loops that streams and clips share."""
+    network, clip = forward_tcnet, torch.rand(1, 6, 3, 18, 35)
+    x = clip.unbind(1)
+    flows = [network.motion(first, second) for first, second in pairwise(x)]
+    around = []
+    for i, frame in enumerate(x):
+        before = warp(x[i - 1], flows[i - 1][1]) if i > 0 else frame
+        after = warp(x[i + 1], flows[i][0]) if i < 5 else frame
+        around.append(torch.cat((before, frame, after), dim=1))
+    to_previous = [None, *(back for _, back in flows)]
+    g = []
+    for i in range(6):
+        g.append(network.propagation(around[i], g[-1] if g else None, to_previous[i]))
+    fused = []
+    for group in (g[:4], g[4:]):
+        g_sa, g_cm = network.stability(group)
+        fused += [network.fusion(*branches) for branches in zip(group, g_sa, g_cm, strict=True)]
+    refined, pictures = None, []
+    for i in range(6):
+        refined = network.refinement(around[i], refined, to_previous[i], extra=(fused[i],))
+        pictures.append(network.reconstruction(fused[i], refined, x[i]))
+    assert (torch.stack(pictures, dim=1) - network(clip)).abs().max() <= 1e-5
 
 
 @torch.inference_mode()
@@ -93,12 +121,12 @@ def test_the_bidirectional_recurrences_run_in_opposite_directions(bidirectional_
     clip = torch.rand(1, 6, 3, 16, 16)
     changed = clip.clone()
     changed[:, 3] = 1 - changed[:, 3]
-    around, other = (network._observe(list(c.unbind(1))) for c in (clip, changed))
-    moved = [
-        bool((a - b).abs().max() > 0)
-        for a, b in zip(network._propagate(around), network._propagate(other), strict=True)
-    ]
-    assert moved == [True] * 5 + [False]  # all before frame 3, and its next neighbour, but none later
+    propagated = []
+    network.propagation.register_forward_hook(lambda _, __, state: propagated.append(state))
+    network(clip)
+    network(changed)
+    moved = [bool((a - b).abs().max() > 0) for a, b in zip(propagated[:6], propagated[6:], strict=True)]
+    assert moved == [False] + [True] * 5  # backward: not frame 5; frame 4, its neighbour, and all before
 
 
 def test_gradient_reaches_every_parameter(tcnet):
@@ -160,7 +188,7 @@ def test_only_the_forward_network_streams(bidirectional_tcnet):
         ("channels", 20),
         ("alignment_window", 30),
         ("matching_window", 15),
-        ("stride", 2),
+        ("stability_stride", 0),
     ],
 )
 def test_impossible_configurations_are_refused_with_their_value(field, value):

@@ -1,6 +1,6 @@
 """The step graphs: what of a TCNet is computed between two decisions of its recurrences, as modules to trace.
 
-The loops over frames stay outside, in `tcnet.export.network` and in whatever program runs an export. So the
+The loops over frames stay outside, in `tcnet.network.recurrence` and in whatever program runs an export. So the
 same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph of
 its own because sampling positions need float32 also where a runtime computes the rest in less.
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tcnet.network import TCNet
 from tcnet.network.flow import SPyNet, warp
-from tcnet.network.layers import convolve, unshuffle
+from tcnet.network.layers import convolve
 from tcnet.network.propagation import RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction, shuffle2
 
@@ -29,10 +29,8 @@ HALO = 2
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A float32 input or output. Sides with names are free: n (1 to group_size), h, w and what comes of them.
-
-    h and w are those of the frame, multiples of the stride of the features.
-    """
+    """A float32 input or output. Sides with names are free: n (1 to group_size), h and w of the frame and
+    what comes of them."""
 
     name: str
     shape: tuple[int | str, ...]
@@ -52,10 +50,7 @@ class Graph:
 
 def step_graphs(network: TCNet) -> tuple[Graph, ...]:
     """The graphs of a network, with its own submodules in them, in the order of their use."""
-    channels, stride = network.config.channels, network.config.stride
-    rows, columns = ("h", "w") if stride == 1 else (f"h/{stride}", f"w/{stride}")
-    frame = (1, 3, "h", "w")
-    flow, feature = (1, 2, rows, columns), (1, channels, rows, columns)
+    frame, flow, feature = ((1, channels, "h", "w") for channels in (3, 2, network.config.channels))
     neighbourhood = TensorSpec("neighbourhood", (1, 9, "h", "w"))
     aligned = TensorSpec("aligned", feature)
     estimate = _SpynetMotion(network.motion.spynet) if network.motion.spynet else network.motion
@@ -63,8 +58,8 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
         Graph(
             "motion",
             "Two frames that follow each other, each warped onto the other, and the flow between them: x "
-            "before y, in steps of the features.",
-            _Motion(estimate, stride),
+            "before y, in pixels.",
+            _Motion(estimate),
             (TensorSpec("first", frame), TensorSpec("second", frame)),
             (
                 TensorSpec("second_on_first", frame),
@@ -85,7 +80,7 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
         Graph(
             "propagate",
             "One step of pre-propagation: the state of the frame before, warped, to this frame's.",
-            _Step(network.propagation, stride),
+            _Step(network.propagation),
             (neighbourhood, aligned),
             (TensorSpec("propagated", feature),),
         ),
@@ -99,7 +94,7 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
         Graph(
             "refine",
             "One step of refinement: the state of the frame before, warped, to this frame's.",
-            _RefineStep(network.refinement, stride),
+            _RefineStep(network.refinement),
             (neighbourhood, TensorSpec("fused", feature), aligned),
             (TensorSpec("refined", feature),),
         ),
@@ -116,19 +111,13 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
 class _Motion(nn.Module):
     """estimate: two frames -> flow first-to-second, flow second-to-first, in pixels."""
 
-    def __init__(self, estimate: nn.Module, stride: int) -> None:
+    def __init__(self, estimate: nn.Module) -> None:
         super().__init__()
         self.estimate = estimate
-        self.stride = stride
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         to_second, to_first = self.estimate(first, second)
-        on_first, on_second = warp(second, to_second), warp(first, to_first)
-        return on_first, on_second, self._coarser(to_second), self._coarser(to_first)
-
-    def _coarser(self, flow: Tensor) -> Tensor:
-        """As `Neighbourhood` has it: in steps of the features' grid."""
-        return flow if self.stride == 1 else F.avg_pool2d(flow, self.stride) / self.stride
+        return warp(second, to_second), warp(first, to_first), to_second, to_first
 
 
 class _SpynetMotion(nn.Module):
@@ -173,18 +162,15 @@ class _Warp(nn.Module):
 class _Step(nn.Module):
     """A RecurrentUnit whose state is aligned already; zeros at the start."""
 
-    def __init__(self, unit: RecurrentUnit, stride: int) -> None:
+    def __init__(self, unit: RecurrentUnit) -> None:
         super().__init__()
         self.trunk = unit.trunk
-        self.stride = stride
 
     def forward(self, neighbourhood: Tensor, aligned: Tensor) -> Tensor:
         return self._run(neighbourhood, aligned)
 
-    def _run(self, neighbourhood: Tensor, *features: Tensor) -> Tensor:
-        if self.stride > 1:
-            neighbourhood = unshuffle(neighbourhood, self.stride)
-        new_state: Tensor = self.trunk(torch.cat((neighbourhood, *features), dim=1))
+    def _run(self, *features: Tensor) -> Tensor:
+        new_state: Tensor = self.trunk(torch.cat(features, dim=1))
         return new_state
 
 

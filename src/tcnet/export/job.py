@@ -120,7 +120,7 @@ def _write(
         say(f"writing {graph.name}")
         path = folder / f"{graph.name}.onnx"
         facts = {"model": about["model"], "licence": about["licence"], "weights": weights}
-        write_onnx(graph, network.config.stride, path, facts, half_weights=half_weights)
+        write_onnx(graph, path, facts, half_weights=half_weights)
         if format == "openvino":
             convert_to_openvino(path, path.with_suffix(".xml"))
             path.unlink()

@@ -61,9 +61,6 @@ class Manifest:
     """Least height and width in pixels."""
     spatial_multiple: int
     """Tiles that start at multiples of this see the same attention windows as the whole frame."""
-    stride: int
-    """Pixels from one position of the features to the next. Frames are continued by their edges to multiples
-    of it, and pictures cut to what belongs to the frame."""
     halo: int
     """Rows of features that a strip needs more at each cut in `reconstruct`."""
     graphs: Mapping[str, Step]
@@ -99,7 +96,6 @@ def describe(
         scale=network.scale,
         minimum_size=network.minimum_size,
         spatial_multiple=network.spatial_multiple,
-        stride=network.config.stride,
         halo=HALO,
         graphs={
             graph.name: Step(graph.name + suffix, graph.does, graph.float32, graph.inputs, graph.outputs)
@@ -139,7 +135,7 @@ def _parse(values: dict[str, Any]) -> Manifest:
         raise ValueError(f"its graphs are {', '.join(sorted(values['graphs']))}")
     if values["propagation"] not in ("forward", "bidirectional"):
         raise ValueError(f"propagation is {values['propagation']!r}")
-    for name in ("group_size", "channels", "scale", "minimum_size", "spatial_multiple", "stride", "halo"):
+    for name in ("group_size", "channels", "scale", "minimum_size", "spatial_multiple", "halo"):
         if type(values[name]) is not int or not 0 < values[name] <= 1024:
             raise ValueError(f"{name} is {values[name]!r}")
     graphs = {}

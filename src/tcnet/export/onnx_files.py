@@ -13,7 +13,7 @@ from tcnet.export.graphs import Graph, step_graphs
 from tcnet.network import TCNet
 
 OPSET = 18
-EXAMPLE_ROWS, EXAMPLE_COLUMNS, EXAMPLE_FRAMES = 43, 53, 3
+EXAMPLE_SIDES = {"n": 3, "h": 43, "w": 53}
 """Features in the traced example. Primes: no window divides them, so that what pads and resizes does.
 
 Parity has to be checked at other sizes."""
@@ -40,17 +40,13 @@ def traceable_graphs(network: TCNet) -> tuple[Graph, ...]:
     return step_graphs(plain.eval().requires_grad_(True))
 
 
-def write_onnx(
-    graph: Graph, stride: int, path: Path, about: Mapping[str, str], *, half_weights: bool
-) -> None:  # fmt: skip
-    """Write one graph; stride: of the network; about: metadata.
+def write_onnx(graph: Graph, path: Path, about: Mapping[str, str], *, half_weights: bool) -> None:
+    """Write one graph; about: metadata.
 
     half_weights: stored as float16 and cast when the model is loaded.
     """
     onnx = require_onnx()
-    example = tuple(
-        torch.zeros([_example_side(side, stride) for side in spec.shape]) for spec in graph.inputs
-    )
+    example = tuple(torch.zeros([_example_side(side) for side in spec.shape]) for spec in graph.inputs)
     specs = (*graph.inputs, *graph.outputs)
     with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
         # The tracer warns of each Python number it sees; that none of them decides anything is what the
@@ -80,12 +76,8 @@ def write_onnx(
     onnx.save(model, str(path))
 
 
-def _example_side(side: int | str, stride: int) -> int:
-    if isinstance(side, int):
-        return side
-    sides = {"n": EXAMPLE_FRAMES, "h": EXAMPLE_ROWS * stride, "w": EXAMPLE_COLUMNS * stride}
-    name, _, divisor = side.partition("/")
-    return sides[name] // int(divisor or 1)
+def _example_side(side: int | str) -> int:
+    return side if isinstance(side, int) else EXAMPLE_SIDES[side]
 
 
 def _name_sides(model: Any, graph: Graph) -> None:  # noqa: ANN401 - onnx has no types

@@ -124,10 +124,3 @@ def shuffle(x: Tensor, by: int) -> Tensor:
     n, c, height, width = x.shape
     x = x.permute(0, 2, 3, 1).reshape(n, height, width, by, by, c // by**2).transpose(2, 3)
     return x.reshape(n, by * height, by * width, c // by**2).permute(0, 3, 1, 2)
-
-
-def unshuffle(x: Tensor, by: int) -> Tensor:
-    """Inverse of `shuffle`: (N, C, by H, by W) -> (N, by²C, H, W)."""
-    n, c, height, width = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(n, height // by, by, width // by, by, c).transpose(2, 3)
-    return x.reshape(n, height // by, width // by, by**2 * c).permute(0, 3, 1, 2)

@@ -12,7 +12,6 @@ SCALE = 4
 HALO = 2  # LR rows that the tail's convolutions see beyond their own: 1 + 1/2 + 1/4 + 1/4
 LEAST_ROWS = 4  # in a strip: with fewer, a halo could reach beyond the frame by a part of itself
 STRIP_PIXELS = 6400  # LR pixels in a strip: its 64-channel intermediates at x4 (13 MB in bf16) stay in cache
-FINE_CHANNELS = 32  # for each LR pixel, before the last convolution, where features lie on a coarser grid
 
 
 class Reconstruction(nn.Module):
@@ -65,24 +64,17 @@ class Reconstruction(nn.Module):
 class DirectReconstruction(nn.Module):
     """Fuses two features (1x1) and computes all 16 pixels of each LR pixel at once: a tenth of the cost.
 
-    For live use: the x4 features that `Reconstruction` refines are what takes its time. Features on a coarser
-    grid are fused into one feature of 32 channels for each LR pixel first, so that the last convolution
-    learns one way of upsampling, not one for each place in the grid.
+    For live use: the x4 features that `Reconstruction` refines are what takes its time.
     """
 
-    def __init__(self, channels: int, stride: int = 1) -> None:
-        """stride: LR pixels from one position of the features to the next."""
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.stride = stride
-        width = channels if stride == 1 else FINE_CHANNELS
-        self.fuse = nn.Conv2d(2 * channels, width * stride**2, 1)
-        self.last = conv3x3(width, 3 * SCALE**2)
+        self.fuse = nn.Conv2d(2 * channels, channels, 1)
+        self.last = conv3x3(channels, 3 * SCALE**2)
 
     def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
-        """As that of `Reconstruction`, but first and second are (N, C, H/stride, W/stride)."""
+        """As that of `Reconstruction`."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
-        if self.stride > 1:
-            x = shuffle(x, self.stride)
         return bilinear_base(frame).add_(shuffle(convolve(self.last, x), SCALE))
 
 

@@ -5,19 +5,18 @@ IEEE TCSVT 33(4), 2023, arXiv 2211.01639. docs/architecture.md maps the paper's 
 lists every deviation.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tcnet.network.flow import warp
 from tcnet.network.fusion import ProgressiveFusion
-from tcnet.network.propagation import Motion, Neighbourhood, RecurrentUnit
+from tcnet.network.propagation import Motion, RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction
+from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
 from tcnet.network.stability import SpatioTemporalStability
 
 
@@ -68,10 +67,6 @@ class TCNetConfig:
     """The network that estimates motion; "small" is for live use."""
     reconstruction: Literal["full", "direct"] = "full"
     """"full": features at x2 and x4 are refined; "direct": all pixels at once, for live use."""
-    stride: int = 1
-    """LR pixels from one position of the features to the next. With 2, four pixels share a position: as many
-    operations with twice the channels, a quarter of the positions to warp and to attend to; for live use,
-    with reconstruction="direct" only."""
 
     def __post_init__(self) -> None:
         if self.propagation not in ("forward", "bidirectional"):
@@ -86,11 +81,6 @@ class TCNetConfig:
             raise ValueError(f"reconstruction must be 'full' or 'direct', got {self.reconstruction!r}")
         if self.stability_stride < 1:
             raise ValueError(f"stability_stride must be at least 1, got {self.stability_stride}")
-        if self.stride < 1 or (self.stride > 1 and self.reconstruction != "direct"):
-            raise ValueError(
-                f"stride must be 1, or more with reconstruction='direct', got {self.stride} with "
-                f"{self.reconstruction!r}"
-            )
         if not (self.short_term or self.long_term):
             raise ValueError("short_term and long_term are both False: motion would have no use")
 
@@ -129,31 +119,14 @@ CONFIGS = {
 paper's widths and depths."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """What a forward TCNet remembers between calls of `stream`. All tensors are (B, ...)."""
-
-    newest: Tensor | None = None
-    """The last frame given; it waits for its successor."""
-    h_previous: Tensor | None = None
-    """The frame before the newest, warped onto it."""
-    flow_to_previous: Tensor | None = None
-    """Flow from the newest frame to the one before."""
-    around: tuple[Neighbourhood, ...] = ()
-    features: tuple[Tensor, ...] = ()
-    """Neighbourhoods and propagated features g of the unfinished group, oldest first."""
-    propagated: Tensor | None = None
-    refined: Tensor | None = None
-    """The states of both recurrences."""
-
-
-class TCNet(nn.Module):
+class TCNet(Recurrence, nn.Module):
     """x4 video super-resolution. Any number of frames T >= 1, any height and width >= 16.
 
     Computes in the dtype of its parameters (or under autocast); motion, sampling positions and the bilinear
-    base stay in float32.
+    base stay in float32. `frames` and `stream` give the frames of a clip one by one.
     """
 
+    config: TCNetConfig
     scale = SCALE
     minimum_size = 16
 
@@ -162,9 +135,7 @@ class TCNet(nn.Module):
         self.config = config = config or TCNetConfig()
         channels = config.channels
         self.motion = Motion(config.motion)
-        self.propagation = RecurrentUnit(
-            channels, config.propagation_blocks, recurrent=config.long_term, stride=config.stride
-        )
+        self.propagation = RecurrentUnit(channels, config.propagation_blocks, recurrent=config.long_term)
         self.stability = SpatioTemporalStability(
             channels,
             config.group_size,
@@ -181,21 +152,14 @@ class TCNet(nn.Module):
             channels, config.fusion_width, config.fusion_levels, config.fusion_stages
         )
         self.refinement = RecurrentUnit(
-            channels,
-            config.refinement_blocks,
-            extra_channels=channels,
-            recurrent=config.long_term,
-            stride=config.stride,
+            channels, config.refinement_blocks, extra_channels=channels, recurrent=config.long_term
         )
         self.reconstruction: Reconstruction | DirectReconstruction = (
-            Reconstruction(channels)
-            if config.reconstruction == "full"
-            else DirectReconstruction(channels, config.stride)
+            Reconstruction(channels) if config.reconstruction == "full" else DirectReconstruction(channels)
         )
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the parameters, in which features are computed."""
         return self.reconstruction.fuse.weight.dtype
 
     @property
@@ -203,7 +167,7 @@ class TCNet(nn.Module):
         """Tiles that start at multiples of this see the same attention windows as the whole frame."""
         config = self.config
         window = max(config.alignment_window, config.matching_window)
-        return window * config.stability_stride * config.stride
+        return window * config.stability_stride
 
     @property
     def delay(self) -> int:
@@ -211,148 +175,27 @@ class TCNet(nn.Module):
         return self.config.group_size
 
     def forward(self, lr_clip: Tensor) -> Tensor:
-        """Upscale a whole clip.
-
-        lr_clip: (B, T, 3, H, W), RGB in [0, 1]. Returns (B, T, 3, 4H, 4W) float32, not clamped.
-        Raises TypeError for integer input, ValueError for a wrong shape, no frames, or a side under 16.
-        """
+        """Upscale a whole clip: (B, T, 3, H, W) -> (B, T, 3, 4H, 4W), else as `frames`."""
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
-    def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
-        """Like forward, but yields the frames (B, 3, 4H, 4W) one by one: nobody need hold them all.
+    def observe(self, first: Tensor, second: Tensor) -> Pair:
+        to_second, to_first = self.motion(first, second)
+        if not self.config.short_term:
+            return Pair(None, None, to_second, to_first)
+        return Pair(warp(second, to_second), warp(first, to_first), to_second, to_first)
 
-        Frames before `start` are context: they inform the others, but are not reconstructed.
-        """
-        self._check(lr_clip)
-        height, width = (SCALE * side for side in lr_clip.shape[-2:])
-        around = self._observe([self._padded(frame) for frame in lr_clip.float().unbind(1)])
-        features = self._propagate(around)
-        for first in range(0, len(features), self.config.group_size):
-            group = slice(first, first + self.config.group_size)
-            features[group] = self._stabilise(features[group])
-        refined = None
-        for i, (neighbourhood, fused) in enumerate(zip(around, features, strict=True)):
-            refined = self._refine(neighbourhood, fused, refined)
-            if i >= start:
-                yield self.reconstruction(fused, refined, neighbourhood.frame)[..., :height, :width]
+    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+        propagated: Tensor = self.propagation(around.frames, state, flow)
+        return propagated
 
-    def stream(
-        self, lr_frames: Tensor, state: StreamState | None = None, *, last: bool = False
-    ) -> tuple[Tensor, StreamState]:
-        """Upscale a clip piece by piece, with the output of forward; for propagation="forward" only.
-
-        lr_frames: (B, n, 3, H, W), the next n >= 0 frames; state: what the call before returned, None at the
-        start; last: no more frames follow. Returns the m frames that became ready, (B, m, 3, 4H, 4W), and the
-        new state. Raises like forward, and ValueError for a bidirectional network.
-        """
-        if self.config.propagation != "forward":
-            raise ValueError(f"only propagation='forward' can stream, this is {self.config.propagation!r}")
-        self._check(lr_frames, minimum_frames=0)
-        state = state or StreamState()
-        ready: list[Tensor] = []
-        for frame in lr_frames.float().unbind(1):
-            state = self._advance(state, self._padded(frame), ready)
-        if last and state.newest is not None:
-            state = self._advance(state, None, ready)
-        height, width = (SCALE * side for side in lr_frames.shape[-2:])
-        if ready:
-            # Stacked as they lie in memory, channels last: turning them round takes as long as a stage.
-            stacked = torch.stack([picture.permute(0, 2, 3, 1) for picture in ready], dim=1)
-            return stacked.permute(0, 1, 4, 2, 3)[..., :height, :width], state
-        empty = (lr_frames.shape[0], 0, 3, height, width)
-        return lr_frames.new_zeros(empty, dtype=torch.float32), state
-
-    def _advance(self, state: StreamState, following: Tensor | None, ready: list[Tensor]) -> StreamState:
-        """Take in one more frame, or the end (None): the newest frame now has its successor."""
-        if state.newest is None:
-            return replace(state, newest=following)
-        current, flow_to_next, flow_back, h_next, h_previous = state.newest, None, None, None, None
-        if following is not None:
-            flow_to_next, flow_back = self.motion(current, following)
-            h_next, h_previous = self._warped(following, flow_to_next), self._warped(current, flow_back)
-        around = Neighbourhood.of(
-            current,
-            state.h_previous,
-            h_next,
-            state.flow_to_previous,
-            flow_to_next,
-            self.dtype,
-            self.config.stride,
-        )
-        propagated = self.propagation(around.frames, state.propagated, around.flow_to_previous)
-        state = StreamState(
-            newest=following,
-            h_previous=h_previous,
-            flow_to_previous=flow_back,
-            around=(*state.around, around),
-            features=(*state.features, propagated),
-            propagated=propagated,
-            refined=state.refined,
-        )
-        if len(state.features) < self.config.group_size and following is not None:
-            return state
-        refined = state.refined
-        for neighbourhood, fused in zip(state.around, self._stabilise(list(state.features)), strict=True):
-            refined = self._refine(neighbourhood, fused, refined)
-            ready.append(self.reconstruction(fused, refined, neighbourhood.frame))
-        return replace(state, around=(), features=(), refined=refined)
-
-    def _observe(self, frames: list[Tensor]) -> list[Neighbourhood]:
-        """Motion between all neighbours of a clip, and the frames warped by it."""
-        flows = [self.motion(first, second) for first, second in pairwise(frames)]
-        around = []
-        for i, frame in enumerate(frames):
-            to_previous = flows[i - 1][1] if i > 0 else None
-            to_next = flows[i][0] if i < len(flows) else None
-            h_previous = None if to_previous is None else self._warped(frames[i - 1], to_previous)
-            h_next = None if to_next is None else self._warped(frames[i + 1], to_next)
-            around.append(
-                Neighbourhood.of(
-                    frame, h_previous, h_next, to_previous, to_next, self.dtype, self.config.stride
-                )
-            )
-        return around
-
-    def _padded(self, frame: Tensor) -> Tensor:
-        """A frame (B, 3, H, W) whose edges are replicated to multiples of the stride."""
-        height, width = frame.shape[-2:]
-        bottom, right = -height % self.config.stride, -width % self.config.stride
-        return F.pad(frame, (0, right, 0, bottom), mode="replicate") if bottom or right else frame
-
-    def _warped(self, neighbour: Tensor, flow: Tensor) -> Tensor | None:
-        """h: a neighbour's pixels on this frame; None without the sliding window."""
-        return warp(neighbour, flow) if self.config.short_term else None
-
-    def _propagate(self, around: list[Neighbourhood]) -> list[Tensor]:
-        """Information pre-propagation over a clip: g of each frame, in order of time."""
-        backward = self.config.propagation == "bidirectional"
-        features: list[Tensor] = []
-        state = None
-        for neighbourhood in reversed(around) if backward else around:
-            flow = neighbourhood.flow_to_next if backward else neighbourhood.flow_to_previous
-            state = self.propagation(neighbourhood.frames, state, flow)
-            features.append(state)
-        return features[::-1] if backward else features
-
-    def _stabilise(self, features: list[Tensor]) -> list[Tensor]:
-        """Stability and progressive fusion of one group of frames: g -> fused, each (B, C, H, W)."""
+    def stabilise(self, features: Sequence[Tensor]) -> list[Tensor]:
         g_sa, g_cm = self.stability(features)
         return [self.fusion(*branches) for branches in zip(features, g_sa, g_cm, strict=True)]
 
-    def _refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
-        """One step of the refinement recurrence, forward in time for both topologies."""
+    def refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
         refined: Tensor = self.refinement(around.frames, state, around.flow_to_previous, extra=(fused,))
         return refined
 
-    def _check(self, clip: Tensor, minimum_frames: int = 1) -> None:
-        if not clip.is_floating_point():
-            raise TypeError(f"expected floating-point frames in [0, 1], got {clip.dtype}")
-        if clip.dim() != 5 or clip.shape[2] != 3 or clip.shape[1] < minimum_frames:
-            raise ValueError(
-                f"expected frames of shape (B, T >= {minimum_frames}, 3, H, W), got {tuple(clip.shape)}"
-            )
-        if min(clip.shape[-2:]) < self.minimum_size:
-            height, width = clip.shape[-2:]
-            raise ValueError(
-                f"frames must be at least {self.minimum_size} pixels a side, got {width}x{height} (WxH)"
-            )
+    def reconstruct(self, ready: Refined) -> Tensor:
+        picture: Tensor = self.reconstruction(ready.fused, ready.refined, ready.frame)
+        return picture

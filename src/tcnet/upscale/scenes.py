@@ -109,7 +109,7 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
     """pixels: (H, W, 3) of any size, uint8 or uint16."""
     height, width, _ = pixels.shape
     sample = pixels[:: max(1, height // (ROWS * SAMPLES)), :: max(1, width // (COLUMNS * SAMPLES))]
-    red, green, blue = _cells(sample if sample.dtype == np.uint8 else sample >> 8)
+    red, green, blue = _cells(sample)
     luma = (red + 2 * green + blue) // 4
     relief = luma - _around(luma)
     relief = np.clip(relief * RELIEF // (_around(np.abs(relief)) + 8), -8 * RELIEF, 8 * RELIEF)
@@ -127,9 +127,10 @@ def compare(before: Thumbnail, after: Thumbnail) -> Step:
     return Step(before, after)
 
 
-def _cells(codes: Pixels) -> Integers:
-    """(h, w, 3) -> (3, ROWS, COLUMNS): four times the mean of each cell; small ones repeat their pixels."""
-    height, width, _ = codes.shape
+def _cells(sample: Pixels) -> Integers:
+    """(h, w, 3) -> (3, ROWS, COLUMNS): four times the mean 8-bit code of each cell; small ones repeat."""
+    height, width, _ = sample.shape
+    codes = sample if sample.dtype == np.uint8 else sample >> 8
     rows = np.arange(ROWS + 1) * height // ROWS
     columns = np.arange(COLUMNS + 1) * width // COLUMNS
     heights, widths = (np.maximum(1, np.diff(edges)) for edges in (rows, columns))

@@ -1,0 +1,228 @@
+"""The order in which TCNet's steps are computed: over a whole clip, or frame by frame as a stream.
+
+How a step is computed is not known here: `TCNet` does it with its modules, `tcnet.export.network` with the
+graphs of an export.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Neighbourhood(NamedTuple):
+    """What the network knows of frame i from its neighbours' pixels; shared by both recurrences.
+
+    frame: (B, 3, H, W) float32: x_i itself.
+    frames: (B, 9, H, W) in the network's dtype: h_{i-1}, x_i, h_{i+1}: the neighbours warped onto frame i. At
+    an end of the clip, and without the sliding window, the frame itself stands in a neighbour's place.
+    flow_to_previous, flow_to_next: (B, 2, H, W) float32 in pixels, None at the end of the clip where there is
+    no such frame; warp(feature of the neighbour, flow) lies on frame i.
+    """
+
+    frame: Tensor
+    frames: Tensor
+    flow_to_previous: Tensor | None
+    flow_to_next: Tensor | None
+
+
+class Pair(NamedTuple):
+    """Two frames that follow each other, each warped onto the other, and the flow between them.
+
+    second_on_first, first_on_second: (B, 3, H, W), None where neighbours' pixels are not used; to_second (on
+    the first frame's grid), to_first: (B, 2, H, W) float32 in pixels.
+    """
+
+    second_on_first: Tensor | None
+    first_on_second: Tensor | None
+    to_second: Tensor
+    to_first: Tensor
+
+
+class Refined(NamedTuple):
+    """A frame before its reconstruction: frame (B, 3, H, W), its features ĝ and R̂ (B, C, H, W)."""
+
+    frame: Tensor
+    fused: Tensor
+    refined: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What a forward network remembers between calls of `stream`. All tensors are (B, ...)."""
+
+    newest: Tensor | None = None
+    """The last frame given; it waits for its successor."""
+    pair: Pair | None = None
+    """The frame before the newest, and the newest."""
+    around: tuple[Neighbourhood, ...] = ()
+    features: tuple[Tensor, ...] = ()
+    """Neighbourhoods and propagated features g of the unfinished group, oldest first."""
+    propagated: Tensor | None = None
+    refined: Tensor | None = None
+    """The states of both recurrences."""
+
+
+class Topology(Protocol):
+    """As in TCNetConfig."""
+
+    @property
+    def propagation(self) -> str: ...
+    @property
+    def group_size(self) -> int: ...
+
+
+class Recurrence(ABC):
+    """The loops over frames around six steps, which a subclass computes."""
+
+    scale: int
+    minimum_size: int
+    config: Topology
+    one_clip = False
+    """Whether B has to be 1."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """In which features are given to the steps."""
+
+    @abstractmethod
+    def observe(self, first: Tensor, second: Tensor) -> Pair:
+        """Motion between two frames (B, 3, H, W) that follow each other."""
+
+    @abstractmethod
+    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+        """One step of information pre-propagation: g of the frame before in its direction -> g (B, C, H, W).
+
+        state: None at the start; flow: from this frame to that of the state.
+        """
+
+    @abstractmethod
+    def stabilise(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Stability and progressive fusion of a group of frames: g -> ĝ, each (B, C, H, W)."""
+
+    @abstractmethod
+    def refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
+        """One step of refinement, forward in time: R̂ of the frame before (None at the start) -> R̂."""
+
+    @abstractmethod
+    def reconstruct(self, ready: Refined) -> Tensor:
+        """The picture (B, 3, 4H, 4W) float32, not clamped."""
+
+    def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
+        """Upscale a whole clip frame by frame: nobody need hold them all.
+
+        lr_clip: (B, T, 3, H, W), RGB in [0, 1]. Yields (B, 3, 4H, 4W) float32, not clamped. Frames before
+        `start` are context: they inform the others, but are not reconstructed. Raises TypeError for integer
+        input, ValueError for a wrong shape, no frames, or a side under 16.
+        """
+        self._check(lr_clip, minimum_frames=1)
+        clip = lr_clip.float().unbind(1)
+        forward = self.config.propagation == "forward"
+        for i, ready in enumerate(self._forward(clip) if forward else self._bidirectional(clip)):
+            if i >= start:
+                yield self.reconstruct(ready)
+
+    def stream(
+        self, lr_frames: Tensor, state: StreamState | None = None, *, last: bool = False
+    ) -> tuple[Tensor, StreamState]:
+        """Upscale a clip piece by piece, with the output of `frames`; for propagation="forward" only.
+
+        lr_frames: (B, n, 3, H, W), the next n >= 0 frames; state: what the call before returned, None at the
+        start; last: no more frames follow. Returns the m frames that became ready, (B, m, 3, 4H, 4W), and the
+        new state. Raises like `frames`, and ValueError for a bidirectional network.
+        """
+        if self.config.propagation != "forward":
+            raise ValueError(f"only propagation='forward' can stream, this is {self.config.propagation!r}")
+        self._check(lr_frames, minimum_frames=0)
+        state = state or StreamState()
+        pictures: list[Tensor] = []
+        for frame in (*lr_frames.float().unbind(1), *((None,) if last else ())):
+            state, group = self._advance(state, frame)
+            pictures += map(self.reconstruct, group)
+        if pictures:
+            # Stacked as they lie in memory, channels last: turning them round takes as long as a stage.
+            stacked = torch.stack([picture.permute(0, 2, 3, 1) for picture in pictures], dim=1)
+            return stacked.permute(0, 1, 4, 2, 3), state
+        height, width = (self.scale * side for side in lr_frames.shape[-2:])
+        empty = (lr_frames.shape[0], 0, 3, height, width)
+        return lr_frames.new_zeros(empty, dtype=torch.float32), state
+
+    def _forward(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
+        state = StreamState()
+        for frame in (*clip, None):
+            state, group = self._advance(state, frame)
+            yield from group
+
+    def _bidirectional(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
+        """Pre-propagation backward in time, refinement forward."""
+        pairs = [self.observe(first, second) for first, second in pairwise(clip)]
+        around = [
+            self._surround(frame, before, after)
+            for frame, before, after in zip(clip, (None, *pairs), (*pairs, None), strict=True)
+        ]
+        features: list[Tensor] = []
+        state = None
+        for neighbourhood in reversed(around):
+            state = self.propagate(neighbourhood, state, neighbourhood.flow_to_next)
+            features.append(state)
+        features.reverse()
+        size = self.config.group_size
+        for first in range(0, len(features), size):
+            features[first : first + size] = self.stabilise(features[first : first + size])
+        refined = None
+        for neighbourhood, fused in zip(around, features, strict=True):
+            refined = self.refine(neighbourhood, fused, refined)
+            yield Refined(neighbourhood.frame, fused, refined)
+
+    def _advance(self, state: StreamState, following: Tensor | None) -> tuple[StreamState, list[Refined]]:
+        """Take in one more frame, or the end (None): the newest frame now has its successor."""
+        current = state.newest
+        if current is None:
+            return replace(state, newest=following), []
+        pair = None if following is None else self.observe(current, following)
+        around = self._surround(current, state.pair, pair)
+        propagated = self.propagate(around, state.propagated, around.flow_to_previous)
+        state = StreamState(
+            newest=following,
+            pair=pair,
+            around=(*state.around, around),
+            features=(*state.features, propagated),
+            propagated=propagated,
+            refined=state.refined,
+        )
+        if len(state.features) < self.config.group_size and following is not None:
+            return state, []
+        refined, group = state.refined, []
+        for neighbourhood, fused in zip(state.around, self.stabilise(state.features), strict=True):
+            refined = self.refine(neighbourhood, fused, refined)
+            group.append(Refined(neighbourhood.frame, fused, refined))
+        return replace(state, around=(), features=(), refined=refined), group
+
+    def _surround(self, frame: Tensor, before: Pair | None, after: Pair | None) -> Neighbourhood:
+        """before: the previous frame and this one; after: this one and the next; None at an end."""
+        h_previous = frame if before is None or before.first_on_second is None else before.first_on_second
+        h_next = frame if after is None or after.second_on_first is None else after.second_on_first
+        frames = torch.cat((h_previous, frame, h_next), dim=1)
+        # In the memory layout of the features: concatenating mixed layouts would fall back to the slow one.
+        frames = frames.to(self.dtype, memory_format=torch.channels_last)
+        return Neighbourhood(frame, frames, before and before.to_first, after and after.to_second)
+
+    def _check(self, clip: Tensor, minimum_frames: int) -> None:
+        if not clip.is_floating_point():
+            raise TypeError(f"expected floating-point frames in [0, 1], got {clip.dtype}")
+        fits = clip.dim() == 5 and clip.shape[2] == 3 and clip.shape[1] >= minimum_frames
+        if not fits or (self.one_clip and clip.shape[0] != 1):
+            batch = 1 if self.one_clip else "B"
+            raise ValueError(
+                f"expected frames of shape ({batch}, T >= {minimum_frames}, 3, H, W), got {tuple(clip.shape)}"
+            )
+        if min(clip.shape[-2:]) < self.minimum_size:
+            height, width = clip.shape[-2:]
+            raise ValueError(
+                f"frames must be at least {self.minimum_size} pixels a side, got {width}x{height} (WxH)"
+            )
