@@ -1,8 +1,8 @@
 """The step graphs: what of a TCNet is computed between two decisions of its recurrences, as modules to trace.
 
-The loops over frames stay outside, in `tcnet.network.recurrence` and in whatever program runs an export. So the
-same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph of
-its own because sampling positions need float32 also where a runtime computes the rest in less.
+The loops over frames stay outside, in `tcnet.network.recurrence` and in whatever program runs an export. So
+the same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph
+of its own because sampling positions need float32 also where a runtime computes the rest in less.
 
 Modules here take the way through the network that no size of the traced example decides: they resize and pad
 always, by nothing where nothing is needed.

@@ -25,7 +25,7 @@ class StartOptions(Table):
     """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
     ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
     flow: str = ""
-    """From scratch: published BasicVSR weights whose motion network is taken; empty is none."""
+    """From scratch: the model whose motion network is taken, named as in `from`; empty is none."""
 
 
 class OptimisationOptions(Table):
@@ -45,8 +45,10 @@ class OptimisationOptions(Table):
     flow_frozen_steps: Annotated[int, Field(ge=0)] = 0
     """The motion network is not trained in the first steps."""
     motion_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Of a loss on the motion alone: neighbours warped by it should resemble each frame. For motion networks
-    without published weights; clips of a single frame cannot have it."""
+    """Of a loss on the motion alone: its distance to that of `teacher.motion` or, without one, how badly
+    neighbours warped by it resemble each frame. Clips of a single frame cannot have it."""
+    motion_alone: bool = False
+    """Train the motion network and nothing else: no picture is computed."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """The rates rise from zero over these."""
     rate_end: Rate = 1e-7
@@ -79,6 +81,10 @@ class TeacherOptions(Table):
     """Make the teacher's version of each cached clip once, before training, from the whole clip, and keep it
     in `data.cache`. Photographs, which move anew in each sample, are still taught during training, by
     those of the networks that see clips of the student's degradation; without any, by the ground truth."""
+    photos: Literal["teacher", "truth"] = "teacher"
+    """"truth": those photographs learn from the ground truth; for students much faster than the teacher."""
+    motion: str = ""
+    """The model whose motion network teaches the run's own, named as in `start.from`."""
 
     @model_validator(mode="after")
     def _stored_by_networks(self) -> Self:
@@ -165,6 +171,10 @@ class TrainingConfig(Table):
     def _motion_between_frames(self) -> Self:
         if self.optimisation.motion_weight and self.data.frames < 2:
             raise ValueError("optimisation.motion_weight needs data.frames of at least 2")
+        if self.optimisation.motion_alone and not self.optimisation.motion_weight:
+            raise ValueError("optimisation.motion_alone without motion_weight leaves nothing to learn")
+        if self.teacher.motion and not self.optimisation.motion_weight:
+            raise ValueError("teacher.motion has no effect without optimisation.motion_weight")
         return self
 
     @model_validator(mode="after")

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from tcnet.errors import TcnetError
 from tcnet.network import TCNet
+from tcnet.network.propagation import Motion
 from tcnet.training.card import write_card
 from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
 from tcnet.training.config import TrainingConfig
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses import charbonnier, motion_loss
+from tcnet.training.losses import charbonnier, flow_distance, motion_loss
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
@@ -47,6 +48,7 @@ class Setting:
     average: MovingAverage
     optimiser: Optimiser
     teacher: EnsembleTeacher | None
+    motion_teacher: Motion | None
     held_out: tuple[HeldOutClip, ...]
     processes: Processes
     device: torch.device
@@ -132,28 +134,40 @@ class Trainer:
 
     def _loss(self, batch: Batch, step: int) -> Tensor:
         setting, options = self._setting, self._setting.config.teacher
-        lr, hr = (self._to_device(batch[key]) for key in ("lr", "hr"))
-        seen = self._to_device(batch["clean"]) if options.input == "clean" and "clean" in batch else lr
-        teaching: Tensor | None = None
-        if "target" in batch:
-            teaching = self._to_device(batch["target"])
-            untaught = ~batch["has_target"]
-            if setting.teacher is not None and untaught.any():
-                teaching[untaught] = setting.teacher(seen[untaught], step)
-        elif setting.teacher is not None:
-            teaching = setting.teacher(seen, step)
+        lr = self._to_device(batch["lr"])
         reduced = setting.dtype != torch.float32
-        with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
-            sr = setting.network(lr)
         loss = torch.zeros((), device=setting.device)
-        if self._options.motion_weight:
-            loss = self._options.motion_weight * motion_loss(setting.network.motion, lr)
+        with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
+            if self._options.motion_weight:
+                loss = self._options.motion_weight * self._motion_loss(lr)
+            if self._options.motion_alone:
+                return loss
+            sr = setting.network(lr)
+        hr, teaching = self._to_device(batch["hr"]), self._teaching(batch, lr, step)
         if teaching is None:
             return loss + charbonnier(sr, hr)
         if options.combine == "targets":
             return loss + charbonnier(sr, torch.lerp(hr, teaching, options.weight))
         share = options.weight
         return loss + share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
+
+    def _motion_loss(self, lr: Tensor) -> Tensor:
+        motion, teacher = self._setting.network.motion, self._setting.motion_teacher
+        return motion_loss(motion, lr) if teacher is None else flow_distance(motion, teacher, lr)
+
+    def _teaching(self, batch: Batch, lr: Tensor, step: int) -> Tensor | None:
+        """The teacher's clips: stored ones, and live ones for samples without; None without a teacher."""
+        teacher = self._setting.teacher
+        seen = lr
+        if self._setting.config.teacher.input == "clean" and "clean" in batch:
+            seen = self._to_device(batch["clean"])
+        if "target" not in batch:
+            return None if teacher is None else teacher(seen, step)
+        teaching = self._to_device(batch["target"])
+        untaught = ~batch["has_target"]
+        if teacher is not None and untaught.any():
+            teaching[untaught] = teacher(seen[untaught], step)
+        return teaching
 
     def _to_device(self, codes: Tensor) -> Tensor:
         """uint8 codes -> float32 in [0, 1] on the device."""
