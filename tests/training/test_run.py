@@ -161,6 +161,21 @@ def test_a_run_may_start_from_weights_of_its_own_shape_only(tiny):
         train(tiny.config("fourth", "start.from=basicvsr-reds"))
 
 
+def test_a_run_from_scratch_takes_the_motion_of_another_model_or_its_finest_level(tiny):
+    path = train(tiny.config("whole", "optimisation.steps=1")).weights
+    whole = load_model(path).motion.spynet.state_dict()
+    frozen = (f"start.flow={path}", "optimisation.steps=1", "optimisation.flow_fraction=0.0")
+    for folder, change in (("same", "seed=2"), ("small", "network.motion=small")):
+        found = load_model(train(tiny.config(folder, *frozen, change)).weights).motion.spynet.state_dict()
+        assert found
+        for name, value in found.items():
+            source = name.replace("levels.0.", "levels.5.") if folder == "small" else name
+            assert torch.equal(value, whole[source])
+    small = tiny.folder / "small" / "tiny.safetensors"
+    with pytest.raises(UsageError, match="its motion is of the small form"):
+        train(tiny.config("wrong", f"start.flow={small}"))
+
+
 def test_a_run_is_never_overwritten_or_mixed_up(tiny):
     train(tiny.config("run", "optimisation.steps=1"))
     with pytest.raises(UsageError, match="--resume"):

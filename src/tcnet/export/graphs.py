@@ -53,13 +53,12 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
     frame, flow, feature = ((1, channels, "h", "w") for channels in (3, 2, network.config.channels))
     neighbourhood = TensorSpec("neighbourhood", (1, 9, "h", "w"))
     aligned = TensorSpec("aligned", feature)
-    estimate = _SpynetMotion(network.motion.spynet) if network.motion.spynet else network.motion
     return (
         Graph(
             "motion",
             "Two frames that follow each other, each warped onto the other, and the flow between them: x "
             "before y, in pixels.",
-            _Motion(estimate),
+            _Motion(network.motion.spynet),
             (TensorSpec("first", frame), TensorSpec("second", frame)),
             (
                 TensorSpec("second_on_first", frame),
@@ -109,49 +108,41 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
 
 
 class _Motion(nn.Module):
-    """estimate: two frames -> flow first-to-second, flow second-to-first, in pixels."""
-
-    def __init__(self, estimate: nn.Module) -> None:
-        super().__init__()
-        self.estimate = estimate
-
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        to_second, to_first = self.estimate(first, second)
-        return warp(second, to_second), warp(first, to_first), to_second, to_first
-
-
-class _SpynetMotion(nn.Module):
-    """`Motion` with SPyNet, whose frames are resized to multiples of its stride even if they are ones."""
+    """SPyNet for two frames in both directions; frames are resized to multiples of its stride even if they
+    are ones."""
 
     def __init__(self, spynet: SPyNet) -> None:
         super().__init__()
         self.spynet = spynet
 
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        height, width = first.shape[-2:]
-        stride = 2 ** (len(self.spynet.levels) - 1)
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        to_second, to_first = self._flows(torch.cat((first, second))).chunk(2)
+        return warp(second, to_second), warp(first, to_first), to_second, to_first
+
+    def _flows(self, frames: Tensor) -> Tensor:
+        height, width = frames.shape[-2:]
+        stride, finest = self.spynet.stride, self.spynet.finest
         rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
-        frames = F.interpolate(
-            torch.cat((first, second)), size=(rows * stride, columns * stride), mode="bilinear"
-        )
+        frames = F.interpolate(frames, size=(rows * stride, columns * stride), mode="bilinear")
+        if finest > 1:
+            frames = F.avg_pool2d(frames, finest)
         pyramid = [(frames - self.spynet.mean) / self.spynet.std]
-        for _ in self.spynet.levels[1:]:
+        for _ in range(self.spynet.sizes - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
 
         flow = torch.zeros_like(pyramid[-1][:, :2])
-        for level, references in zip(self.spynet.levels, reversed(pyramid), strict=True):
-            if references is not pyramid[-1]:
+        for index, references in enumerate(reversed(pyramid)):
+            if index > 0:
                 flow = 2.0 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=True)
             neighbours = references.flip(0)  # (second, first)
             warped = warp(neighbours, flow, padding_mode="border")
-            flow = flow + level(torch.cat((references, warped, flow), dim=1))
+            flow = flow + self.spynet.level(index)(torch.cat((references, warped, flow), dim=1))
 
         resized = F.interpolate(flow, size=(height, width), mode="bilinear")
         # Sizes as tensors: they stay free in a traced graph.
-        x = _as_float(width) / _as_float(columns * stride)
-        y = _as_float(height) / _as_float(rows * stride)
-        to_second, to_first = (resized * torch.stack((x, y)).view(1, 2, 1, 1)).chunk(2)
-        return to_second, to_first
+        x = _as_float(width) / _as_float(columns * (stride // finest))
+        y = _as_float(height) / _as_float(rows * (stride // finest))
+        return resized * torch.stack((x, y)).view(1, 2, 1, 1)
 
 
 class _Warp(nn.Module):

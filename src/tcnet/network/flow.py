@@ -110,15 +110,21 @@ class FlowResidual(nn.ModuleList):
 class SPyNet(nn.Module):
     """Spatial pyramid network for optical flow (Ranjan and Black, CVPR 2017, arXiv 1611.00850).
 
-    Six levels from 1/32 of the size to the full size; each corrects the doubled flow of the level below.
+    Six levels from 1/32 of the size to the full size; each corrects the doubled flow of the level below. For
+    live use one level can serve all sizes and the last sizes be left out: the finest of the published levels,
+    used for four sizes up to the half, warps nearly as well at a sixth of the parameters and a quarter of
+    the operations (docs/log.md, 2026-11-23).
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, levels: int = 6) -> None:
+    def __init__(self, sizes: int = 6, *, shared: bool = False, finest: int = 1) -> None:
+        """sizes: of the pyramid; shared: one level for all; finest: pixels to one of the largest size."""
         super().__init__()
-        self.levels = nn.ModuleList(FlowResidual() for _ in range(levels))
+        self.sizes = sizes
+        self.finest = finest
+        self.levels = nn.ModuleList(FlowResidual() for _ in range(1 if shared else sizes))
         # ImageNet statistics: the published weights expect frames normalised so.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
@@ -129,32 +135,44 @@ class SPyNet(nn.Module):
         Both (N, 3, H, W), RGB in [0, 1]; returns (N, 2, H, W) float32 in pixels, x before y.
         """
         height, width = reference.shape[-2:]
-        stride = 2 ** (len(self.levels) - 1)
+        stride = self.stride
         size = (math.ceil(height / stride) * stride, math.ceil(width / stride) * stride)
         references = self._pyramid(reference, size)
         neighbours = self._pyramid(neighbour, size)
 
         coarsest = references[0]
         flow = coarsest.new_zeros(coarsest.shape[0], 2, *coarsest.shape[-2:])
-        for index, level in enumerate(self.levels):
+        for index in range(self.sizes):
             if index > 0:
                 flow = 2.0 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=True)
             warped = warp(neighbours[index], flow, padding_mode="border")
             features = torch.cat((references[index], warped, flow), dim=1)  # (N, 8, h, w)
-            flow = flow + level(features)
+            flow = flow + self.level(index)(features)
 
-        if size != (height, width):
+        rows, columns = flow.shape[-2:]
+        if (rows, columns) != (height, width):
             flow = F.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)
-            scale = torch.tensor((width / size[1], height / size[0]), device=flow.device)
+            scale = torch.tensor((width / columns, height / rows), device=flow.device)
             flow = flow * scale.view(1, 2, 1, 1)
         return flow
 
+    @property
+    def stride(self) -> int:
+        """Pixels to one of the smallest size; frames are resized to multiples of it."""
+        return self.finest << (self.sizes - 1)
+
+    def level(self, index: int) -> nn.Module:
+        """That of a size, counted from the smallest."""
+        return self.levels[min(index, len(self.levels) - 1)]
+
     def _pyramid(self, frames: Tensor, size: tuple[int, int]) -> list[Tensor]:
-        """Normalised float32 frames at all levels, coarsest first; `size` divides by the last stride."""
+        """Normalised float32 frames in all sizes, smallest first; `size` divides by the stride."""
         frames = frames.float()
         if frames.shape[-2:] != size:
             frames = F.interpolate(frames, size=size, mode="bilinear", align_corners=False)
+        if self.finest > 1:
+            frames = F.avg_pool2d(frames, self.finest)
         pyramid = [(frames - self.mean.float()) / self.std.float()]
-        for _ in range(len(self.levels) - 1):
+        for _ in range(self.sizes - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         return pyramid[::-1]

@@ -12,22 +12,18 @@ from torch import Tensor, nn
 
 from tcnet.network.flow import SPyNet, warp
 from tcnet.network.layers import ResidualTrunk
-from tcnet.network.small_flow import SmallFlow
 
 
 class Motion(nn.Module):
-    """Motion between neighbouring frames, both ways, by SPyNet or SmallFlow."""
+    """Motion between neighbouring frames, both ways, by SPyNet or a small form of it."""
 
     def __init__(self, kind: Literal["spynet", "small"] = "spynet") -> None:
         super().__init__()
-        self.spynet = SPyNet() if kind == "spynet" else None
-        self.small = SmallFlow() if kind == "small" else None
+        self.spynet = SPyNet() if kind == "spynet" else SPyNet(4, shared=True, finest=2)
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Two frames (B, 3, H, W) that follow each other -> flow first-to-second, flow second-to-first."""
-        estimate = self.spynet or self.small
-        assert estimate is not None
-        flows: Tensor = estimate(torch.cat((first, second)), torch.cat((second, first)))
+        flows: Tensor = self.spynet(torch.cat((first, second)), torch.cat((second, first)))
         to_second, to_first = flows.chunk(2)
         return to_second, to_first
 

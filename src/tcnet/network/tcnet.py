@@ -64,7 +64,7 @@ class TCNetConfig:
     long_term: bool = True
     """The recurrences: the state of the frame before. Without it that is zero."""
     motion: Literal["spynet", "small"] = "spynet"
-    """The network that estimates motion; "small" is for live use."""
+    """The network that estimates motion; "small" is one level of SPyNet for all sizes, for live use."""
     reconstruction: Literal["full", "direct"] = "full"
     """"full": features at x2 and x4 are refined; "direct": all pixels at once, for live use."""
 

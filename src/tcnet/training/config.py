@@ -25,7 +25,7 @@ class StartOptions(Table):
     """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
     ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
     flow: str = ""
-    """From scratch: the model whose motion network is taken, named as in `from`; empty is none."""
+    """From scratch: the model, named as in `from`, whose SPyNet or its finest level is taken; empty: none."""
 
 
 class OptimisationOptions(Table):
@@ -44,11 +44,6 @@ class OptimisationOptions(Table):
     """The motion network's learning rate, as a fraction of that of imported parts (from scratch: of new)."""
     flow_frozen_steps: Annotated[int, Field(ge=0)] = 0
     """The motion network is not trained in the first steps."""
-    motion_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Of a loss on the motion alone: its distance to that of `teacher.motion` or, without one, how badly
-    neighbours warped by it resemble each frame. Clips of a single frame cannot have it."""
-    motion_alone: bool = False
-    """Train the motion network and nothing else: no picture is computed."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """The rates rise from zero over these."""
     rate_end: Rate = 1e-7
@@ -83,8 +78,6 @@ class TeacherOptions(Table):
     those of the networks that see clips of the student's degradation; without any, by the ground truth."""
     photos: Literal["teacher", "truth"] = "teacher"
     """"truth": those photographs learn from the ground truth; for students much faster than the teacher."""
-    motion: str = ""
-    """The model whose motion network teaches the run's own, named as in `start.from`."""
 
     @model_validator(mode="after")
     def _stored_by_networks(self) -> Self:
@@ -166,16 +159,6 @@ class TrainingConfig(Table):
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"{name!r} cannot name a file; use letters, digits, '-', '_' and '.'")
         return name
-
-    @model_validator(mode="after")
-    def _motion_between_frames(self) -> Self:
-        if self.optimisation.motion_weight and self.data.frames < 2:
-            raise ValueError("optimisation.motion_weight needs data.frames of at least 2")
-        if self.optimisation.motion_alone and not self.optimisation.motion_weight:
-            raise ValueError("optimisation.motion_alone without motion_weight leaves nothing to learn")
-        if self.teacher.motion and not self.optimisation.motion_weight:
-            raise ValueError("teacher.motion has no effect without optimisation.motion_weight")
-        return self
 
     @model_validator(mode="after")
     def _stored_from_clean(self) -> Self:

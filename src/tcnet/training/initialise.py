@@ -35,8 +35,8 @@ def embed_basicvsr(model: TCNet, source: BasicVSR) -> None:
             f"TCNet has {config.channels} channels, {config.propagation_blocks} + {config.refinement_blocks} "
             f"blocks, BasicVSR {source.channels} and {blocks} + {blocks}"
         )
-    if model.motion.spynet is None:
-        raise ValueError(f"BasicVSR's motion is by SPyNet, this is {config.motion!r}")
+    if config.motion != "spynet":
+        raise ValueError(f"BasicVSR's motion is by the whole SPyNet, this is {config.motion!r}")
     if not isinstance(model.reconstruction, Reconstruction):
         raise ValueError(f"BasicVSR's reconstruction is 'full', this is {config.reconstruction!r}")
     model.motion.spynet.load_state_dict(source.spynet.state_dict())

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from tcnet.errors import TcnetError
 from tcnet.network import TCNet
-from tcnet.network.propagation import Motion
 from tcnet.training.card import write_card
 from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
 from tcnet.training.config import TrainingConfig
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses import charbonnier, flow_distance, motion_loss
+from tcnet.training.losses import charbonnier
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
@@ -48,7 +47,6 @@ class Setting:
     average: MovingAverage
     optimiser: Optimiser
     teacher: EnsembleTeacher | None
-    motion_teacher: Motion | None
     held_out: tuple[HeldOutClip, ...]
     processes: Processes
     device: torch.device
@@ -136,24 +134,15 @@ class Trainer:
         setting, options = self._setting, self._setting.config.teacher
         lr = self._to_device(batch["lr"])
         reduced = setting.dtype != torch.float32
-        loss = torch.zeros((), device=setting.device)
         with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
-            if self._options.motion_weight:
-                loss = self._options.motion_weight * self._motion_loss(lr)
-            if self._options.motion_alone:
-                return loss
             sr = setting.network(lr)
         hr, teaching = self._to_device(batch["hr"]), self._teaching(batch, lr, step)
         if teaching is None:
-            return loss + charbonnier(sr, hr)
+            return charbonnier(sr, hr)
         if options.combine == "targets":
-            return loss + charbonnier(sr, torch.lerp(hr, teaching, options.weight))
+            return charbonnier(sr, torch.lerp(hr, teaching, options.weight))
         share = options.weight
-        return loss + share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
-
-    def _motion_loss(self, lr: Tensor) -> Tensor:
-        motion, teacher = self._setting.network.motion, self._setting.motion_teacher
-        return motion_loss(motion, lr) if teacher is None else flow_distance(motion, teacher, lr)
+        return share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
 
     def _teaching(self, batch: Batch, lr: Tensor, step: int) -> Tensor | None:
         """The teacher's clips: stored ones, and live ones for samples without; None without a teacher."""

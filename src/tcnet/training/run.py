@@ -20,7 +20,7 @@ from tcnet.training.loop import Progress, Setting, Trainer
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes, join_processes
 from tcnet.training.run_log import RunLog
-from tcnet.training.starting_point import divide, load_motion, starting_network
+from tcnet.training.starting_point import divide, starting_network
 from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 from tcnet.training.toml_text import to_toml
@@ -195,8 +195,7 @@ def _setting(
 ) -> Setting:
     network = _network(config, checkpoint, device)
     average = MovingAverage(network, config.optimisation.ema)
-    parts = divide(network, config.start.model, motion_alone=config.optimisation.motion_alone)
-    optimiser = Optimiser(parts, config.optimisation)
+    optimiser = Optimiser(divide(network, config.start.model), config.optimisation)
     if checkpoint is not None:
         average.network.load_state_dict(checkpoint.average)
         optimiser.load(checkpoint.optimiser)
@@ -208,17 +207,12 @@ def _setting(
     if names := _live_teacher(config):
         networks = load_teacher_networks(names, device, dtype)
         teacher = EnsembleTeacher(networks, config.seed, transform_first=config.teacher.transform_first)
-    motion_teacher = None
-    if config.teacher.motion:
-        motion_teacher = load_motion(config.teacher.motion).eval().requires_grad_(False)
-        motion_teacher.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Setting(
         config=config,
         network=network,
         average=average,
         optimiser=optimiser,
         teacher=teacher,
-        motion_teacher=motion_teacher,
         held_out=held_out,
         processes=processes,
         device=device,

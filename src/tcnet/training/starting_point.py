@@ -10,7 +10,6 @@ from tcnet.errors import UsageError
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.network.propagation import Motion
 from tcnet.training.config import TrainingConfig, network_config
 from tcnet.training.initialise import embed_basicvsr, prepare_from_scratch
 
@@ -64,35 +63,26 @@ def starting_network(config: TrainingConfig) -> TCNet:
     return network.train().requires_grad_(True)
 
 
-def load_motion(name: str) -> Motion:
-    """The motion network of a model. name: as `start.from`. Raises like `starting_network`."""
-    if name not in BASICVSR_FILES:
-        return load_model(name).motion
-    motion = Motion("spynet")
-    assert motion.spynet is not None
-    motion.spynet.load_state_dict(load_basicvsr(find_basicvsr(name)).spynet.state_dict())
-    return motion
-
-
 def _take_flow(network: TCNet, name: str) -> None:
-    motion = load_motion(name)
-    if (motion.spynet is None) != (network.motion.spynet is None):
-        kinds = ["SPyNet" if m.spynet is not None else "SmallFlow" for m in (motion, network.motion)]
+    """The small form of SPyNet takes the finest level of a whole one."""
+    if name in BASICVSR_FILES:
+        spynet = load_basicvsr(find_basicvsr(name)).spynet
+    else:
+        spynet = load_model(name).motion.spynet
+    taken = network.motion.spynet
+    if len(spynet.levels) < len(taken.levels):
         raise UsageError(
-            f"start.flow = {name!r}: its motion network is a {kinds[0]}, network.motion a {kinds[1]}"
+            f"start.flow = {name!r}: its motion is of the small form, network.motion is 'spynet'"
         )
-    network.motion.load_state_dict(motion.state_dict())
+    if len(taken.levels) == 1:
+        taken.levels[0].load_state_dict(spynet.levels[-1].state_dict())
+    else:
+        taken.load_state_dict(spynet.state_dict())
 
 
-def divide(network: TCNet, start: str, *, motion_alone: bool = False) -> Parts:
-    """Parts by what BasicVSR has; a network from scratch is all new, but for its motion network.
-
-    motion_alone: its motion network is all there is, and new.
-    """
+def divide(network: TCNet, start: str) -> Parts:
+    """Parts by what BasicVSR has; a network from scratch is all new, but for its motion network."""
     named = dict(network.named_parameters())
-    if motion_alone:
-        return Parts({name: value for name, value in named.items() if name.startswith("motion.")}, {}, {}, {})
-    # A motion network of our own has no published weights to be kept close to.
     flow = {name: parameter for name, parameter in named.items() if name.startswith("motion.spynet.")}
     if start == SCRATCH:
         return Parts({name: named[name] for name in named if name not in flow}, {}, flow, {})
