@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 
 import numpy as np
@@ -40,6 +41,14 @@ def test_a_changed_file_is_decoded_again(folder, tmp_path):
     whole = ([0], slice(None), slice(None))
     assert before.read(*whole).any()
     assert not after.read(*whole).any()
+
+
+def test_a_clip_that_was_moved_or_touched_is_known_again(folder, tmp_path):
+    before = cache_clips(find_clips(folder), tmp_path / "cache").clips
+    moved = folder.rename(folder.with_name("elsewhere"))
+    for path in moved.rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert cache_clips(find_clips(moved), tmp_path / "cache").clips == before
 
 
 def test_unreadable_clips_are_skipped_and_named(folder, tmp_path):
