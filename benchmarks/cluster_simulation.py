@@ -65,7 +65,7 @@ class Waits:
         time.sleep(max(0.0, shared[3] - (time.monotonic() - begin)))
         return {
             "frames": frames, "segment": None, "files": [data], "windows": len(unit["windows"]),
-            "recomputed_windows": 0, "recomputed_frames": 0, "newest": None,
+            "recomputed_windows": 0, "recomputed_frames": 0, "repeated_frames": 0, "newest": None,
         }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ FIELDS = {
         "frames_done", "frames_total", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",
     },
     "notice": {"text"},
-    "result": {"outcome", "output", "frames", "seconds", "recomputed_frames", "peak_memory_bytes"},
+    "result": {"outcome", "output", "frames", "seconds", "recomputed_frames", "repeated_frames", "peak_memory_bytes"},
     "error": {"message", "exit_code"},
 }  # fmt: skip
 

@@ -77,7 +77,7 @@ class FakeCrew:
         ticket = self.sent
         reason = self.on_send(worker, unit.number)
         part = Part(2, None, (f"{run} {unit.number}".encode(),))
-        self.outcomes[ticket] = Lost(reason) if reason else lambda: Done(part, 2, 0, 0, None)
+        self.outcomes[ticket] = Lost(reason) if reason else lambda: Done(part, 2, 0, 0, 0, None)
         self.held[worker] = self.held.get(worker, 0) + 1
         self.most_held = max(self.most_held, *self.held.values())
         self.held_by = {**getattr(self, "held_by", {}), ticket: worker}

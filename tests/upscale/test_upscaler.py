@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 
@@ -160,6 +161,28 @@ def test_alpha_of_another_size_or_type_is_refused():
     for alpha in (matte(np.uint8, 32, 24), matte(np.uint16)):
         with pytest.raises(ValueError, match=r"alpha must be \(24, 32\) uint8, got"):
             run(Nearest(), [Frame(pixels, 0, 1, Fraction(1, 25), alpha)], **WINDOWED)
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 32), (53, 75)])
+def test_frames_that_repeat_the_one_before_are_copied(height, width):
+    """Three pictures for two frames, as when 24 frames a second are shown as 36; a still end; alpha of its own."""
+    pictures = [frame.pixels for frame in make_frames(12, height, width)]
+    order = [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9, 10, 11, 11, 11, 11]
+    times = list(make_frames(len(order), height, width))
+    lr = [replace(time, pixels=pictures[i].copy()) for time, i in zip(times, order, strict=True)]
+    lr[5] = replace(lr[5], alpha=np.full((height, width), 7, np.uint8))
+    upscaler = Upscaler(Nearest(), UpscaleOptions(**{**TILED, "overlap": 0, "scene_cuts": False}))
+    sr = list(upscaler.stream(lr))
+    assert len(sr) == len(lr)
+    for before, after in zip(lr, sr, strict=True):
+        np.testing.assert_array_equal(after.pixels, enlarged(before.pixels))
+        assert (after.pts, after.duration) == (before.pts, before.duration)
+        assert (before.alpha is None) == (after.alpha is None)
+    assert (sr[5].alpha == 7).all()
+    assert upscaler.statistics.frames == 20
+    assert upscaler.statistics.repeated_frames == 8
+    tiles = 1 if height == 24 else 6
+    assert [length for length, *_ in upscaler.compute.network.clips] == [8] * tiles + [4] * tiles
 
 
 def test_reduced_precision_that_fails_is_computed_again_in_float32_and_counted():

@@ -129,9 +129,9 @@ class TextDisplay:
         rate = f"{result.frames / result.seconds:.2f} fps"
         peak = "" if result.peak_memory is None else f", peak memory {format_bytes(result.peak_memory)}"
         redone = f", {result.recomputed_frames} recomputed in fp32" if result.recomputed_frames else ""
-        err.print(
-            f"{result.frames} frames in {format_seconds(result.seconds)} ({rate}){redone}{peak}", markup=False
-        )
+        copied = f", {result.repeated_frames} repeated" if result.repeated_frames else ""
+        took = f"{result.frames} frames in {format_seconds(result.seconds)} ({rate})"
+        err.print(f"{took}{copied}{redone}{peak}", markup=False)
         out.print(str(result.output), markup=False)
 
     def kept(self, output: Path) -> None:
@@ -195,14 +195,15 @@ class JsonDisplay:
             self.notice(notice)
         self._write(
             "result", outcome="done", output=str(result.output), frames=result.frames, seconds=result.seconds,
-            recomputed_frames=result.recomputed_frames, peak_memory_bytes=result.peak_memory,
+            recomputed_frames=result.recomputed_frames, repeated_frames=result.repeated_frames,
+            peak_memory_bytes=result.peak_memory,
         )  # fmt: skip
 
     def kept(self, output: Path) -> None:
         self._text.kept(output)
         self._write(
             "result", outcome="kept", output=str(output), frames=None, seconds=None, recomputed_frames=None,
-            peak_memory_bytes=None,
+            repeated_frames=None, peak_memory_bytes=None,
         )  # fmt: skip
 
     def notice(self, text: str) -> None:

@@ -54,6 +54,7 @@ def done_message(done: Done) -> Message:
         "windows": done.windows,
         "recomputed_windows": done.recomputed_windows,
         "recomputed_frames": done.recomputed_frames,
+        "repeated_frames": done.repeated_frames,
         "newest": None if newest is None else (newest.pixels, _time(newest), newest.alpha),
     }
 
@@ -82,6 +83,7 @@ def read_done(message: Message) -> Done:
         windows=message["windows"],
         recomputed_windows=message["recomputed_windows"],
         recomputed_frames=message["recomputed_frames"],
+        repeated_frames=message["repeated_frames"],
         newest=newest,
     )
 

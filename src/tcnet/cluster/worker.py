@@ -122,6 +122,7 @@ class Worker:
             windows=statistics.windows - before.windows,
             recomputed_windows=statistics.recomputed_windows - before.recomputed_windows,
             recomputed_frames=statistics.recomputed_frames - before.recomputed_frames,
+            repeated_frames=statistics.repeated_frames - before.repeated_frames,
             newest=newest[0] if newest else None,
         )
 

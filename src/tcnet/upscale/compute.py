@@ -23,6 +23,8 @@ class Statistics:
     """Windows of a tile that gave NaN or infinity and were computed again in float32."""
     recomputed_frames: int = 0
     """Frames of which at least one tile was computed again."""
+    repeated_frames: int = 0
+    """Frames that repeat the one before and were copied, not computed."""
     cuts: int = 0
     """Scene cuts among the frames read, at which windows and recurrence ended."""
     notices: list[str] = field(default_factory=list)

@@ -42,6 +42,7 @@ class Done:
     windows: int
     recomputed_windows: int
     recomputed_frames: int
+    repeated_frames: int
     newest: Frame | None
 
 
@@ -119,6 +120,7 @@ class Elsewhere:
             statistics.windows += done.windows
             statistics.recomputed_windows += done.recomputed_windows
             statistics.recomputed_frames += done.recomputed_frames
+            statistics.repeated_frames += done.repeated_frames
             yield done
         statistics.notices.extend(self.cluster.notices())
 

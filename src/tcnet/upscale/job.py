@@ -30,14 +30,15 @@ from tcnet.video.frame import Frame, FrameSource
 @dataclass(frozen=True, slots=True)
 class UpscaleResult:
     """frames: written, as many as were read. seconds: wall clock, loading included. recomputed_frames: those
-    that were NaN or infinite in reduced precision. cuts: scene cuts found, where windows ended. peak_memory:
-    bytes of the process' largest resident set (on CUDA: of what torch allocated there); None where the system
-    does not tell."""
+    that were NaN or infinite in reduced precision. repeated_frames: those that repeat the one before and were
+    copied. cuts: scene cuts found, where windows ended. peak_memory: bytes of the process' largest resident
+    set (on CUDA: of what torch allocated there); None where the system does not tell."""
 
     output: Path
     frames: int
     seconds: float
     recomputed_frames: int
+    repeated_frames: int
     cuts: int
     notices: tuple[str, ...]
     peak_memory: int | None
@@ -113,6 +114,7 @@ def upscale_video(
         frames=frames,
         seconds=time.perf_counter() - begin,
         recomputed_frames=statistics.recomputed_frames,
+        repeated_frames=statistics.repeated_frames,
         cuts=statistics.cuts,
         notices=tuple(dict.fromkeys([*plan.notices, *statistics.notices, *notices])),
         peak_memory=peak_memory(torch.device("cpu" if cluster is not None else plan.device)),

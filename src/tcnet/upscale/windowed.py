@@ -1,7 +1,9 @@
 """Bidirectional networks: windows with context on both sides that is computed and dropped."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,27 +83,46 @@ def _pieces(length: int, kept: range, layout: Layout, group: int) -> list[Span]:
 def _piece(compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int) -> Iterator[Frame]:
     """The SR frames `kept` of frames that are computed together.
 
-    With several tiles all frames are held until the last tile, whose frames complete them one by one.
+    A frame that repeats the one before (many videos are made of fewer pictures than they have frames) is left
+    out, and its picture copied. With several tiles all pictures are held until the last tile, which completes
+    them one by one.
     """
     canvases: dict[int, Canvas] = {}
     recomputed: set[int] = set()
+    statistics = compute.statistics
     dtype = window[0].pixels.dtype
     last = layout.tiles[-1]
+    shown = _shown(window)
+    first = [i for i, picture in enumerate(shown) if i == 0 or picture > shown[i - 1]]
+    pictures = [window[i] for i in first]
+    wanted = range(shown[kept.start], shown[kept.stop - 1] + 1)
     for rows, columns in layout.tiles:
-        clip = clip_tensor(window, compute.device, rows, columns)
-        for i, picture in _pictures(compute, clip, kept, begin, recomputed):
-            if i not in canvases:
-                canvases[i] = Canvas(layout, compute.network.scale, dtype)
-            canvases[i].paint(picture, rows, columns)
+        clip = clip_tensor(pictures, compute.device, rows, columns)
+        for number, picture in _pictures(compute, clip, wanted, [begin + i for i in first], recomputed):
+            if number not in canvases:
+                canvases[number] = Canvas(layout, compute.network.scale, dtype)
+            canvases[number].paint(picture, rows, columns)
             if (rows, columns) == last:
-                compute.statistics.recomputed_frames += i in recomputed
-                yield canvases.pop(i).finish(window[i])
+                canvas = canvases.pop(number)
+                for i in kept:
+                    if shown[i] == number:
+                        statistics.recomputed_frames += number in recomputed
+                        statistics.repeated_frames += i > 0 and shown[i - 1] == number
+                        yield canvas.finish(window[i])
+
+
+def _shown(window: list[Frame]) -> list[int]:
+    """Which picture each frame shows, counted from 0: that of the frame before if all pixels are the same."""
+    shown = [0]
+    for before, frame in pairwise(window):
+        shown.append(shown[-1] + (not np.array_equal(before.pixels, frame.pixels)))
+    return shown
 
 
 def _pictures(
-    compute: Compute, clip: Tensor, kept: range, begin: int, recomputed: set[int]
+    compute: Compute, clip: Tensor, kept: range, numbers: list[int], recomputed: set[int]
 ) -> Iterator[tuple[int, Tensor]]:
-    """(i, SR frame i of `clip` (3, 4h, 4w)) for i in kept.
+    """(i, SR frame i of `clip` (3, 4h, 4w)) for i in kept. numbers: of the clip's frames in the stream.
 
     At the first frame that is not finite the clip is computed again in float32, which gives that frame and
     those after it; their numbers are added to `recomputed`. Frames after the kept ones are never refined.
@@ -116,7 +137,7 @@ def _pictures(
             pictures = without_gradients(compute.float32().frames(clip, i))
             picture = next(pictures)
         if final:
-            check_finite(picture, begin + i)
+            check_finite(picture, numbers[i])
             if compute.reduced:
                 recomputed.add(i)
         yield i, picture[0]
