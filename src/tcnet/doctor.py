@@ -29,7 +29,7 @@ def examine() -> list[tuple[str, str]]:
         ("tcnet", __version__),
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("packages", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)),
-        ("processor", _processor()),
+        ("processor", processor()),
         ("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores"),
         ("memory", _memory(device)),
         ("devices", ", ".join(_devices())),
@@ -47,7 +47,8 @@ def examine() -> list[tuple[str, str]]:
     return rows
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its name and what of it matters here."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()

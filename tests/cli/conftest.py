@@ -95,8 +95,9 @@ def tiny(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tcnet(capsys, monkeypatch, tmp_path) -> Callable[..., Outcome]:
-    """Calls the command in this process, in tmp_path."""
+    """Calls the command in this process, in tmp_path, without the settings of whoever runs the tests."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
 
     def call(*arguments: object) -> Outcome:
         capsys.readouterr()

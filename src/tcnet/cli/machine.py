@@ -8,6 +8,7 @@ import typer
 from tcnet.benchmark import run_benchmark, write_json
 from tcnet.benchmark.result import STAGE_HEADER, stage_rows
 from tcnet.cli.console import err, out, print_pairs, print_table
+from tcnet.cli.tuning import describe_kept, keep, measure
 from tcnet.doctor import examine
 from tcnet.errors import UsageError
 from tcnet.models import DEFAULT_MODEL
@@ -39,11 +40,27 @@ def bench(
         write_json(results, json)
 
 
-def doctor() -> None:
+def doctor(
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="Measure how many threads compute fastest, for later runs of tcnet upscale."
+        ),
+    ] = False,
+) -> None:
     """Show what is installed and what this machine can do: devices, precisions, codecs, speed."""
+    if tune:
+        with err.status("measuring threads"):
+            tuning = measure()
+        print_table(
+            ["threads", "ms a frame"],
+            [[count, f"{500 * seconds:.0f}"] for count, seconds in tuning.seconds.items()],
+        )
+        out.print(f"{tuning.threads} threads from now on, written to {keep(tuning)}", markup=False)
+        return
     with err.status("looking"):
         rows = examine()
-    print_pairs(rows)
+    print_pairs([*rows, ("tuned", describe_kept())])
 
 
 def _parse_size(size: str) -> tuple[int, int]:

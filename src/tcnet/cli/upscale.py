@@ -10,6 +10,7 @@ import typer
 
 from tcnet.cli.batch import Settings, run_batch
 from tcnet.cli.display import make_display
+from tcnet.cli.tuning import use_kept_threads
 from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
 from tcnet.errors import TcnetError
 from tcnet.models import DEFAULT_MODEL
@@ -118,6 +119,7 @@ def upscale(
     """
     display = make_display(progress)
     try:
+        use_kept_threads()
         settings = Settings(
             model=model,
             options=UpscaleOptions(
