@@ -22,7 +22,7 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.network import TCNet, TCNetConfig
 
 DEFAULT_MODEL = "tcnet-video"
-NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd")
+NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd", "tcnet-lite")
 FORMAT = "tcnet-1"
 # What a configuration in a file may say; far beyond all that was trained, and small enough to be built.
 _MOST = 1024

@@ -38,7 +38,7 @@ def test_an_error_as_a_process(start):
 
 def test_models(tcnet):
     text = "\n".join(tcnet("models").out)
-    for name in ("tcnet-video", "tcnet-bi", "tcnet-bd"):
+    for name in ("tcnet-video", "tcnet-bi", "tcnet-bd", "tcnet-lite"):
         assert name in text
         card = tcnet("models", "show", name)
         assert card.code == 0
