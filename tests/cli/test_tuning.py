@@ -3,9 +3,9 @@ import json
 import pytest
 import torch
 
-from tcnet.cli import tuning
-from tcnet.cli.tuning import Tuning, keep, kept, machine, tuning_path, use_kept_threads
+from tcnet import tuning
 from tcnet.errors import MediaError
+from tcnet.tuning import Tuning, keep, kept, machine, tuning_path, use_kept_threads
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import typer
 from tcnet.benchmark import run_benchmark, write_json
 from tcnet.benchmark.result import STAGE_HEADER, stage_rows
 from tcnet.cli.console import err, out, print_pairs, print_table
-from tcnet.cli.tuning import describe_kept, keep, measure
 from tcnet.doctor import examine
 from tcnet.errors import UsageError
 from tcnet.models import DEFAULT_MODEL
+from tcnet.tuning import describe_kept, keep, measure
 
 
 def bench(

@@ -10,10 +10,10 @@ import typer
 
 from tcnet.cli.batch import Settings, run_batch
 from tcnet.cli.display import make_display
-from tcnet.cli.tuning import use_kept_threads
 from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
 from tcnet.errors import TcnetError
 from tcnet.models import DEFAULT_MODEL
+from tcnet.tuning import use_kept_threads
 from tcnet.upscale import UpscaleOptions
 from tcnet.upscale.many import TEMPLATE_FIELDS
 from tcnet.upscale.preview import Preview
