@@ -22,7 +22,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """machine: that it was measured on. seconds: medians for a clip of two frames, by number of threads."""
+    """machine: that it was measured on. seconds: medians for a frame, by number of threads."""
 
     machine: str
     threads: int
@@ -54,7 +54,7 @@ def measure() -> Tuning:
                     torch.set_num_threads(count)
                     seconds = clock(lambda: network(clip), cpu)
                     if attempt > 0:  # the first sets up kernels
-                        measured.append(seconds)
+                        measured.append(seconds / CLIP[1])
     finally:
         torch.set_num_threads(before)
     medians = {count: statistics.median(measured) for count, measured in times.items()}
@@ -84,7 +84,9 @@ def kept() -> Tuning | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise MediaError(f"{path}: is damaged; delete it, or measure again: tcnet doctor --tune") from error
+        raise MediaError(
+            f"{path}: cannot be read or is damaged; delete it, or measure again: tcnet doctor --tune"
+        ) from error
 
 
 def use_kept_threads() -> None:

@@ -57,7 +57,10 @@ def test_a_damaged_file_is_named(tcnet, tmp_path, text):
     tuning_path().write_text(text)
     done = tcnet("upscale", str(tmp_path / "none.mp4"))
     assert done.code == 1
-    assert f"{tuning_path()}: is damaged; delete it, or measure again: tcnet doctor --tune" in done.err[-1]
+    assert (
+        f"{tuning_path()}: cannot be read or is damaged; delete it, or measure again: tcnet doctor --tune"
+        in done.err[-1]
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from upscale_fakes import Nearest, RunningMean, TemporalBox, make_scenes
 
 from tcnet.upscale import UpscaleOptions, Upscaler
-from tcnet.upscale.scenes import LOOK_AHEAD, compare, iter_scenes, mark_cuts, thumbnail
+from tcnet.upscale.scenes import LOOK_AHEAD, Step, iter_scenes, mark_cuts, thumbnail
 from tcnet.video.frame import Frame
 
 SIZE = {"height": 72, "width": 128}
@@ -89,10 +89,10 @@ def test_noise_stills_and_flicker_are_no_cuts():
 def test_thumbnails_of_any_size_are_alike():
     large = next(make_scenes(1, height=360, width=640)).pixels
     for small in (large[::2, ::2], large[::10, ::10]):
-        step = compare(thumbnail(large), thumbnail(small))
+        step = Step(thumbnail(large), thumbnail(small))
         assert step.novelty < 250
-    assert compare(thumbnail(large), thumbnail(large)).novelty == 0
-    assert compare(thumbnail(large), thumbnail(large[:, ::-1])).novelty > 900
+    assert Step(thumbnail(large), thumbnail(large)).novelty == 0
+    assert Step(thumbnail(large), thumbnail(large[:, ::-1])).novelty > 900
 
 
 def test_frames_come_a_fixed_time_later_and_are_not_kept():

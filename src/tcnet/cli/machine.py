@@ -54,7 +54,7 @@ def doctor(
             tuning = measure()
         print_table(
             ["threads", "ms a frame"],
-            [[count, f"{500 * seconds:.0f}"] for count, seconds in tuning.seconds.items()],
+            [[count, f"{1000 * seconds:.0f}"] for count, seconds in tuning.seconds.items()],
         )
         out.print(f"{tuning.threads} threads from now on, written to {keep(tuning)}", markup=False)
         return

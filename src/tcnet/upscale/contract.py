@@ -6,12 +6,10 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
+from tcnet.network.recurrence import Topology
 
-class NetworkConfig(Protocol):
-    @property
-    def propagation(self) -> str: ...  # "forward" or "bidirectional"
-    @property
-    def group_size(self) -> int: ...
+
+class NetworkConfig(Topology, Protocol):
     @property
     def channels(self) -> int: ...
 

@@ -80,7 +80,8 @@ class Thumbnail:
 
 
 class Step:
-    """How different two pictures are, in thousandths of what unrelated pictures are, about.
+    """How much of `after` moved pieces of `before` do not explain, in thousandths of what that is between
+    unrelated pictures, about.
 
     Computed when asked for: few steps are large enough in one to need the other.
     """
@@ -120,11 +121,6 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
         contrast=_contrast(luma),
         colours=np.stack([np.bincount(c.ravel(), minlength=COLOUR_BINS) for c in colours]).astype(np.int32),
     )
-
-
-def compare(before: Thumbnail, after: Thumbnail) -> Step:
-    """How much of `after` cannot be explained by moving pieces of `before`."""
-    return Step(before, after)
 
 
 def _cells(sample: Pixels) -> Integers:
@@ -206,7 +202,7 @@ def is_cut(
         end = after[length - 1]
         others = [*earlier, *_steps(after[length:], thresholds)]
         if end.step and _large(end.step, thresholds) and _stands_out(step, others, thresholds):
-            across = compare(before[-1].thumbnail, end.thumbnail)
+            across = Step(before[-1].thumbnail, end.thumbnail)
             if _large(across, thresholds) and _stands_out(across, others, thresholds):
                 return True
     return False
@@ -233,7 +229,7 @@ def _steps(pictures: Iterable[Picture], thresholds: Thresholds) -> list[Step]:
 
 def _same_scene(first: Picture, second: Picture, step: Step, thresholds: Thresholds) -> bool:
     """Whether two pictures are much nearer to each other than those on both sides of `step`."""
-    between = compare(first.thumbnail, second.thumbnail)
+    between = Step(first.thumbnail, second.thumbnail)
     return (
         1000 * between.novelty < thresholds.returned * step.novelty
         and 1000 * between.structure < thresholds.returned * step.structure
@@ -247,7 +243,7 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
     newest: Thumbnail | None = None
     for frame in frames:
         previous, newest = newest, thumbnail(frame.pixels)
-        waiting.append((frame, Picture(newest, None if previous is None else compare(previous, newest))))
+        waiting.append((frame, Picture(newest, None if previous is None else Step(previous, newest))))
         del frame  # or it would live until the next one is there
         if len(waiting) > LOOK_AHEAD:
             yield _decided(before, waiting)

@@ -109,6 +109,7 @@ def _piece(compute: Compute, layout: Layout, window: list[Frame], kept: range, b
                         statistics.recomputed_frames += number in recomputed
                         statistics.repeated_frames += i > 0 and shown[i - 1] == number
                         yield canvas.finish(window[i])
+                del canvas  # or it would live while the next picture is computed
 
 
 def _shown(window: list[Frame]) -> list[int]:
