@@ -117,3 +117,21 @@ def test_worker_processes_make_the_same_batches(root):
     here, there = (list(load_batches(maker, numbers, workers=n, pin_memory=False)) for n in (0, 1))
     assert len(here) == 3
     assert all(torch.equal(a["lr"], b["lr"]) for a, b in zip(here, there, strict=True))
+
+
+def test_of_several_places_the_busiest_is_taken(tmp_path):
+    rng = np.random.default_rng(3)
+    frame = np.full((96, 192, 3), 128, np.uint8)
+    frame[:, 128:] = rng.integers(0, 256, (96, 64, 3))  # two thirds are a plain sky
+    (tmp_path / "clips" / "c").mkdir(parents=True)
+    write_png(tmp_path / "clips" / "c" / "0.png", frame)
+    (tmp_path / "P.tsv").write_text("file\tkind\tsharpness\nc/c\topen\t5\n")
+    plain = {
+        places: sum(
+            bool(sample["hr"].float().std() < 1)
+            for sample in map(make(options(tmp_path, places=places, frames=1)).__getitem__, range(40))
+        )
+        for places in (1, 6)
+    }
+    assert plain[1] > 10
+    assert plain[6] < plain[1] / 4

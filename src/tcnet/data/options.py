@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Table(BaseModel):
@@ -72,6 +73,9 @@ class DataOptions(Table):
     frames: Annotated[int, Field(ge=1)] = 8
     size: Annotated[int, Field(ge=16)] = 48
     """Side of a sample in LR pixels; HR is four times that."""
+    places: Count = 1
+    """Of clips: so many places are drawn for each sample and the one with the most detail is taken; skies and
+    blurred backgrounds teach little. Of photographs it is always three."""
     frame_steps: Annotated[list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=1)] = [1, 1, 1, 2]
     """Frame-rate change: one of these is drawn, 2 takes every second frame, where the clip is long enough."""
     soft_below: float = 2.0

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tcnet.data.augmentation import Margins, draw_frames, draw_orientation, draw_region
+from tcnet.data.augmentation import Margins, Region, detail, draw_frames, draw_orientation, draw_region
 from tcnet.data.cache import CachedClip, ClipFiles, ImageClip, cache_clips
 from tcnet.data.clips import (
     Provenance,
@@ -196,10 +196,20 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         clip = source.clips[int(rng.choice(len(source.clips), p=source.odds))]
         numbers = draw_frames(rng, clip.frames, options.frames, tuple(options.frame_steps))
         margin = MARGINS[options.degradation]
-        region = draw_region(rng, clip.height, clip.width, options.size, margin)
+        region = self._region(clip, int(numbers[len(numbers) // 2]), margin, rng)
         place = (numbers.tolist(), region.rows, region.columns)
         target = clip.read_target(*place) if isinstance(clip, CachedClip) else None
         return clip.read(*place), target, region.margins
+
+    def _region(self, clip: TrainingClip, frame: int, margin: int, rng: np.random.Generator) -> Region:
+        """The one of `places` with the most detail in that frame."""
+        options = self._options
+        drawn = [
+            draw_region(rng, clip.height, clip.width, options.size, margin) for _ in range(options.places)
+        ]
+        if len(drawn) == 1:
+            return drawn[0]
+        return max(drawn, key=lambda region: detail(clip.read([frame], region.rows, region.columns)[0]))
 
     def _moving(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Margins]:
         options = self._options

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tcnet.data.augmentation import detail
 from tcnet.video import Pixels
 
 LARGEST_LAYERS = 2
@@ -127,10 +128,9 @@ def _busiest(still: Pixels, needed: tuple[int, int], rng: np.random.Generator) -
             for length, wanted in zip(still.shape[:2], needed, strict=True)
         )
         region = still[top : top + needed[0], left : left + needed[1]]
-        coarse = region[::2, :, 1].astype(np.int16)  # green, every second row: enough to compare
-        detail = float(np.abs(np.diff(coarse, axis=1)).mean())
-        if detail > most:
-            most, chosen = detail, region
+        found = detail(region)
+        if found > most:
+            most, chosen = found, region
     busiest: Pixels = np.ascontiguousarray(chosen, np.uint8)
     return busiest
 

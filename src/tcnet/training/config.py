@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from tcnet.data.options import DataOptions, Share, Table
+from tcnet.data.options import Count, DataOptions, Share, Table
 from tcnet.errors import UsageError
 from tcnet.network import CONFIGS, TCNetConfig
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class StartOptions(Table):
