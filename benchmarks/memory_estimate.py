@@ -68,7 +68,7 @@ def measure(name: str) -> None:
     before = resident("VmRSS")
     next(upscaler.stream(noise(layout.window or 10, height, width, sample)))
     measured = resident("VmHWM") - before
-    estimate = estimate_memory(layout, network, upscaler.compute.dtype, sample_bytes)
+    estimate = estimate_memory(layout, network, upscaler.compute.precision.dtype, sample_bytes)
     expected = estimate.network + estimate.frames - encoder_memory(layout)
     sizes = [f"{size / 2**20:.0f}" for size in (measured, expected, before, estimate.fixed)]
     print("|", " | ".join([name, *sizes[:2], f"{expected / measured - 1:+.0%}", *sizes[2:]]), "|", flush=True)

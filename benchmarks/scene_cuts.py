@@ -244,7 +244,7 @@ def restored(model: TCNet, clip: torch.Tensor) -> torch.Tensor:
 
 def quality(folder: Path, name: str, pairs: int, side: int) -> None:
     device = choose_device("auto")
-    model = load_model(name, device=device, dtype=choose_precision("auto", device))
+    model = load_model(name, device=device, dtype=choose_precision("auto", device).dtype)
     paths = sorted(folder.glob("*.mkv"))
     paths = [paths[i * len(paths) // (pairs + 1)] for i in range(pairs + 1)]
     clips = [read_square(path, side) for path in paths]

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=256)
     arguments = parser.parse_args()
     device = choose_device("auto")
-    model = load_model(arguments.model, device=device, dtype=choose_precision("auto", device))
+    model = load_model(arguments.model, device=device, dtype=choose_precision("auto", device).dtype)
     columns = (None, *OVERLAPS)
     print("clip".ljust(28), *("whole" if o is None else f"+{o}".rjust(6) for o in columns), sep="\t")
     means = []

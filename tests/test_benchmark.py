@@ -10,6 +10,7 @@ from tcnet.benchmark.stages import REST, STAGES
 from tcnet.errors import MediaError, UsageError
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.upscale.precision import FAST_INT8_FLAGS, FP32, choose_precision, cpu_has
 
 
 @pytest.fixture
@@ -100,7 +101,13 @@ def test_the_texture_moves_by_one_row_and_two_columns_a_frame():
 
 
 def test_the_limit_is_a_speed():
-    assert 1e7 < convolution_limit(torch.device("cpu"), torch.float32, 32, 32) < 1e16
+    assert 1e7 < convolution_limit(torch.device("cpu"), FP32, 32, 32) < 1e16
+
+
+@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+def test_int8_has_a_limit_of_its_own():
+    int8 = choose_precision("int8", torch.device("cpu"))
+    assert 1e7 < convolution_limit(torch.device("cpu"), int8, 32, 32) < 1e16
 
 
 def test_memory_is_copied_at_a_speed():

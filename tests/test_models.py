@@ -19,6 +19,7 @@ from tcnet.models import (
     weights_path,
 )
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.quantisation import expected_ranges
 
 TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
 MOST_BYTES = 16 * 2**20
@@ -96,6 +97,48 @@ def test_half_precision_is_the_default_and_loads_in_any_dtype(network, saved):
     assert loaded.dtype == torch.bfloat16
     for key, value in load_model(saved).state_dict().items():
         assert torch.equal(value, network.state_dict()[key].half().float()), key
+
+
+def test_ranges_lie_with_the_weights(network, tmp_path):
+    network.ranges = {name: torch.rand(size) for name, size in expected_ranges(network).items()}
+    save_model(network, tmp_path / "a.safetensors")
+    loaded = load_model(tmp_path / "a.safetensors", dtype=torch.bfloat16)
+    assert loaded.ranges.keys() == network.ranges.keys()
+    assert all(torch.equal(loaded.ranges[name], values) for name, values in network.ranges.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_models_have_ranges(name):
+    assert load_model(name).ranges
+
+
+def lose_one(ranges):
+    del ranges["reconstruction.conv"]
+
+
+def cut_one(ranges):
+    ranges["reconstruction.conv"] = ranges["reconstruction.conv"][:3]
+
+
+def spoil_one(ranges):
+    ranges["reconstruction.conv"][0] = math.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lose_one, "its ranges are not those of its configuration, such as 'reconstruction.conv'"),
+        (cut_one, "the ranges of 'reconstruction.conv' are no 16 positive values"),
+        (spoil_one, "the ranges of 'reconstruction.conv' are no 16 positive values"),
+    ],
+)
+def test_ranges_that_do_not_fit(network, tmp_path, change, words):
+    ranges = {name: torch.rand(size) for name, size in expected_ranges(network).items()}
+    change(ranges)
+    network.ranges = ranges
+    save_model(network, tmp_path / "a.safetensors")
+    with pytest.raises(MediaError, match=words):
+        load_model(tmp_path / "a.safetensors")
 
 
 def test_weights_are_channels_last(saved):

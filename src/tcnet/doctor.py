@@ -13,7 +13,7 @@ from tcnet.evaluation.peers import BASICVSR_PACKAGE, find_basicvsr
 from tcnet.models import DEFAULT_MODEL, list_models, load_model, weights_hash
 from tcnet.upscale import choose_device, choose_precision
 from tcnet.upscale.memory import available_memory
-from tcnet.upscale.precision import precision_name
+from tcnet.upscale.precision import FAST_INT8_FLAGS, FP32, cpu_has
 from tcnet.version import __version__
 from tcnet.video import available_codecs
 
@@ -24,7 +24,7 @@ CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "a
 def examine() -> list[tuple[str, str]]:
     """Rows of (what, finding), fit to be pasted into a report of a problem. Takes a few seconds."""
     device = choose_device("auto")
-    dtype = choose_precision("auto", device)
+    auto = choose_precision("auto", device)
     rows = [
         ("tcnet", __version__),
         ("python", f"{platform.python_version()} on {platform.platform()}"),
@@ -33,12 +33,12 @@ def examine() -> list[tuple[str, str]]:
         ("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores"),
         ("memory", _memory(device)),
         ("devices", ", ".join(_devices())),
-        ("auto", f"{device} {precision_name(dtype)}"),
+        ("auto", f"{device} {auto.name}"),
     ]
-    precisions = [torch.float32] if dtype == torch.float32 else [torch.float32, dtype]
-    speeds = [
-        f"{precision_name(p)} {convolution_limit(device, p, 180, 320) / 1e12:.2f} TFLOP/s" for p in precisions
-    ]
+    precisions = [FP32] if auto == FP32 else [FP32, auto]
+    if device.type == "cpu" and cpu_has(FAST_INT8_FLAGS):
+        precisions.append(choose_precision("int8", device))
+    speeds = [f"{p.name} {convolution_limit(device, p, 180, 320) / 1e12:.2f} TFLOP/s" for p in precisions]
     rows.append(("convolution", ", ".join(speeds) + " (64 channels, 180x320)"))
     rows.append(("codecs", ", ".join(available_codecs())))
     rows += [("model", f"{card.name}: sha256 {weights_hash(card.name)}…") for card in list_models()]

@@ -20,10 +20,12 @@ from safetensors.torch import save_file
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.quantisation import expected_ranges
 
 DEFAULT_MODEL = "tcnet-video"
 NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd", "tcnet-lite")
 FORMAT = "tcnet-1"
+_RANGES = "ranges/"  # before the names of what are no weights
 # What a configuration in a file may say; far beyond all that was trained, and small enough to be built.
 _MOST = 1024
 _BOUNDS = {
@@ -101,16 +103,25 @@ def load_model(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise MediaError(f"{path}: not a readable safetensors file ({error})") from error
+    ranges = {
+        key.removeprefix(_RANGES): tensors.pop(key) for key in sorted(tensors) if key.startswith(_RANGES)
+    }
     network = _build(path, metadata, sum(tensor.numel() for tensor in tensors.values()))
     _check_tensors(path, network, tensors)
+    _check_ranges(path, network, ranges)
+    network.ranges = ranges
     network.load_state_dict(tensors)
     network.requires_grad_(False)
     return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
-    """Write the weights with their configuration; half precision by default, which measures no loss."""
+    """Write the weights with their configuration and ranges; half precision by default, which measures no
+    loss."""
     tensors = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
+    tensors |= {
+        _RANGES + key: value.to("cpu", torch.float32).contiguous() for key, value in model.ranges.items()
+    }
     metadata = {"format": FORMAT, "config": json.dumps(dataclasses.asdict(model.config), sort_keys=True)}
     save_file(tensors, path, metadata)
 
@@ -155,6 +166,17 @@ def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor])
             raise MediaError(f"{path}: {key!r} has the shape {shapes}")
         if not torch.isfinite(tensor).all():
             raise MediaError(f"{path}: {key!r} holds values that are not finite")
+
+
+def _check_ranges(path: Path, network: TCNet, ranges: dict[str, torch.Tensor]) -> None:
+    """None at all are as good as all."""
+    expected = expected_ranges(network)
+    if ranges and ranges.keys() != expected.keys():
+        name = min(ranges.keys() ^ expected.keys())
+        raise MediaError(f"{path}: its ranges are not those of its configuration, such as {name!r}")
+    for name, largest in ranges.items():
+        if largest.shape != (expected[name],) or not torch.isfinite(largest).all() or (largest < 0).any():
+            raise MediaError(f"{path}: the ranges of {name!r} are no {expected[name]} positive values")
 
 
 def _weights_folder() -> Path:

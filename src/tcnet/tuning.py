@@ -42,7 +42,7 @@ def machine() -> str:
 def measure() -> Tuning:
     """Time the default model with 1, 2, 4 ... threads, up to one for each core, in turn. Takes seconds."""
     cpu = torch.device("cpu")
-    dtype = choose_precision("auto", cpu)
+    dtype = choose_precision("auto", cpu).dtype
     network = load_model(DEFAULT_MODEL).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     clip = torch.rand(CLIP)
     before = torch.get_num_threads()

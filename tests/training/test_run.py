@@ -14,6 +14,7 @@ from safetensors import safe_open
 from tcnet.data.synthetic import generated_still
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.models import load_model
+from tcnet.network.quantisation import expected_ranges
 from tcnet.training.config import load_config
 from tcnet.training.run import Watcher, train
 from tcnet.video import write_png
@@ -68,10 +69,10 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tiny):
     assert_same_run(tiny.folder / "whole", tiny.folder / "broken")
     assert [entry["loss"] for entry in tiny.log("broken")] == [entry["loss"] for entry in tiny.log("whole")]
     # The files' headers list their metadata in any order.
-    ours, theirs = (
-        load_model(tiny.folder / name / "tiny.safetensors").state_dict() for name in ("whole", "broken")
-    )
-    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    ours, theirs = (load_model(tiny.folder / name / "tiny.safetensors") for name in ("whole", "broken"))
+    assert ours.ranges.keys() == theirs.ranges.keys() == expected_ranges(ours).keys()
+    for first, second in ((ours.state_dict(), theirs.state_dict()), (ours.ranges, theirs.ranges)):
+        assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_termination_saves_at_once_and_loses_nothing(tiny):

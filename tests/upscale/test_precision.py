@@ -1,10 +1,13 @@
+import numpy as np
 import pytest
 import torch
-from upscale_fakes import Nearest
+from upscale_fakes import Nearest, make_frames
 
 from tcnet.errors import UsageError
-from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.precision import cpu_has_fast_bf16, precision_name, working_copy
+from tcnet.models import load_model
+from tcnet.network import CONFIGS, TCNet
+from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
+from tcnet.upscale.precision import BF16, FAST_BF16_FLAGS, FAST_INT8_FLAGS, FP16, FP32, cpu_has, working_copy
 
 CPU = torch.device("cpu")
 
@@ -22,10 +25,10 @@ def cpu_info(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ("avx512_bf16", torch.bfloat16),
-        ("avx512f amx_bf16", torch.bfloat16),
-        ("avx512f", torch.float32),
-        ("not_amx_bf16", torch.float32),
+        ("avx512_bf16", BF16),
+        ("avx512f amx_bf16", BF16),
+        ("avx512f", FP32),
+        ("not_amx_bf16", FP32),
     ],
 )
 def test_auto_on_a_cpu_is_bf16_where_the_hardware_has_it(cpu_info, flags, expected):
@@ -33,24 +36,40 @@ def test_auto_on_a_cpu_is_bf16_where_the_hardware_has_it(cpu_info, flags, expect
 
 
 def test_without_cpuinfo_or_flags_nothing_is_assumed(tmp_path):
-    assert not cpu_has_fast_bf16(tmp_path / "missing")
+    assert not cpu_has(FAST_BF16_FLAGS, tmp_path / "missing")
     (tmp_path / "arm").write_text("processor : 0\nFeatures : fp asimd bf16\n")
-    assert not cpu_has_fast_bf16(tmp_path / "arm")
+    assert not cpu_has(FAST_BF16_FLAGS, tmp_path / "arm")
 
 
 def test_given_precisions_are_obeyed(cpu_info):
-    assert choose_precision("bf16", CPU, cpu_info("")) == torch.bfloat16
-    assert choose_precision("fp32", CPU, cpu_info("amx_bf16")) == torch.float32
-    assert choose_precision("fp16", torch.device("cuda")) == torch.float16
-    assert choose_precision("auto", torch.device("mps")) == torch.float32
-    assert precision_name(torch.bfloat16) == "bf16"
+    assert choose_precision("bf16", CPU, cpu_info("")) == BF16
+    assert choose_precision("fp32", CPU, cpu_info("amx_bf16")) == FP32
+    assert choose_precision("fp16", torch.device("cuda")) == FP16
+    assert choose_precision("auto", torch.device("mps")) == FP32
+
+
+def test_int8_is_for_cpus_that_have_it(cpu_info):
+    chosen = choose_precision("int8", CPU, cpu_info("avx512_vnni avx512_bf16"))
+    assert chosen.quantised
+    assert (chosen.name, chosen.dtype) == ("int8", torch.bfloat16)
+    assert choose_precision("int8", CPU, cpu_info("avx_vnni")).dtype == torch.float32
+    with pytest.raises(UsageError, match="int8 needs a processor with amx_int8 or avx512_vnni or avx_vnni"):
+        choose_precision("int8", CPU, cpu_info("avx2"))
+    with pytest.raises(UsageError, match="int8 is for CPUs, not for cuda"):
+        choose_precision("int8", torch.device("cuda"))
+    with pytest.raises(UsageError, match="int8 is for TCNets, not for a Nearest"):
+        working_copy(Nearest(), CPU, chosen)
+    with pytest.raises(UsageError, match="int8: the network has no ranges"):
+        working_copy(TCNet(CONFIGS["lite"]), CPU, chosen)
 
 
 def test_fp16_on_a_cpu_and_unknown_names_are_refused():
     with pytest.raises(UsageError, match="50 times slower"):
         choose_precision("fp16", CPU)
-    with pytest.raises(UsageError, match="unknown precision 'int8': choose one of auto, fp32, bf16, fp16"):
-        choose_precision("int8", CPU)
+    with pytest.raises(
+        UsageError, match="unknown precision 'int4': choose one of auto, fp32, bf16, fp16, int8"
+    ):
+        choose_precision("int4", CPU)
     with pytest.raises(UsageError, match="unknown device 'tpu'"):
         choose_device("tpu")
 
@@ -70,9 +89,23 @@ def test_devices():
 
 def test_working_copy_leaves_the_network_as_it_is():
     network = Nearest()
-    assert working_copy(network, CPU, torch.float32) is network
-    copy = working_copy(network.train(), CPU, torch.bfloat16)
+    assert working_copy(network, CPU, FP32) is network
+    copy = working_copy(network.train(), CPU, BF16)
     assert copy.weight.dtype == torch.bfloat16
     assert not copy.training
     assert network.weight.dtype == torch.float32
     assert network.training
+
+
+@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.parametrize(("model", "ensemble"), [("tcnet-lite", "none"), ("tcnet-bi", "time")])
+def test_frames_in_int8_are_those_in_float32_to_a_code_or_two(model, ensemble):
+    network = load_model(model)
+    frames = list(make_frames(3, height=16, width=20))
+    options = {"device": "cpu", "ensemble": ensemble, "scene_cuts": False}
+    exact, found = (
+        np.stack([f.pixels for f in Upscaler(network, UpscaleOptions(precision=p, **options)).stream(frames)])
+        for p in ("fp32", "int8")
+    )
+    difference = np.abs(exact.astype(int) - found)
+    assert 0 < difference.mean() < 2

@@ -18,7 +18,7 @@ from tcnet.evaluation.peers import BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.precision import precision_name
+from tcnet.upscale.precision import Precision, working_copy
 
 LARGEST_SIDE = 4320
 """LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
@@ -38,9 +38,15 @@ def run_benchmark(
     Raises UsageError for impossible sizes, unknown names, devices and precisions.
     """
     chosen = choose_device(device)
-    dtype = choose_precision(precision, chosen)
-    ours = _load(models, height, width, chosen, dtype)
+    number_format = choose_precision(precision, chosen)
+    ours = _load(models, height, width, chosen, number_format)
     peer, remarks = _peer()
+    if number_format.quantised:
+        remarks = (
+            *remarks,
+            f"BasicVSR ran in {number_format.floating.name}, of which its fraction of the limit is low",
+        )
+    dtype = number_format.dtype
     networks: dict[str, _Network] = {
         **ours,
         PLAIN: _copy(peer, chosen, dtype, torch.contiguous_format),
@@ -53,7 +59,7 @@ def run_benchmark(
     stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
     limits, bandwidths = [], []
     for _ in range(rounds):
-        limits.append(convolution_limit(chosen, dtype, height, width))
+        limits.append(convolution_limit(chosen, number_format, height, width))
         bandwidths.append(memory_bandwidth(chosen))
         for name, network in networks.items():
             taken, most = _time_clip(network, clip)
@@ -64,10 +70,10 @@ def run_benchmark(
     limit, bandwidth = statistics.median(limits), statistics.median(bandwidths)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     return BenchmarkResult(
-        title=f"{height}x{width} to {4 * height}x{4 * width}, {precision_name(dtype)} on {chosen}, "
+        title=f"{height}x{width} to {4 * height}x{4 * width}, {number_format.name} on {chosen}, "
         f"{torch.get_num_threads()} threads, {frames} frames, median of {rounds}",
         device=str(chosen),
-        precision=precision_name(dtype),
+        precision=number_format.name,
         threads=torch.get_num_threads(),
         height=height,
         width=width,
@@ -98,13 +104,13 @@ def run_benchmark(
 
 
 def _load(
-    models: Sequence[str], height: int, width: int, device: torch.device, dtype: torch.dtype
+    models: Sequence[str], height: int, width: int, device: torch.device, precision: Precision
 ) -> dict[str, TCNet]:
     """The models by the names of their rows. Raises UsageError for one given twice and for frames too small
     or too large."""
     networks: dict[str, TCNet] = {}
     for model in models:
-        network = load_model(model, device=device, dtype=dtype)
+        network = working_copy(load_model(model), device, precision)
         name = f"{Path(model).name} (TCNet {network.config.propagation})"
         if name in networks:
             raise UsageError(f"--model names {model} twice: give it once")

@@ -73,7 +73,11 @@ def _meter(
 
 
 def _counting() -> FlopCounterMode:
-    counts = {torch.ops.mkldnn._convolution_pointwise: _fused_flops}
+    counts = {
+        torch.ops.mkldnn._convolution_pointwise: _fused_flops,
+        torch.ops.onednn.qconv_pointwise: _quantised_flops,
+        torch.ops.onednn.qconv2d_pointwise: _quantised_flops,
+    }
     return FlopCounterMode(display=False, custom_mapping=counts)
 
 
@@ -81,4 +85,17 @@ def _fused_flops(x: Sequence[int], *shapes: Sequence[int], out_shape: Sequence[i
     """Of oneDNN's convolution with activation (x, weight, bias) or sum (x, other, weight, bias)."""
     with_sum = len(shapes[1]) == len(out_shape)
     weight = shapes[1] if with_sum else shapes[0]
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+def _quantised_flops(
+    x: Sequence[int],
+    scale: float,
+    zero: int,
+    weight: Sequence[int],
+    *_: object,
+    out_shape: Sequence[int],
+    **__: object,
+) -> int:
+    """Of oneDNN's convolution of codes."""
     return 2 * math.prod(out_shape) * math.prod(weight[1:])

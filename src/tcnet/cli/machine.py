@@ -18,7 +18,7 @@ def bench(
     model: Annotated[str, typer.Option(help="Names or weight files, by commas.")] = DEFAULT_MODEL,
     size: Annotated[str, typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = "180x320",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,

@@ -52,7 +52,7 @@ def upscale(
     height: Annotated[int | None, typer.Option(help="Output height; the width follows.")] = None,
     width: Annotated[int | None, typer.Option(help="Output width; the height follows.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     engine: Annotated[
         str, typer.Option(help="torch, onnxruntime or openvino; the others run exports (docs/export.md).")
     ] = "torch",

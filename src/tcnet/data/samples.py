@@ -144,18 +144,18 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     """
 
     def __init__(self, sources: Sources, options: DataOptions, seed: int) -> None:
-        self._sources = sources.sources
-        shares = np.array([source.share for source in self._sources])
+        self.sources = sources
+        shares = np.array([source.share for source in self.sources.sources])
         self._shares = shares / shares.sum()
         self._options = options
         self._seed = seed
         self._targets = any(
             isinstance(clip, CachedClip) and clip.target is not None
-            for source in self._sources
+            for source in self.sources.sources
             for clip in source.clips
         )
         self._generated: list[Pixels] = []
-        if any(source.kind == "generated" for source in self._sources):
+        if any(source.kind == "generated" for source in self.sources.sources):
             rng = np.random.default_rng(seed)
             size = 8 * options.size
             self._generated = [generated_still(rng, size) for _ in range(GENERATED_STILLS)]
@@ -165,7 +165,7 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         if self._options.distinct:
             number %= self._options.distinct
         rng = np.random.default_rng((self._seed, number))
-        source = self._sources[int(rng.choice(len(self._sources), p=self._shares))]
+        source = self.sources.sources[int(rng.choice(len(self.sources.sources), p=self._shares))]
         target: Pixels | None = None
         if self._is_still(source):
             hr, margins = self._moving(source, rng)

@@ -15,7 +15,7 @@ from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import file_hash, load_model, weights_hash
 from tcnet.network.ensemble import ENSEMBLES, EnsembleKind, SelfEnsemble
 from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.precision import precision_name
+from tcnet.upscale.precision import working_copy
 
 
 class ClipNetwork(Protocol):
@@ -58,23 +58,28 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
     if ":" in name and not name.endswith(".safetensors"):  # such as C:\\weights.safetensors
         return load_function(name)
     chosen_device = choose_device(device)
-    dtype = choose_precision(precision, chosen_device)
-    about = {"precision": precision_name(dtype), "device": str(chosen_device)}
+    chosen = choose_precision(precision, chosen_device)
+    about = {"precision": chosen.name, "device": str(chosen_device)}
     if name in BASICVSR_FILES:
         path = find_basicvsr(name)
-        peer = load_basicvsr(path).to(device=chosen_device, dtype=dtype)
+        if chosen.quantised:
+            raise UsageError(f"{name}: precision int8 is for TCNets; use auto, bf16 or fp32")
+        peer = load_basicvsr(path).to(device=chosen_device, dtype=chosen.dtype)
         about = {"weights": file_hash(path), **about, "parameters": _parameter_count(peer)}
         return NetworkUpscaler(name, peer, chosen_device, about)
     model, kind = split_ensemble(name)
-    network = load_model(model, device=chosen_device, dtype=dtype)
-    about = {"weights": weights_hash(model), **about, "parameters": _parameter_count(network)}
+    network = load_model(model)
+    parameters = _parameter_count(network)
+    about = {"weights": weights_hash(model), **about, "parameters": parameters}
     if kind is None:
-        return NetworkUpscaler(Path(model).stem, network, chosen_device, about)
+        copy = working_copy(network, chosen_device, chosen)
+        return NetworkUpscaler(Path(model).stem, copy, chosen_device, about)
     try:
         ensemble = SelfEnsemble(network, kind)
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from error
-    return NetworkUpscaler(f"{Path(model).stem}+{kind}", ensemble, chosen_device, about)
+    ready = working_copy(ensemble, chosen_device, chosen)
+    return NetworkUpscaler(f"{Path(model).stem}+{kind}", ready, chosen_device, about)
 
 
 def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:

@@ -15,8 +15,15 @@ def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
 
 
+class Substitute(nn.Module):
+    """Stands in a convolution's place and does all that `convolve` would do with it."""
+
+    def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+
 def convolve(
-    conv: nn.Conv2d, x: Tensor, activation: Activation = "none", residual: Tensor | None = None
+    conv: nn.Conv2d | Substitute, x: Tensor, activation: Activation = "none", residual: Tensor | None = None
 ) -> Tensor:
     """activation(conv(x)), or conv(x) + residual; not both.
 
@@ -24,6 +31,9 @@ def convolve(
     rounding less in half precision. A pass of its own costs as much as a fifth of the convolution with AMX.
     """
     assert activation == "none" or residual is None
+    if isinstance(conv, Substitute):
+        substituted: Tensor = conv(x, activation, residual)
+        return substituted
     if _can_fuse(conv, x):
         shape = (conv.padding, conv.stride, conv.dilation, conv.groups)
         if residual is not None:

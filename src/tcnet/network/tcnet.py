@@ -5,7 +5,7 @@ IEEE TCSVT 33(4), 2023, arXiv 2211.01639. docs/architecture.md maps the paper's 
 lists every deviation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -127,12 +127,16 @@ class TCNet(Recurrence, nn.Module):
     """
 
     config: TCNetConfig
+    ranges: Mapping[str, Tensor]
+    """For `tcnet.network.quantisation`: the largest absolute value of each input channel of convolutions, by
+    their names. Empty where they were not measured."""
     scale = SCALE
     minimum_size = 16
 
     def __init__(self, config: TCNetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or TCNetConfig()
+        self.ranges = {}
         channels = config.channels
         self.motion = Motion(config.motion)
         self.propagation = RecurrentUnit(channels, config.propagation_blocks, recurrent=config.long_term)

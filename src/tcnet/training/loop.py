@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tcnet.errors import TcnetError
 from tcnet.network import TCNet
+from tcnet.network.quantisation import measure_ranges
 from tcnet.training.card import write_card
 from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
 from tcnet.training.config import TrainingConfig
@@ -54,6 +55,8 @@ class Setting:
     out: Path
     data: str
     log: RunLog | None
+    range_clips: tuple[Tensor, ...]
+    """LR clips (1, T, 3, H, W) in [0, 1] of training samples, on which the network's ranges are measured."""
 
 
 class Trainer:
@@ -180,10 +183,9 @@ class Trainer:
         setting = self._setting
         if not setting.held_out:
             return
-        network = setting.average.network
-        if setting.dtype != torch.float32:
-            network = copy.deepcopy(network).to(dtype=setting.dtype)
-        figures = validate(network, setting.held_out, setting.device, setting.dtype, setting.processes)
+        figures = validate(
+            self._averaged(), setting.held_out, setting.device, setting.dtype, setting.processes
+        )
         self._psnr = mean_psnr(figures)
         if setting.log is not None:
             entry = {"kind": "validation", "step": self.counters.step, "psnr_y": self._psnr, "clips": figures}
@@ -192,9 +194,17 @@ class Trainer:
             self.counters = replace(self.counters, best=self._psnr, best_step=self.counters.step)
             self._keep_weights(figures)
 
+    def _averaged(self) -> TCNet:
+        """The average of the weights, in the precision of training."""
+        network = self._setting.average.network
+        if self._setting.dtype == torch.float32:
+            return network
+        return copy.deepcopy(network).to(dtype=self._setting.dtype)
+
     def _keep_weights(self, figures: dict[str, float]) -> None:
         setting = self._setting
         if setting.processes.leads:
+            setting.average.network.ranges = measure_ranges(self._averaged(), setting.range_clips)
             save_weights(setting.out / f"{setting.config.name}.safetensors", setting.average.network)
             write_card(
                 setting.out / f"{setting.config.name}.toml",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tcnet.data.loader import StepNumbers, load_batches
 from tcnet.data.options import STILL_KINDS
@@ -25,6 +26,9 @@ from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 from tcnet.training.toml_text import to_toml
 from tcnet.upscale.precision import choose_device, choose_precision
+
+RANGE_SAMPLES = 8
+"""Training samples on which the network's ranges are measured; a few tens of thousands of positions each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
             sources = _store_targets(config, sources, processes, device, watcher)
         # Up to here Ctrl-C ends the program at once: decoded clips and targets are kept as they are made.
         with Interruption() as interruption, _log(config, counters, processes) as log:
-            setting = _setting(config, checkpoint, sources, held_out, processes, device, log)
+            samples = SampleMaker(sources, config.data, config.seed)
+            setting = _setting(config, checkpoint, samples, held_out, processes, device, log)
             trainer = Trainer(setting, counters, watcher.progress)
             numbers = StepNumbers(
                 counters.step,
@@ -74,7 +79,7 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
                 ranks=processes.count,
             )
             batches = load_batches(
-                SampleMaker(sources, config.data, config.seed),
+                samples,
                 numbers,
                 workers=config.data.workers,
                 pin_memory=device.type == "cuda",
@@ -187,7 +192,7 @@ def _log(config: TrainingConfig, counters: Counters, processes: Processes) -> It
 def _setting(
     config: TrainingConfig,
     checkpoint: Checkpoint | None,
-    sources: Sources,
+    samples: SampleMaker,
     held_out: tuple[HeldOutClip, ...],
     processes: Processes,
     device: torch.device,
@@ -218,9 +223,16 @@ def _setting(
         device=device,
         dtype=dtype,
         out=Path(config.out),
-        data=sources.describe(),
+        data=samples.sources.describe(),
         log=log,
+        range_clips=range_clips(samples, device) if processes.leads else (),
     )
+
+
+def range_clips(samples: SampleMaker, device: torch.device) -> tuple[Tensor, ...]:
+    """The first LR clips of the run, (1, T, 3, H, W) in [0, 1]."""
+    codes = (samples[number]["lr"] for number in range(RANGE_SAMPLES))
+    return tuple(clip.to(device).float().div_(255).unsqueeze(0) for clip in codes)
 
 
 def _network(config: TrainingConfig, checkpoint: Checkpoint | None, device: torch.device) -> TCNet:
@@ -234,6 +246,6 @@ def _network(config: TrainingConfig, checkpoint: Checkpoint | None, device: torc
 
 
 def _dtype(config: TrainingConfig, device: torch.device) -> torch.dtype:
-    dtype = choose_precision(config.precision, device)
+    dtype = choose_precision(config.precision, device).dtype
     # Gradients leave the range of fp16; a GPU without bf16 trains in fp32.
     return torch.float32 if dtype == torch.float16 else dtype

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tcnet.errors import MediaError
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.precision import working_copy
+from tcnet.upscale.precision import FP32, Precision, working_copy
 
 
 @dataclass(slots=True)
@@ -34,10 +34,10 @@ class Statistics:
 class Compute:
     """A network ready to run on one device in one precision; the network given is never changed."""
 
-    def __init__(self, network: VideoNetwork, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, network: VideoNetwork, device: torch.device, precision: Precision) -> None:
         self.device = device
-        self.dtype = dtype
-        self.network = working_copy(network, device, dtype)
+        self.precision = precision
+        self.network = working_copy(network, device, precision)
         self.statistics = Statistics()
         self._given = network
         self._float32: VideoNetwork | None = None
@@ -45,12 +45,12 @@ class Compute:
     @property
     def reduced(self) -> bool:
         """Whether float32 would be more precise than what is computed in."""
-        return self.dtype != torch.float32
+        return self.precision != FP32
 
     def float32(self) -> VideoNetwork:
         """The network in float32, copied when first asked for."""
         if self._float32 is None:
-            self._float32 = working_copy(self._given, self.device, torch.float32)
+            self._float32 = working_copy(self._given, self.device, FP32)
         return self._float32
 
 

@@ -15,7 +15,7 @@ DEFAULT_TILE_OVERLAP = 32
 """LR pixels computed and dropped on each side of a tile. Beside the seams, tiled frames have 54 to 58 dB
 against whole ones with 16, 63 with 32 (benchmarks/tile_seams.py). Tiles go in steps of 32: 24 is as 32."""
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("torch", *OTHER_ENGINES)
 SCALES = (2, 3, 4)
@@ -37,7 +37,7 @@ class UpscaleOptions:
     tile_overlap: int = DEFAULT_TILE_OVERLAP
     """LR pixels computed and dropped on each side of a tile."""
     precision: str = "auto"
-    """"auto", "fp32", "bf16" or "fp16"."""
+    """"auto", "fp32", "bf16", "fp16" or "int8"."""
     device: str = "auto"
     """"auto", "cpu", "cuda" or "mps"."""
     scale: int | None = None

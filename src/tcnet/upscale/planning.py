@@ -9,7 +9,6 @@ from tcnet.upscale.compute import Compute, without_gradients
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import Layout
 from tcnet.upscale.options import UpscaleOptions
-from tcnet.upscale.precision import precision_name
 from tcnet.upscale.upscaler import Upscaler
 from tcnet.upscale.windows import plan_spans
 from tcnet.video.frame import VideoInfo
@@ -67,7 +66,7 @@ def plan_upscale(
     memory = upscaler.memory_needed(layout, sample_bytes)
     speed = measure_speed(upscaler.compute, layout) if measure else None
     per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
-    precision = precision_name(upscaler.compute.dtype)
+    precision = upscaler.compute.precision.name
     known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
     return Plan(
         model=type(network).__name__ if model is None else model,

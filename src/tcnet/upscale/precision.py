@@ -1,24 +1,55 @@
 """Which device and which number format to compute with."""
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from tcnet.errors import UsageError
 from tcnet.export.network import ExportedNetwork
+from tcnet.network import TCNet
+from tcnet.network.ensemble import SelfEnsemble
+from tcnet.network.quantisation import quantise
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.options import DEVICES, PRECISIONS
 
 CPU_INFO = Path("/proc/cpuinfo")
 FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """Processor flags with which bf16 convolutions beat fp32 ones (3 to 5 times with AMX)."""
+FAST_INT8_FLAGS = frozenset({"amx_int8", "avx512_vnni", "avx_vnni"})
+"""Processor flags with which 8-bit integers are multiplied in hardware, with sums in 32 bits."""
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
 
 
-def choose_placement(network: VideoNetwork, device: str, precision: str) -> tuple[torch.device, torch.dtype]:
-    """Where and in which dtype to compute a network; raises UsageError for what its engine cannot do.
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A number format. dtype: of weights and features; int8: of what `tcnet.network.quantisation` leaves."""
+
+    name: str
+    dtype: torch.dtype
+
+    @property
+    def quantised(self) -> bool:
+        return self.name == "int8"
+
+    @property
+    def floating(self) -> "Precision":
+        """What computes that which is not quantised."""
+        return next(each for each in _FLOATING.values() if each.dtype == self.dtype)
+
+
+FP32 = Precision("fp32", torch.float32)
+BF16 = Precision("bf16", torch.bfloat16)
+FP16 = Precision("fp16", torch.float16)
+_FLOATING = {precision.name: precision for precision in (FP32, BF16, FP16)}
+
+
+def choose_placement(network: VideoNetwork, device: str, precision: str) -> tuple[torch.device, Precision]:
+    """Where and in which precision to compute a network; raises UsageError for what its engine cannot do.
 
     Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
     """
@@ -35,7 +66,7 @@ def choose_placement(network: VideoNetwork, device: str, precision: str) -> tupl
             f"engine {engine} computes in {' or '.join(there)} here, not in {precision}: use auto, "
             "or leave out the engine"
         )
-    return torch.device("cpu"), DTYPES[there[-1] if precision == "auto" else precision]
+    return torch.device("cpu"), _FLOATING[there[-1] if precision == "auto" else precision]
 
 
 def choose_device(name: str) -> torch.device:
@@ -51,46 +82,68 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO) -> torch.dtype:
-    """The compute dtype for "auto", "fp32", "bf16" or "fp16" on `device`.
+def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO) -> Precision:
+    """The precision for "auto", "fp32", "bf16", "fp16" or "int8" on `device`.
 
     auto: bf16 where the hardware computes it fast, else fp16 on CUDA, else fp32. Raises UsageError for
-    fp16 on a CPU, where torch's convolutions are about 50 times slower than in fp32.
+    fp16 on a CPU, where torch's convolutions are about 50 times slower than in fp32, and for int8 elsewhere
+    than on a CPU that has it in hardware.
     """
     if name not in PRECISIONS:
         raise UsageError(f"unknown precision {name!r}: choose one of {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type == "cpu":
         raise UsageError("precision fp16 is about 50 times slower than fp32 on a CPU: use auto, bf16 or fp32")
+    if name == "int8":
+        return _int8(device, cpu_info)
     if name != "auto":
-        return DTYPES[name]
+        return _FLOATING[name]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    if device.type == "cpu" and cpu_has_fast_bf16(cpu_info):
-        return torch.bfloat16
-    return torch.float32
+        return BF16 if torch.cuda.is_bf16_supported(including_emulation=False) else FP16
+    return BF16 if device.type == "cpu" and cpu_has(FAST_BF16_FLAGS, cpu_info) else FP32
 
 
-def precision_name(dtype: torch.dtype) -> str:
-    """ "fp32", "bf16" or "fp16"."""
-    return next(name for name, value in DTYPES.items() if value == dtype)
+def _int8(device: torch.device, cpu_info: Path) -> Precision:
+    if device.type != "cpu":
+        raise UsageError(f"precision int8 is for CPUs, not for {device.type}: use auto, or device cpu")
+    if not cpu_has(FAST_INT8_FLAGS, cpu_info):
+        flags = " or ".join(sorted(FAST_INT8_FLAGS))
+        raise UsageError(f"precision int8 needs a processor with {flags}, which this one lacks: use auto")
+    return Precision("int8", choose_precision("auto", device, cpu_info).dtype)
 
 
-def cpu_has_fast_bf16(cpu_info: Path = CPU_INFO) -> bool:
-    """Whether the processor multiplies bf16 in hardware; False without `cpu_info` (not Linux)."""
+def cpu_has(flags: frozenset[str], cpu_info: Path = CPU_INFO) -> bool:
+    """Whether the processor has any of `flags`; False without `cpu_info` (not Linux)."""
     if not cpu_info.exists():
         return False
     for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "flags":
-            return not FAST_BF16_FLAGS.isdisjoint(value.split())
+            return not flags.isdisjoint(value.split())
     return False
 
 
-def working_copy(network: VideoNetwork, device: torch.device, dtype: torch.dtype) -> VideoNetwork:
-    """The network on `device` in `dtype`, in eval mode: itself if it is so, else a copy; never changed."""
+def working_copy(network: AnyNetwork, device: torch.device, precision: Precision) -> AnyNetwork:
+    """The network on `device` in `precision`, in eval mode: itself if it is so, else a copy; never changed.
+
+    Raises UsageError for int8 and a network that cannot be quantised.
+    """
     if isinstance(network, ExportedNetwork):
-        return network.to(device=device, dtype=dtype)
+        return network.to(device=device, dtype=precision.dtype)
     parameter = next(iter(network.parameters()), None)
-    if not network.training and (parameter is None or (parameter.device, parameter.dtype) == (device, dtype)):
+    as_wanted = parameter is None or (parameter.device, parameter.dtype) == (device, precision.dtype)
+    if as_wanted and not network.training and not precision.quantised:
         return network
-    return copy.deepcopy(network).eval().to(device=device, dtype=dtype)
+    made = copy.deepcopy(network).eval().to(device=device, dtype=precision.dtype)
+    if precision.quantised:
+        _quantise(made)
+    return made
+
+
+def _quantise(network: VideoNetwork) -> None:
+    inner = network.network if isinstance(network, SelfEnsemble) else network
+    if not isinstance(inner, TCNet):
+        raise UsageError(f"precision int8 is for TCNets, not for a {type(inner).__name__}: use auto")
+    try:
+        quantise(inner)
+    except ValueError as error:
+        raise UsageError(f"precision int8: {error}; use auto, or train the model a little further") from error

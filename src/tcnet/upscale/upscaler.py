@@ -54,7 +54,7 @@ class Upscaler:
 
     def memory_needed(self, layout: Layout, sample_bytes: int) -> int:
         """Estimated peak bytes on the device; sample_bytes: 1 for uint8 frames, 2 for uint16."""
-        estimate = estimate_memory(layout, self.compute.network, self.compute.dtype, sample_bytes)
+        estimate = estimate_memory(layout, self.compute.network, self.compute.precision.dtype, sample_bytes)
         return estimate.on(self.compute.device)
 
     def layout(self, height: int, width: int, sample_bytes: int) -> Layout:
