@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -250,3 +251,29 @@ def test_the_command_keeps_waiting_threads_from_spinning_unless_told_otherwise()
             [sys.executable, "-c", code], env=own | given, check=True, capture_output=True, text=True
         )
         assert done.stdout.split()[-1] == wanted
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's allocator")
+def test_the_command_keeps_freed_memory_unless_told_otherwise():
+    code = (
+        "import resource\n"
+        "from tcnet.command import keep_freed_memory\n"
+        "keep_freed_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "data = b'x' * 2**26\n"
+        "del data\n"
+        "before = faults()\n"
+        "data = b'x' * 2**26\n"
+        "print(faults() - before)\n"
+    )
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "GLIBC_"))}
+
+    def faults(given):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=own | given, check=True, capture_output=True, text=True
+        )
+        return int(done.stdout)
+
+    kept = faults({})
+    for given in ({"MALLOC_TRIM_THRESHOLD_": "131072"}, {"GLIBC_TUNABLES": "glibc.malloc.check=0"}):
+        assert faults(given) > 10 * kept
