@@ -4,7 +4,8 @@
                                    [--lengths 200,2000] [--length-size 32x32] [--frames 4] [--rounds 3]
 
 Sizes: whole clips of --frames frames, all sizes in turn. Lengths: a stream of so many frames, in windows as
-`tcnet upscale` computes it, in turn as well. Medians, and the ratio of each to the first.
+`tcnet upscale` computes it, in turn as well. Medians, and the ratio of each to the first. Memory is kept as
+the command keeps it.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import torch
 
 from tcnet.benchmark.clock import clock
 from tcnet.benchmark.contest import moving_texture
+from tcnet.command import keep_freed_memory
 from tcnet.models import load_model
 from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.upscale.precision import working_copy
@@ -69,6 +71,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    keep_freed_memory()
     device = choose_device("auto")
     model = load_model(arguments.model)
     network = working_copy(model, device, choose_precision(arguments.precision, device))
