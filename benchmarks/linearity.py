@@ -19,8 +19,8 @@ import torch
 
 from tcnet.benchmark.clock import clock
 from tcnet.benchmark.contest import moving_texture
-from tcnet.command import keep_freed_memory
 from tcnet.models import load_model
+from tcnet.process import keep_freed_memory
 from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.upscale.precision import working_copy
 from tcnet.video import Frame

@@ -21,8 +21,8 @@ import av
 import torch
 
 from tcnet.benchmark.contest import moving_texture
-from tcnet.command import keep_freed_memory
 from tcnet.models import load_model
+from tcnet.process import keep_freed_memory
 from tcnet.upscale import UpscaleOptions, Upscaler
 from tcnet.video import open_source
 

@@ -257,7 +257,7 @@ def test_the_command_keeps_waiting_threads_from_spinning_unless_told_otherwise()
 def test_the_command_keeps_freed_memory_unless_told_otherwise():
     code = (
         "import resource\n"
-        "from tcnet.command import keep_freed_memory\n"
+        "from tcnet.process import keep_freed_memory\n"
         "keep_freed_memory()\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "data = b'x' * 2**26\n"

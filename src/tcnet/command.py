@@ -1,11 +1,6 @@
 """Where the tcnet command begins, before torch is loaded."""
 
-import ctypes
-import os
-import sys
-
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # glibc, malloc.h
-_LARGEST = 2**31 - 1
+from tcnet.process import keep_freed_memory, keep_threads_asleep
 
 
 def main() -> None:
@@ -15,33 +10,3 @@ def main() -> None:
     from tcnet.cli import main as run
 
     run()
-
-
-def keep_threads_asleep() -> None:
-    """Let threads that wait sleep early, unless the environment says how they should wait.
-
-    Threads of torch's CPU kernels wait for each other hundreds of times a frame. libgomp lets them spin
-    meanwhile, and beside any other busy process two of them then run up to thirty times slower than one
-    (docs/log.md). libgomp reads this once, when torch is loaded.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next feature maps, unless the environment tunes its allocator.
-
-    As it comes, each block above 32 MiB is taken from the system and given back when it is freed, and every
-    page of it mapped anew: at 540x960 a fifth of the time (docs/log.md). All threads share one arena, because
-    others cannot hold such blocks.
-    """
-    tuned = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get(
-        "GLIBC_TUNABLES", ""
-    )
-    if sys.platform != "linux" or tuned:
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(_MMAP_MAX, 0)
-        library.mallopt(_TRIM_THRESHOLD, _LARGEST)
-        library.mallopt(_ARENA_MAX, 1)

@@ -26,8 +26,10 @@ def actor_class() -> type:
 
                 facts["versions"] = {"tcnet": __version__}
                 from tcnet.cluster.worker import Worker, versions
+                from tcnet.process import keep_freed_memory
 
                 facts["versions"] = versions()
+                keep_freed_memory()
                 self._worker = Worker()
                 facts["memory"] = self._worker.available_memory(self._device)
             except (ImportError, ValueError) as error:  # such as: there is no such device
