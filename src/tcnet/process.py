@@ -29,10 +29,22 @@ def keep_freed_memory() -> None:
     tuned = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get(
         "GLIBC_TUNABLES", ""
     )
-    if sys.platform != "linux" or tuned:
+    if tuned:
         return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
+    if library := _glibc():
         library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, _LARGEST)
         library.mallopt(_ARENA_MAX, 1)
+
+
+def release_freed_memory() -> None:
+    """Give what glibc keeps back to the system, so that the resident set is what is in use."""
+    if library := _glibc():
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

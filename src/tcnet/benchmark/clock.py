@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from tcnet.process import release_freed_memory
+
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
@@ -30,6 +32,7 @@ def reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif _CLEAR_REFS.exists():
+        release_freed_memory()
         _CLEAR_REFS.write_text("5")  # Linux: resets VmHWM, the peak of the resident set
 
 
