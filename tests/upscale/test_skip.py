@@ -9,6 +9,7 @@ from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import UpscaleOptions, Upscaler
 from tcnet.upscale.compute import Compute
 from tcnet.upscale.layout import make_layout
+from tcnet.upscale.precision import FP32
 from tcnet.upscale.recurrent import upscale_recurrent
 
 SMALL = {
@@ -90,7 +91,7 @@ def test_a_stream_begins_with_the_scene_that_is_wanted(hold):
             return super().stream(lr_frames, state, last=last)
 
     network = Counting("forward")
-    compute = Compute(network, torch.device("cpu"), torch.float32)
+    compute = Compute(network, torch.device("cpu"), FP32)
     lr = list(make_scenes(6, 8, 5))
     layout = make_layout(network, UpscaleOptions(), 24, 32, None, None)
     for skip, needed in ((0, 19), (5, 19), (6, 13), (13, 13), (14, 5), (18, 5), (19, 0)):
