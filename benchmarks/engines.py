@@ -24,8 +24,9 @@ from tcnet.export.parity import moving_clip
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.precision import DTYPES
+from tcnet.upscale.precision import choose_precision
 
+CPU = torch.device("cpu")
 Row = dict[str, float | str]
 
 
@@ -39,7 +40,7 @@ def contestants(model: str, folder: Path) -> dict[str, VideoNetwork]:
         exported = open_export(folder / "model", engine)
         for precision in exported.runtime.precisions:
             name = f"{engine} {exported.runtime.version} {precision}"
-            found[name] = exported.to(device=torch.device("cpu"), dtype=DTYPES[precision])
+            found[name] = exported.to(device=CPU, dtype=choose_precision(precision, CPU).dtype)
     return found
 
 
@@ -82,10 +83,11 @@ def measure_compiled(model: str, size: tuple[int, int], rounds: int) -> list[Row
     """The residual trunk of pre-propagation, eager and compiled, in turn."""
     rows: list[Row] = []
     for precision in ("fp32", "bf16"):
-        network = load_model(model, dtype=DTYPES[precision])
+        dtype = choose_precision(precision, CPU).dtype
+        network = load_model(model, dtype=dtype)
         assert isinstance(network, TCNet)
         trunk = network.propagation.trunk
-        x = torch.rand(1, trunk.entry.conv.in_channels, *size, dtype=DTYPES[precision])
+        x = torch.rand(1, trunk.entry.conv.in_channels, *size, dtype=dtype)
         x = x.contiguous(memory_format=torch.channels_last)
         ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
             "eager": trunk,

@@ -1,6 +1,7 @@
 """Who may import whom, read from the source; and importing tcnet changes nothing outside it."""
 
 import ast
+import importlib
 import json
 import os
 import platform
@@ -234,6 +235,21 @@ def test_public_names_are_there_and_torch_is_loaded_only_for_them():
         "assert not hasattr(tcnet, 'nothing_of_this_name')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_programs_outside_the_package_import_of_it_is_there():
+    root = Path(__file__).parent.parent
+    programs = [
+        path for folder in ("benchmarks", "scripts", "examples") for path in (root / folder).glob("*.py")
+    ]
+    assert len(programs) > 10
+    missing = []
+    for program in programs:
+        for name in imports(program):
+            module, _, attribute = name.rpartition(".")
+            if within(module, "tcnet") and not hasattr(importlib.import_module(module), attribute):
+                missing.append(f"{program.name}: {name}")
+    assert not missing
 
 
 def test_the_command_keeps_waiting_threads_from_spinning_unless_told_otherwise():

@@ -1,5 +1,6 @@
 """Convolutional blocks that several stages share."""
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -15,11 +16,11 @@ def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
 
 
-class Substitute(nn.Module):
+class Substitute(nn.Module, ABC):
     """Stands in a convolution's place and does all that `convolve` would do with it."""
 
-    def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor: ...
 
 
 def convolve(
