@@ -169,11 +169,10 @@ def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor])
 
 
 def _check_ranges(path: Path, network: TCNet, ranges: dict[str, torch.Tensor]) -> None:
-    """None at all are as good as all."""
+    """Some or all may be missing; those parts are not quantised then."""
     expected = expected_ranges(network)
-    if ranges and ranges.keys() != expected.keys():
-        name = min(ranges.keys() ^ expected.keys())
-        raise MediaError(f"{path}: its ranges are not those of its configuration, such as {name!r}")
+    if unknown := ranges.keys() - expected.keys():
+        raise MediaError(f"{path}: its ranges are not those of its configuration, such as {min(unknown)!r}")
     for name, largest in ranges.items():
         if largest.shape != (expected[name],) or not torch.isfinite(largest).all() or (largest < 0).any():
             raise MediaError(f"{path}: the ranges of {name!r} are no {expected[name]} positive values")

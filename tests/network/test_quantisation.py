@@ -64,9 +64,10 @@ def test_a_block_computes_nearly_the_same_also_beyond_its_ranges(block, dtype, s
 
 @pytest.mark.parametrize("activation", ["none", "relu", "leaky_relu"])
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_a_convolution_computes_nearly_the_same(activation, channels_last):
+@pytest.mark.parametrize("size", [3, 7])
+def test_a_convolution_computes_nearly_the_same(activation, channels_last, size):
     torch.manual_seed(2)
-    conv = nn.Conv2d(16, 24, 3, padding=1).requires_grad_(False)
+    conv = nn.Conv2d(16, 24, size, padding=size // 2).requires_grad_(False)
     x = features(3)
     quantised = QuantisedConv(conv, largest(x))
     given = x if channels_last else x.contiguous()
@@ -145,13 +146,31 @@ def test_a_quantised_network_gives_nearly_the_same_pictures(network):
     quantise(quantised)
     blocks = [*quantised.propagation.trunk.blocks, *quantised.refinement.trunk.blocks]
     assert all(isinstance(block, QuantisedBlock) for block in blocks)
-    assert isinstance(quantised.refinement.trunk.entry.conv, nn.Conv2d)  # pictures need more than 8 bits
+    kept = quantised.refinement.trunk.entry.conv, *(level[0] for level in quantised.motion.spynet.levels)
+    assert all(isinstance(conv, nn.Conv2d) for conv in kept)  # pictures need more than 8 bits
+    for module in (quantised.motion, quantised.stability):
+        assert any(isinstance(part, QuantisedConv) for part in module.modules())
     with torch.inference_mode():
         expected, found = network(clip(1)), quantised(clip(1))
     detail = expected - nn.functional.interpolate(clip(1)[0], scale_factor=4, mode="bilinear")
     assert error(found - expected + detail, detail) < 0.02
     assert not torch.equal(found, expected)
     assert clip_flops(quantised.frames, clip(1)) == clip_flops(network.frames, clip(1))
+
+
+def test_what_has_no_ranges_stays_as_it_is(network):
+    ranges = measure_ranges(network, [clip(0)])
+    quantised = copy.deepcopy(network)
+    quantised.ranges = {name: ranges[name] for name in ranges if not name.startswith("motion.")}
+    del quantised.ranges["refinement.trunk.blocks.1.conv2"]
+    quantise(quantised)
+    assert not any(isinstance(part, QuantisedConv) for part in quantised.motion.modules())
+    first, second = quantised.refinement.trunk.blocks
+    assert isinstance(first, QuantisedBlock)
+    assert isinstance(second.conv1, QuantisedConv)
+    assert isinstance(second.conv2, nn.Conv2d)
+    with torch.inference_mode():
+        assert quantised(clip(1)).isfinite().all()
 
 
 def test_a_network_without_ranges_is_refused(network):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from upscale_fakes import Nearest, make_frames
+from upscale_fakes import Nearest, make_scenes
 
 from tcnet.errors import UsageError
 from tcnet.models import load_model
@@ -99,13 +99,13 @@ def test_working_copy_leaves_the_network_as_it_is():
 
 @pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize(("model", "ensemble"), [("tcnet-lite", "none"), ("tcnet-bi", "time")])
-def test_frames_in_int8_are_those_in_float32_to_a_code_or_two(model, ensemble):
+def test_frames_in_int8_are_those_in_float32_to_a_code(model, ensemble):
     network = load_model(model)
-    frames = list(make_frames(3, height=16, width=20))
+    frames = list(make_scenes(3, height=16, width=20))  # noise has no motion that one could find twice
     options = {"device": "cpu", "ensemble": ensemble, "scene_cuts": False}
     exact, found = (
         np.stack([f.pixels for f in Upscaler(network, UpscaleOptions(precision=p, **options)).stream(frames)])
         for p in ("fp32", "int8")
     )
     difference = np.abs(exact.astype(int) - found)
-    assert 0 < difference.mean() < 2
+    assert 0 < difference.mean() < 1

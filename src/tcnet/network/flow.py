@@ -5,7 +5,6 @@ wide frame (bfloat16 steps by 1 pixel from 256 on).
 """
 
 import math
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -13,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import convolve, memory_layout
+from tcnet.network.layers import Substitute, convolve, memory_layout
 
 
 def warp(source: Tensor, flow: Tensor, padding_mode: Literal["zeros", "border"] = "zeros") -> Tensor:
@@ -95,16 +94,13 @@ class FlowResidual(nn.ModuleList):
         super().__init__(nn.Conv2d(i, o, 7, padding=3) for i, o in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        *inner, last = self.convolutions()
+        *inner, last = self
+        assert isinstance(last, nn.Conv2d)
         x = x.to(last.weight.dtype, memory_format=memory_layout(last))
         for conv in inner:
+            assert isinstance(conv, nn.Conv2d | Substitute)
             x = convolve(conv, x, "relu")
         return convolve(last, x).float()
-
-    def convolutions(self) -> Iterator[nn.Conv2d]:
-        for conv in self:
-            assert isinstance(conv, nn.Conv2d)
-            yield conv
 
 
 class SPyNet(nn.Module):

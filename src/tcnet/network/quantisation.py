@@ -1,31 +1,35 @@
 """Convolutions in 8-bit integers, on CPUs that multiply them faster than anything else (VNNI, AMX).
 
-The residual blocks of both trunks and the 3x3 convolutions of the reconstruction, four fifths of all
-operations, compute with codes of 8 bits. What lies between them stays in the network's dtype, and so do the
-residual sums, where errors would add up. Every channel has a step of its own: that of an input follows from
-the largest value that it takes on training clips (the network's `ranges`) and goes into the weights, which
-then have one for each output. Where a frame's features are larger than that, as those of noise are, all steps
-of the layer grow with them.
+The residual blocks of both trunks, the 3x3 convolutions of stability and reconstruction and the inner ones of
+the motion network, nine tenths of all operations, compute with codes of 8 bits. What lies between them stays
+in the network's dtype, and so do the residual sums, where errors would add up; so do the fusion's narrow
+convolutions, which gain nothing. Every channel has a step of its own: that of an input follows from the
+largest value that it takes on training clips (the network's `ranges`) and goes into the weights, which then
+have one for each output. Where a frame's features are larger than that, as those of noise are, all steps of
+the layer grow with them.
 """
 
 import copy
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tcnet.network.flow import FlowResidual
 from tcnet.network.layers import NEGATIVE_SLOPE, Activation, ResidualBlock, Substitute, convolve
 from tcnet.network.reconstruction import Reconstruction
 from tcnet.network.tcnet import TCNet
 
-_STAGES = ("propagation.trunk.blocks.", "refinement.trunk.blocks.", "reconstruction.")
+_TRUNKS = ("propagation.trunk.blocks.", "refinement.trunk.blocks.")
+_STAGES = (*_TRUNKS, "stability.", "reconstruction.")
 _ZERO = 128  # the code of 0; after a ReLU it is 0
 _LEAST_RANGE = 0.1  # of the layer's largest: channels that were silent on the training clips may wake up
 _OUTER_RANGE = 1.25  # of the largest: steps seldom have to grow
 _INNER_RANGE = 2.0  # what lies inside a block grows more than what enters it
 _CACHED_VALUES = 2**20
-_SHAPE = ([1, 1], [1, 1], [1, 1], 1)  # stride, padding, dilation, groups
+_OFFSET = 2.0**23 + _ZERO  # float32 from 2**23 on are whole numbers, whose lowest byte is that of their bits
 
 
 class _Encoder:
@@ -41,32 +45,32 @@ class _Encoder:
         if len(self._row) != width * channels:
             self._row = self._per_unit.repeat(width)
         rows = x.permute(0, 2, 3, 1).reshape(n * height, width * channels)
-        codes = torch.empty_like(rows, dtype=torch.int8)
-        most = _round(rows, self._row, codes)
-        growth = max(1.0, most / 127)
+        codes = torch.empty_like(rows, dtype=torch.uint8)
+        growth = max(1.0, _round(rows, self._row, codes) / 127)
         if growth > 1:
             _round(rows, self._row / growth, codes)
-        unsigned = codes.view(torch.uint8).bitwise_xor_(_ZERO)
-        return unsigned.view(n, height, width, channels).permute(0, 3, 1, 2), growth
+        return codes.view(n, height, width, channels).permute(0, 3, 1, 2), growth
 
 
 def _round(rows: Tensor, factors: Tensor, codes: Tensor) -> float:
     """Round `rows` times `factors` into `codes`, a few rows at a time so that they stay in cache; returns the
-    largest absolute value. What exceeds 127 has no code."""
+    largest absolute value, rounded. What exceeds 127 has no code."""
     count = max(1, _CACHED_VALUES // len(factors))
     levels = torch.empty((min(count, len(rows)), len(factors)))
+    offset = torch.tensor(_OFFSET)
     ends: list[Tensor] = []
     for top in range(0, len(rows), count):
         part = rows[top : top + count]
-        level = levels[: len(part)].copy_(part).mul_(factors)
-        ends += level.aminmax()
-        # torch converts to signed bytes ten times as fast as to unsigned ones.
-        codes[top : top + count].copy_(level.round_())
-    return float(torch.stack(ends).abs().max())
+        level = levels[: len(part)].copy_(part)
+        # Their bits have the floats' order, and torch reads them faster.
+        bits = torch.addcmul(offset, level, factors, out=level).view(torch.int32)
+        ends += bits.aminmax()
+        codes[top : top + count].copy_(bits)
+    return float((torch.stack(ends).view(torch.float32) - _OFFSET).abs().max())
 
 
 class IntegerConv:
-    """The weights of a 3x3 convolution as oneDNN takes them, for inputs by `step_in` (in,) around `zero`.
+    """The weights of a convolution as oneDNN takes them, for inputs by `step_in` (in,) around `zero`.
 
     step_out: what a code of each output channel stands for; None where it gives features.
     """
@@ -76,16 +80,19 @@ class IntegerConv:
         step = weight.abs().amax((1, 2, 3)).clamp_min(torch.finfo(torch.float32).tiny) / 127
         rounded = (weight / step.view(-1, 1, 1, 1)).round().to(torch.int8)
         assert conv.bias is not None
+        self._shape = (list(conv.stride), list(conv.padding), [1, 1], 1)  # stride, padding, dilation, groups
         # With the output's steps in the weights' scales its own scale is 1, but for the growth.
         self._scales = step if step_out is None else step / step_out
         self._bias = conv.bias.detach().float() if step_out is None else conv.bias.detach().float() / step_out
         self._zero = zero
         self._zeros = torch.zeros(len(step), dtype=torch.int32)
-        self._weight = torch.ops.onednn.qconv_prepack(rounded, self._scales, 1.0, zero, *_SHAPE, None)
+        self._weight = torch.ops.onednn.qconv_prepack(rounded, self._scales, 1.0, zero, *self._shape, None)
 
-    def features(self, codes: Tensor, growth: float, dtype: torch.dtype) -> Tensor:
+    def features(
+        self, codes: Tensor, growth: float, dtype: torch.dtype, activation: Literal["none", "relu"]
+    ) -> Tensor:
         y: Tensor = torch.ops.onednn.qconv_pointwise(
-            *self._operands(codes, growth), self._bias, *_SHAPE, 1.0, 0, dtype, "none", [], ""
+            *self._operands(codes, growth), self._bias, *self._shape, 1.0, 0, dtype, activation, [], ""
         )
         return y
 
@@ -95,7 +102,7 @@ class IntegerConv:
             *self._operands(codes, growth),
             residual,
             self._bias,
-            *_SHAPE,
+            *self._shape,
             1.0,
             0,
             residual.dtype,
@@ -112,7 +119,7 @@ class IntegerConv:
     def codes(self, codes: Tensor, growth: float) -> Tensor:
         """Codes of the ReLU of the convolution, around 0, whose steps have grown as those of its input."""
         y: Tensor = torch.ops.onednn.qconv_pointwise(
-            *self._operands(codes, growth), self._bias, *_SHAPE, growth, 0, torch.uint8, "relu", [], ""
+            *self._operands(codes, growth), self._bias, *self._shape, growth, 0, torch.uint8, "relu", [], ""
         )
         return y
 
@@ -141,7 +148,7 @@ class QuantisedBlock(nn.Module):
 
 
 class QuantisedConv(Substitute):
-    """A 3x3 convolution in integers. largest: (in,) largest absolute value of each input channel."""
+    """A convolution in integers. largest: (in,) largest absolute value of each input channel."""
 
     def __init__(self, conv: nn.Conv2d, largest: Tensor) -> None:
         super().__init__()
@@ -149,11 +156,9 @@ class QuantisedConv(Substitute):
         self._conv = IntegerConv(conv, _step(_OUTER_RANGE * largest, 127), _ZERO)
 
     def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor:
-        y = self._conv.features(*self._encode(x), x.dtype)
+        y = self._conv.features(*self._encode(x), x.dtype, "relu" if activation == "relu" else "none")
         if residual is not None:
             return y.add_(residual)
-        if activation == "relu":
-            return F.relu_(y)
         return F.leaky_relu_(y, NEGATIVE_SLOPE) if activation == "leaky_relu" else y
 
 
@@ -189,35 +194,35 @@ def expected_ranges(network: TCNet) -> Mapping[str, int]:
 
 
 def quantise(network: TCNet) -> None:
-    """Replace blocks and convolutions of a network on the CPU by quantised ones, for inference alone.
+    """Replace blocks and convolutions that have ranges, of a network on the CPU, by quantised ones, for
+    inference alone.
 
     Raises ValueError for a network without ranges.
     """
     ranges = network.ranges
     if not ranges:
         raise ValueError("the network has no ranges, which are measured when a model is trained")
-    blocks = {
-        name: module
-        for name, module in network.named_modules()
-        if name.startswith(_STAGES) and isinstance(module, ResidualBlock)
-    }
-    for name, block in blocks.items():
-        _put(network, name, QuantisedBlock(block, ranges[f"{name}.conv1"], ranges[f"{name}.conv2"]))
+    for name, module in list(network.named_modules()):
+        if isinstance(module, ResidualBlock) and name.startswith(_TRUNKS):
+            outer, inner = ranges.get(f"{name}.conv1"), ranges.get(f"{name}.conv2")
+            if outer is not None and inner is not None:
+                _put(network, name, QuantisedBlock(module, outer, inner))
     for name, conv in _convolutions(network).items():  # that are left
-        _put(network, name, QuantisedConv(conv, ranges[name]))
+        if name in ranges:
+            _put(network, name, QuantisedConv(conv, ranges[name]))
 
 
 def _convolutions(network: TCNet) -> dict[str, nn.Conv2d]:
-    # The last one of the full reconstruction runs in another form.
-    left_out = "reconstruction.last" if isinstance(network.reconstruction, Reconstruction) else ""
-    return {
-        name: module
-        for name, module in network.named_modules()
-        if name.startswith(_STAGES)
-        and isinstance(module, nn.Conv2d)
-        and module.kernel_size == (3, 3)
-        and name != left_out
-    }
+    found: dict[str, nn.Conv2d] = {}
+    for name, module in network.named_modules():
+        if name.startswith(_STAGES) and isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            found[name] = module
+        elif isinstance(module, FlowResidual):  # the first sees pictures, the last gives the flow
+            inner = list(module.named_children())[1:-1]
+            found |= {f"{name}.{leaf}": conv for leaf, conv in inner if isinstance(conv, nn.Conv2d)}
+    if isinstance(network.reconstruction, Reconstruction):
+        found.pop("reconstruction.last", None)  # runs in another form
+    return found
 
 
 def _put(network: TCNet, name: str, module: nn.Module) -> None:
