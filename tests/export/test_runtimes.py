@@ -3,6 +3,8 @@
 import copy
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -151,3 +153,26 @@ def test_what_fails_inside_is_one_line(exports, engine):
     ) as caught:
         exported.runtime.run("warp", wrong, np.zeros((1, 2, 8, 8), np.float32))
     assert "\n" not in str(caught.value)
+
+
+_DROPPED_IN_A_THREAD = """
+import os, signal, sys, threading
+from pathlib import Path
+from tcnet.export import open_export
+from tcnet.export.parity import moving_clip
+
+box = [open_export(Path(sys.argv[1]), "openvino")]
+box[0](moving_clip(2, 16, 16))
+thread = threading.Thread(target=box.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_signals_are_handled_after_openvino_was_used(exports):
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-c", _DROPPED_IN_A_THREAD, str(exports["lite"])]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stdout) == (0, "handled\n"), run.stderr

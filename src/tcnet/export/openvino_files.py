@@ -1,5 +1,6 @@
 """Step graphs as OpenVINO's intermediate representation (.xml and .bin), made from ONNX files."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,21 @@ def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
     return openvino
 
 
+@functools.cache
+def openvino_core() -> Any:  # noqa: ANN401 - as above
+    """The one core of this process, which stays.
+
+    When the last core goes, so does the CPU plugin; if that happens in another thread than the one that first
+    compiled a model, OpenVINO 2026.4.1 frees the memory on which that thread handles signals, and the next
+    signal, such as Ctrl-C, is a segmentation fault. Raises UsageError without OpenVINO.
+    """
+    return require_openvino().Core()
+
+
 def convert_to_openvino(onnx_path: Path, xml_path: Path) -> None:
     """Weights are stored as in the ONNX file."""
     openvino = require_openvino()
     # Not convert_model: the result is the same, but it reports its use to a server, and waits for it.
-    model = openvino.Core().read_model(onnx_path)
+    model = openvino_core().read_model(onnx_path)
     # Its own compression would halve all constants, those of the motion estimate too: 7e-5 in the pictures.
     openvino.save_model(model, xml_path, compress_to_fp16=False)

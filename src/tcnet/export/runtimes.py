@@ -12,7 +12,7 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.export.graphs import GraphName
 from tcnet.export.manifest import Manifest, read_manifest
 from tcnet.export.network import ExportedNetwork
-from tcnet.export.openvino_files import require_openvino
+from tcnet.export.openvino_files import openvino_core, require_openvino
 
 Array = npt.NDArray[np.float32]
 
@@ -116,11 +116,10 @@ class OpenVino:
         self, models: Mapping[str, Any], manifest: Manifest, file_bytes: int, precision: str = "fp32"
     ) -> None:
         """models: openvino.Model by graph."""
-        openvino = require_openvino()
-        core = openvino.Core()
+        core = openvino_core()
         self.manifest = manifest
         self.file_bytes = file_bytes
-        self.version: str = openvino.__version__.split("-")[0]
+        self.version: str = require_openvino().__version__.split("-")[0]
         fast_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precisions: tuple[str, ...] = ("fp32", "bf16") if fast_bf16 else ("fp32",)
         self._core, self._models, self._precision = core, models, precision
@@ -128,8 +127,7 @@ class OpenVino:
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:
-        openvino = require_openvino()
-        core = openvino.Core()
+        core = openvino_core()
         core.set_property({"ENABLE_MMAP": False})  # the folder may go while the models are in use
         models = {}
         for name, step in manifest.graphs.items():
