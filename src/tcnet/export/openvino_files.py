@@ -20,9 +20,9 @@ def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
 def openvino_core() -> Any:  # noqa: ANN401 - as above
     """The one core of this process, which stays.
 
-    When the last core goes, so does the CPU plugin; if that happens in another thread than the one that first
-    compiled a model, OpenVINO 2026.4.1 frees the memory on which that thread handles signals, and the next
-    signal, such as Ctrl-C, is a segmentation fault. Raises UsageError without OpenVINO.
+    When the last core goes, so does the CPU plugin, and with it the memory on which it lets the thread that
+    compiled first handle signals (OpenVINO's pull request 11894). If another thread did it, the next signal,
+    such as Ctrl-C, is a segmentation fault (2026.4.1). Raises UsageError without OpenVINO.
     """
     return require_openvino().Core()
 
