@@ -108,6 +108,15 @@ def test_silence_and_a_layer_without_ranges_are_harmless():
     assert error(silent(x, "none", None), conv(x)) < 0.05
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_does_not_become_so(block, value):
+    x = features(7)
+    quantised = QuantisedConv(block.conv1, largest(x)), QuantisedBlock(block, *ranges_of(block, x))
+    x[0, 3, 5, 7] = value
+    assert not quantised[0](x, "none", None).isfinite().all()
+    assert not quantised[1](x.clone()).isfinite().all()
+
+
 @pytest.fixture(scope="module", params=["full", "direct"])
 def network(request):
     torch.manual_seed(3)

@@ -40,13 +40,15 @@ class _Encoder:
         self._row = self._per_unit  # for each value of a row of pixels: one long vector is multiplied faster
 
     def __call__(self, x: Tensor) -> tuple[Tensor, float]:
-        """uint8 codes in channels_last memory, and by how much all steps have grown (1 or more)."""
+        """uint8 codes in channels_last memory, and by how much all steps have grown: 1 or more; NaN or
+        infinite where the features are, so that what follows is not finite either."""
         n, channels, height, width = x.shape
         if len(self._row) != width * channels:
             self._row = self._per_unit.repeat(width)
         rows = x.permute(0, 2, 3, 1).reshape(n * height, width * channels)
         codes = torch.empty_like(rows, dtype=torch.uint8)
-        growth = max(1.0, _round(rows, self._row, codes) / 127)
+        largest = _round(rows, self._row, codes)
+        growth = 1.0 if largest <= 127 else largest / 127
         if growth > 1:
             _round(rows, self._row / growth, codes)
         return codes.view(n, height, width, channels).permute(0, 3, 1, 2), growth
@@ -62,7 +64,7 @@ def _round(rows: Tensor, factors: Tensor, codes: Tensor) -> float:
     for top in range(0, len(rows), count):
         part = rows[top : top + count]
         level = levels[: len(part)].copy_(part)
-        # Their bits have the floats' order, and torch reads them faster.
+        # Of positive floats the bits have the same order, and torch finds their ends faster.
         bits = torch.addcmul(offset, level, factors, out=level).view(torch.int32)
         ends += bits.aminmax()
         codes[top : top + count].copy_(bits)
