@@ -88,6 +88,16 @@ def test_what_is_wrong_with_the_names_is_found_before_anything_is_done(tcnet, fo
     assert files(tmp_path) == before
 
 
+def test_an_output_given_as_a_second_input(tcnet, folder, tiny, tmp_path):
+    before = files(tmp_path)
+    done = tcnet("upscale", "videos/a.mkv", "my out.mkv", "--model", tiny)
+    assert (done.code, done.out) == (2, [])
+    assert done.err == [
+        "error: my out.mkv: no such file; to name the output of videos/a.mkv, write -o 'my out.mkv'"
+    ]
+    assert files(tmp_path) == before
+
+
 def test_the_worst_exit_code_wins(tcnet, folder, tiny):
     done = tcnet("upscale", "videos", "--height", "96", "--model", tiny)
     assert done.code == 1

@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shlex
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,8 +66,9 @@ def plan_tasks(
     inputs. size: for names, see `size_name`.
 
     Outputs of earlier runs, hidden files and work folders are not taken as inputs. Raises UsageError for a
-    template that cannot be, two inputs with one output, an output that is another's input, and folders with
-    both images and videos; MediaError for folders and patterns without anything to do.
+    template that cannot be, an output given as a second input, two inputs with one output, an output that is
+    another's input, and folders with both images and videos; MediaError for folders and patterns without
+    anything to do.
     """
     if output is not None and template is not None:
         raise UsageError("-o and --output-template exclude each other: give one")
@@ -85,6 +87,7 @@ def plan_tasks(
                 "the outputs of several"
             )
         return Tasks((Task(found[0].path, output),), several=False, notices=())
+    _check_second(found)
     tasks, notices = _without_outputs(found, template, size)
     _check_collisions(tasks)
     return Tasks(tuple(tasks), several, notices)
@@ -150,6 +153,17 @@ def _folders_below(folder: Path) -> list[Path]:
         if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):
             below += [child, *_folders_below(child)]
     return below
+
+
+def _check_second(found: Sequence[_Found]) -> None:
+    """`tcnet upscale in.mkv out.mkv` would work for hours on the first before it said what is wrong."""
+    if len(found) != 2:
+        return
+    first, second = (item.path for item in found)
+    if first.exists() and not second.exists() and not is_pattern(second):
+        raise UsageError(
+            f"{second}: no such file; to name the output of {first}, write -o {shlex.quote(str(second))}"
+        )
 
 
 def _without_outputs(
