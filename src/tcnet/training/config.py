@@ -28,9 +28,12 @@ class StartOptions(Table):
 
 
 class OptimisationOptions(Table):
-    """`[optimisation]`: Adam with a cosine schedule over parameter groups."""
+    """`[optimisation]`: Adam or Muon with a cosine schedule over parameter groups."""
 
     steps: Count
+    method: Literal["adam", "muon"] = "adam"
+    """"muon": convolution kernels with at least 16 inputs and outputs by Muon, all else by Adam. From scratch
+    it learns much faster (docs/log.md, 2026-11-23)."""
     batch: Count = 2
     """Samples that one process computes at once."""
     accumulate: Count = 1

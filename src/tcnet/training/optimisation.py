@@ -1,4 +1,4 @@
-"""Adam over groups of parameters with rates of their own, a cosine schedule, and the moving average."""
+"""Adam or Muon over groups of parameters with rates of their own, a cosine schedule, a moving average."""
 
 import copy
 import math
@@ -8,8 +8,10 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from tcnet.errors import UsageError
 from tcnet.network import TCNet
 from tcnet.training.config import OptimisationOptions
+from tcnet.training.muon import Muon, suits
 from tcnet.training.starting_point import Parts
 
 
@@ -24,6 +26,10 @@ def schedule(options: OptimisationOptions, rate: float, step: int) -> float:
     return end + (rate - end) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
+_STATE = {torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"}, Muon: {"momentum"}}
+"""What each method keeps of a parameter."""
+
+
 class Optimiser:
     """Takes gradients to weights. Its state is a value: `tensors` out, `load` in; all else follows from the
     number of the step."""
@@ -35,20 +41,24 @@ class Optimiser:
         base = options.rate_imported if parts.imported else options.rate_new
         self._rates = (options.rate_new, options.rate_imported, base * options.flow_fraction)
         self._parameters = dict(chain.from_iterable(group.items() for group in self._groups))
-        self._adam = torch.optim.Adam(
-            [{"params": list(group.values()), "lr": 0.0} for group in self._groups if group],
-            betas=(options.betas[0], options.betas[1]),
-        )
+        by_muon, by_adam = [], []  # the groups, each in two
+        for group in self._groups:
+            kernels = [each for each in group.values() if options.method == "muon" and suits(each)]
+            chosen = set(kernels)
+            by_muon.append({"params": kernels})
+            by_adam.append({"params": [each for each in group.values() if each not in chosen]})
+        adam = torch.optim.Adam(by_adam, lr=0.0, betas=(options.betas[0], options.betas[1]))
+        self._methods: tuple[torch.optim.Optimizer, ...] = (adam, Muon(by_muon))
 
     def begin(self, step: int) -> None:
         """Set the rates of this step, clear gradients, and leave out what is not trained in it."""
         rates = self._rates_at(step)
-        trained = [rate for group, rate in zip(self._groups, rates, strict=True) if group]
-        for group, rate in zip(self._adam.param_groups, trained, strict=True):
-            group["lr"] = rate
+        for method in self._methods:
+            for group, rate in zip(method.param_groups, rates, strict=True):
+                group["lr"] = rate
         for members, rate in zip(self._groups, rates, strict=True):
             for parameter in members.values():
-                # No gradient is computed for it and Adam passes it by.
+                # No gradient is computed for it, and without one it is passed by.
                 parameter.requires_grad_(rate > 0)
                 parameter.grad = None
 
@@ -62,33 +72,50 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self, number: int) -> None:
-        """One step of Adam; imported inputs of partly new weights move at the rate of imported parts."""
+        """One step; imported inputs of partly new weights move at the rate of imported parts."""
         new_rate, imported_rate, _ = self._rates_at(number)
         share = imported_rate / new_rate if new_rate else 1.0
         before = {name: self._parts.new[name].clone() for name in self._parts.imported_inputs}
-        self._adam.step()
+        for method in self._methods:
+            method.step()
         for name, mask in self._parts.imported_inputs.items():
             weight = self._parts.new[name]
             factor = torch.where(mask.to(weight.device), share, 1.0).view(1, -1, 1, 1)
             weight.copy_(before[name] + (weight - before[name]) * factor)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Adam's state by the names of the parameters."""
+        """The methods' state by the names of the parameters."""
         return {
             f"{kind}/{name}": value
             for name, parameter in self._parameters.items()
-            for kind, value in self._adam.state.get(parameter, {}).items()
+            for method in self._methods
+            for kind, value in method.state.get(parameter, {}).items()
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """The inverse of `tensors`."""
-        groups = self._adam.state_dict()["param_groups"]
-        state: dict[int, dict[str, Tensor]] = {}
-        for number, (name, parameter) in enumerate(self._parameters.items()):
-            kinds = {key.partition("/")[0] for key in tensors if key.partition("/")[2] == name}
-            if kinds:
-                state[number] = {kind: _laid_out(tensors[f"{kind}/{name}"], parameter) for kind in kinds}
-        self._adam.load_state_dict({"state": state, "param_groups": groups})
+        """The inverse of `tensors`. Raises UsageError for the state of another method."""
+        kinds: dict[str, set[str]] = {}
+        for key in tensors:
+            kind, _, name = key.partition("/")
+            kinds.setdefault(name, set()).add(kind)
+        names = {parameter: name for name, parameter in self._parameters.items()}
+        for method in self._methods:
+            state: dict[int, dict[str, Tensor]] = {}
+            members = chain.from_iterable(group["params"] for group in method.param_groups)
+            for number, parameter in enumerate(members):
+                name = names[parameter]
+                if name not in kinds:
+                    continue  # not trained yet
+                if kinds[name] != _STATE[type(method)]:
+                    raise UsageError(
+                        "the checkpoint is of a run with another optimisation.method: continue with that, or "
+                        "start a new run from its weights"
+                    )
+                state[number] = {
+                    kind: _laid_out(tensors[f"{kind}/{name}"], parameter) for kind in kinds[name]
+                }
+            groups = method.state_dict()["param_groups"]
+            method.load_state_dict({"state": state, "param_groups": groups})
 
     def _rates_at(self, step: int) -> tuple[float, float, float]:
         new, imported, flow = (schedule(self._options, rate, step) for rate in self._rates)
@@ -96,7 +123,7 @@ class Optimiser:
 
 
 def _laid_out(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """In the parameter's memory layout: mixed layouts would take Adam's slow path."""
+    """In the parameter's memory layout: mixed layouts would take a slow path."""
     if value.shape != parameter.shape:
         return value  # the count of steps
     return torch.empty_like(parameter, requires_grad=False).copy_(value)
