@@ -156,6 +156,8 @@ def test_a_teacher_takes_part(tiny):
 def test_a_run_may_start_from_weights_of_its_own_shape_only(tiny):
     path = train(tiny.config("first", "optimisation.steps=1")).weights
     train(tiny.config("second", f"start.from={path}", "optimisation.steps=1"))
+    card = tomllib.loads((tiny.folder / "second/tiny.toml").read_text())
+    assert card["source"].endswith(f"; started from {path.name}")  # not where it lay
     with pytest.raises(UsageError, match="holds another network"):
         train(tiny.config("third", f"start.from={path}", "network.channels=16"))
     with pytest.raises(UsageError, match="does not fit"):

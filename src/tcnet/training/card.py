@@ -27,7 +27,7 @@ def write_card(
         "data": data + teacher,
         "steps": counters.step,
         "licence": config.card.licence,
-        "source": f"{config.card.source}; started from {config.start.model}",
+        "source": f"{config.card.source}; started from {Path(config.start.model).name}",
         "figures": {name: f"PSNR-Y {value:.3f} dB (validation)" for name, value in figures.items()},
     }
     replace_file(path, to_toml(card).encode())
