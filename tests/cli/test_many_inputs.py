@@ -96,6 +96,10 @@ def test_an_output_given_as_a_second_input(tcnet, folder, tiny, tmp_path):
         "error: my out.mkv: no such file; to name the output of videos/a.mkv, write -o 'my out.mkv'"
     ]
     assert files(tmp_path) == before
+    done = tcnet(
+        "upscale", "videos/a.mkv", "gone.mkv", "--output-template", "{stem}-big{suffix}", "--model", tiny
+    )
+    assert (done.code, done.out) == (1, ["videos/a-big.mkv"])  # where -o has no place it is an input like any
 
 
 def test_the_worst_exit_code_wins(tcnet, folder, tiny):

@@ -87,7 +87,8 @@ def plan_tasks(
                 "the outputs of several"
             )
         return Tasks((Task(found[0].path, output),), several=False, notices=())
-    _check_second(found)
+    if template is None:
+        _check_second(found)
     tasks, notices = _without_outputs(found, template, size)
     _check_collisions(tasks)
     return Tasks(tuple(tasks), several, notices)
