@@ -4,9 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.errors import UsageError
+from tcnet.benchmark.contest import moving_texture
+from tcnet.errors import MediaError, UsageError
+from tcnet.evaluation.peers import find_basicvsr
+from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
 from tcnet.training.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
+from tcnet.upscale.precision import FAST_INT8_FLAGS, cpu_has
 
 
 def nearest(clip):
@@ -70,6 +74,23 @@ def test_a_real_network_is_called_without_gradients(clip):
     network = torch.nn.Conv3d(3, 3, 1)
     teacher = EnsembleTeacher([lambda c: F.interpolate(network(c), scale_factor=(1, 4, 4))], seed=0)
     assert not teacher(clip, 0).requires_grad
+
+
+@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.parametrize("name", ["tcnet-lite", "basicvsr-bi"])
+def test_a_teacher_in_integers_teaches_the_same(name):
+    if name == "basicvsr-bi":
+        try:
+            find_basicvsr(name)
+        except MediaError as error:
+            pytest.skip(str(error))
+    clip = moving_texture(4, 24, 32)
+    [exact] = load_teacher_networks([name], torch.device("cpu"), torch.float32)
+    [quick] = load_teacher_networks([name], torch.device("cpu"), torch.float32, lambda: [clip])
+    assert any(isinstance(module, QuantisedBlock) for module in quick.modules())
+    with torch.no_grad():
+        error = (quick(clip) - exact(clip)).square().mean().sqrt()
+    assert 0 < error < 1 / 255
 
 
 def test_unknown_teachers_and_none():

@@ -135,7 +135,7 @@ def _store_targets(
     own = _taught_degradation(config)
     teachers = {
         degradation: EnsembleTeacher(
-            load_teacher_networks(names, device, _dtype(config, device)),
+            _load_teachers(config, names, sources, device),
             DRAW_SEED,
             transform_first=options.transform_first,
         )
@@ -150,6 +150,16 @@ def _store_targets(
         processes=processes,
         progress=watcher.teaching if processes.leads else None,
     )
+
+
+def _load_teachers(
+    config: TrainingConfig, names: list[str], sources: Sources, device: torch.device
+) -> list[TCNet]:
+    if config.teacher.precision == "same":
+        return load_teacher_networks(names, device, _dtype(config, device))
+    samples = SampleMaker(sources, config.data, config.seed)
+    dtype = choose_precision("int8", device).dtype
+    return load_teacher_networks(names, device, dtype, lambda: range_clips(samples, device))
 
 
 def _taught_degradation(config: TrainingConfig) -> str:
@@ -210,7 +220,7 @@ def _setting(
     dtype = _dtype(config, device)
     teacher = None
     if names := _live_teacher(config):
-        networks = load_teacher_networks(names, device, dtype)
+        networks = _load_teachers(config, names, samples.sources, device)
         teacher = EnsembleTeacher(networks, config.seed, transform_first=config.teacher.transform_first)
     return Setting(
         config=config,

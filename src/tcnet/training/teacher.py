@@ -1,7 +1,7 @@
 """A teacher made of trained networks: its clip is closer to the truth than any of them alone, because they
 err independently, and far less noisy than a single ground truth."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model, weights_hash
 from tcnet.network import CONFIGS, TCNet
+from tcnet.network.quantisation import measure_ranges, quantise
 from tcnet.network.transforms import ClipTransform
 from tcnet.training.config import split_degradation
 from tcnet.training.initialise import embed_basicvsr
@@ -60,15 +61,26 @@ class EnsembleTeacher:
 
 
 def load_teacher_networks(
-    names: Iterable[str], device: torch.device, dtype: torch.dtype
-) -> list[torch.nn.Module]:
-    """Networks by name, a repeated name sharing one. Raises UsageError and MediaError like their loaders."""
-    loaded: dict[str, torch.nn.Module] = {}
+    names: Iterable[str],
+    device: torch.device,
+    dtype: torch.dtype,
+    range_clips: Callable[[], Iterable[Tensor]] | None = None,
+) -> list[TCNet]:
+    """Networks by name, a repeated name sharing one. Raises UsageError and MediaError like their loaders.
+
+    range_clips: compute in 8-bit integers; gives LR clips (1, T, 3, H, W) in [0, 1] on which the ranges of
+    networks that come without are measured.
+    """
+    loaded: dict[str, TCNet] = {}
     order = list(names)
     for name in order:
         if name not in loaded:
             network = _load(name)
-            loaded[name] = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if range_clips is not None:
+                network.ranges = network.ranges or measure_ranges(network, range_clips())
+                quantise(network)
+            loaded[name] = network
     return [loaded[name] for name in order]
 
 
@@ -82,7 +94,7 @@ def describe_teacher(entries: Iterable[str]) -> str:
     return " ".join(described)
 
 
-def _load(name: str) -> torch.nn.Module:
+def _load(name: str) -> TCNet:
     if name not in BASICVSR_FILES:
         return load_model(name)
     network = TCNet(CONFIGS["tcnet"])  # computes the same as BasicVSR, and faster
