@@ -81,7 +81,7 @@ class TeacherOptions(Table):
     photos: Literal["teacher", "truth"] = "teacher"
     """"truth": those photographs learn from the ground truth; for students much faster than the teacher."""
     precision: Literal["same", "int8"] = "same"
-    """"same" as the run's; "int8": on CPUs with VNNI or AMX, twice as fast there as bf16."""
+    """"same" as the run's; "int8": on CPUs with VNNI or AMX, about twice as fast there as bf16."""
 
     @model_validator(mode="after")
     def _stored_by_networks(self) -> Self:
