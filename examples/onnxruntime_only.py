@@ -39,33 +39,43 @@ class Model:
         for i, frame in enumerate(frames):
             _, previous, _, to_previous = pairs[i - 1] if i > 0 else (None, frame, None, None)
             following, _, to_next, _ = pairs[i] if i < len(pairs) else (frame, None, None, None)
-            clip.append((np.concatenate((previous, frame, following), axis=1), to_previous, to_next))
+            clip.append(((previous, frame, following), to_previous, to_next))
+
+        # Models that can stream are run in with their first group: 3, 2, 1 come before 0, 1, 2, 3.
+        size, backward = self.facts["group_size"], self.facts["propagation"] == "bidirectional"
+        run_in = [] if backward else range(min(size, len(clip)) - 1, 0, -1)
+        order = [(clip[i][0][::-1], clip[i][2], clip[i][1]) for i in run_in]
+        if len(run_in) > 0:
+            (_, frame, following), _, to_next = clip[0]
+            clip[0] = (following, frame, following), to_next, to_next
+        order += clip
 
         # First recurrence: backward in time, or forward for models that can stream.
-        backward = self.facts["propagation"] == "bidirectional"
         features, state = [], None
-        for around, to_previous, to_next in reversed(clip) if backward else clip:
-            aligned = self.aligned(state, to_next if backward else to_previous, around)
-            (state,) = self.run("propagate", around, aligned)
+        for around, to_previous, to_next in reversed(order) if backward else order:
+            aligned = self.aligned(state, to_next if backward else to_previous, frames[0])
+            (state,) = self.run("propagate", np.concatenate(around, axis=1), aligned)
             features.append(state)
-        features = features[::-1] if backward else features
+        features = features[::-1] if backward else features[len(run_in) :]
 
         # Frames look at each other in groups; then the second recurrence, always forward.
-        size, refined = self.facts["group_size"], None
-        for first in range(0, len(frames), size):
+        fused, refined = [], None
+        for first in range(0, len(features), size):
             (group,) = self.run("stabilise", np.concatenate(features[first : first + size]))
-            for i, fused in enumerate(group, first):
-                around, to_previous, _ = clip[i]
-                aligned = self.aligned(refined, to_previous, around)
-                (refined,) = self.run("refine", around, fused[None], aligned)
-                (picture,) = self.run("reconstruct", fused[None], refined, frames[i])
+            fused += [each[None] for each in group]
+        for step, (around, to_previous, _) in enumerate(order, -len(run_in)):
+            aligned = self.aligned(refined, to_previous, frames[0])
+            of_frame = fused[abs(step)]
+            (refined,) = self.run("refine", np.concatenate(around, axis=1), of_frame, aligned)
+            if step >= 0:
+                (picture,) = self.run("reconstruct", of_frame, refined, frames[step])
                 yield picture
 
-    def aligned(self, state, flow, around):
-        """The state of the frame before, moved onto this one; zeros at the start."""
+    def aligned(self, state, flow, frame):
+        """The state of the frame before, moved onto this one; zeros at the start, of a frame's size."""
         if state is not None:
             return self.run("warp", state, flow)[0]
-        return np.zeros((1, self.facts["channels"], *around.shape[-2:]), np.float32)
+        return np.zeros((1, self.facts["channels"], *frame.shape[-2:]), np.float32)
 
 
 def read(path):

@@ -112,3 +112,30 @@ def test_int8_has_a_limit_of_its_own():
 
 def test_memory_is_copied_at_a_speed():
     assert 1e7 < memory_bandwidth(torch.device("cpu")) < 1e14
+
+
+@pytest.fixture
+def streaming(tmp_path):
+    path = tmp_path / "streaming.safetensors"
+    save_model(
+        TCNet(
+            TCNetConfig(
+                propagation="forward", channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8
+            )
+        ),
+        path,
+    )
+    return str(path)
+
+
+def test_a_stream_is_timed_in_its_middle(streaming):
+    """Its recurrences take one step a frame there; where a scene begins they are run in, which is more."""
+    result = run_benchmark([streaming], 16, 16, frames=4, rounds=1, device="cpu", precision="fp32")
+    stages = {stage.name: stage for stage in result.contestants[0].stages}
+    assert stages["propagation"].multiply_adds == 9 * 16 * (25 + 2 * 16) / 16
+    assert stages["refinement"].multiply_adds == 9 * 16 * (41 + 2 * 16) / 16
+
+
+def test_a_stream_is_timed_in_whole_groups(streaming):
+    with pytest.raises(UsageError, match="6 frames are no whole groups .* give a multiple of 4"):
+        run_benchmark([streaming], 16, 16, frames=6, rounds=1, device="cpu", precision="fp32")

@@ -193,7 +193,7 @@ def test_a_plan_counts_the_weights_of_an_export(networks, exports, pngs):
 
 def test_states_are_seen_from_outside(exports):
     exported = open_export(exports["lite"], "onnxruntime")
-    _, state = exported.stream(moving_clip(3, 17, 18))
+    _, state = exported.stream(moving_clip(5, 17, 18))
     assert all_finite(state)
     assert type(in_float32(state)) is type(state)
     broken = replace(state, propagated=state.propagated * float("nan"))

@@ -1,5 +1,4 @@
 import dataclasses
-from itertools import pairwise
 
 import pytest
 import torch
@@ -45,28 +44,44 @@ def test_streaming_equals_the_whole_clip(forward_tcnet, frames, piece):
 
 
 @torch.inference_mode()
-def test_the_forward_network_computes_the_papers_stages_one_after_the_other(forward_tcnet):
-    """Whole clip by whole clip, written without the loops that streams and clips share."""
-    network, clip = forward_tcnet, torch.rand(1, 6, 3, 18, 35)
-    x = clip.unbind(1)
-    flows = [network.motion(first, second) for first, second in pairwise(x)]
-    around = []
-    for i, frame in enumerate(x):
-        before = warp(x[i - 1], flows[i - 1][1]) if i > 0 else frame
-        after = warp(x[i + 1], flows[i][0]) if i < 5 else frame
-        around.append(torch.cat((before, frame, after), dim=1))
-    to_previous = [None, *(back for _, back in flows)]
+@pytest.mark.parametrize("frames", [6, 5, 3, 2, 1])
+def test_the_forward_network_computes_the_papers_stages_one_after_the_other(forward_tcnet, frames):
+    """Whole clip by whole clip, written without the loops that streams and clips share. The first group is
+    run in: its frames after the first come before it, too, backward in time."""
+    network, clip = forward_tcnet, torch.rand(1, frames, 3, 18, 35)
+    run_in = min(frames, 4) - 1
+    numbers = [*range(run_in, 0, -1), *range(frames)]
+
+    def on_it(number, neighbour):
+        """A frame's neighbour warped onto it, and the flow to it."""
+        if not 0 <= neighbour < frames:
+            return clip[:, number], None
+        flow, _ = network.motion(clip[:, number], clip[:, neighbour])
+        return warp(clip[:, neighbour], flow), flow
+
+    around, to_previous = [], []
+    for position, number in enumerate(numbers):
+        frame = clip[:, number]
+        # Time runs backward up to the first frame, which has its successor on either side.
+        before = number + 1 if position <= run_in > 0 else number - 1
+        after = number - 1 if position < run_in else number + 1
+        (h_before, flow), (h_after, _) = (on_it(number, neighbour) for neighbour in (before, after))
+        around.append(torch.cat((h_before, frame, h_after), dim=1))
+        to_previous.append(flow)
     g = []
-    for i in range(6):
-        g.append(network.propagation(around[i], g[-1] if g else None, to_previous[i]))
+    for frames_around, flow in zip(around, to_previous, strict=True):
+        g.append(network.propagation(frames_around, g[-1] if g else None, flow))
+    g = g[run_in:]
     fused = []
-    for group in (g[:4], g[4:]):
+    for group in filter(None, (g[:4], g[4:])):
         g_sa, g_cm = network.stability(group)
         fused += [network.fusion(*branches) for branches in zip(group, g_sa, g_cm, strict=True)]
     refined, pictures = None, []
-    for i in range(6):
-        refined = network.refinement(around[i], refined, to_previous[i], extra=(fused[i],))
-        pictures.append(network.reconstruction(fused[i], refined, x[i]))
+    for position, number in enumerate(numbers):
+        extra = (fused[number],)
+        refined = network.refinement(around[position], refined, to_previous[position], extra=extra)
+        if position >= run_in:
+            pictures.append(network.reconstruction(fused[number], refined, clip[:, number]))
     assert (torch.stack(pictures, dim=1) - network(clip)).abs().max() <= 1e-5
 
 
@@ -83,7 +98,7 @@ def test_the_stream_holds_a_bounded_number_of_frames(forward_tcnet):
     state = None
     for _ in range(23):
         _, state = forward_tcnet.stream(torch.rand(1, 1, 3, 16, 16), state)
-        assert len(state.features) == len(state.around) < forward_tcnet.config.group_size
+        assert len(state.group) < forward_tcnet.config.group_size
 
 
 def dependencies(network, frames, output):

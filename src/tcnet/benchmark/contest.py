@@ -1,7 +1,7 @@
 """Models and BasicVSR in turn on the same frames."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from tcnet.benchmark.clock import clock, peak, reset_peak
 from tcnet.benchmark.limits import LIMIT_CHANNELS, convolution_limit, memory_bandwidth
 from tcnet.benchmark.result import BenchmarkResult, Contestant, Stage
-from tcnet.benchmark.stages import clip_flops, stage_flops, stage_times
+from tcnet.benchmark.stages import all_flops, stage_flops, stage_times
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.peers import BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
@@ -33,13 +33,15 @@ class _Network(Protocol):
 def run_benchmark(
     models: Sequence[str], height: int, width: int, frames: int, rounds: int, device: str, precision: str
 ) -> BenchmarkResult:
-    """Time `models`, BasicVSR the plain way, and BasicVSR in channels_last memory, in turn, `rounds` times.
+    """Time `models`, BasicVSR the plain way, and BasicVSR in channels_last memory, in turn, `rounds` times:
+    each a whole clip of `frames`, or as many in the middle of a stream for those that can.
 
-    Raises UsageError for impossible sizes, unknown names, devices and precisions.
+    Raises UsageError for impossible sizes, unknown names, devices and precisions, and for a number of frames
+    that is no whole number of a streaming network's groups.
     """
     chosen = choose_device(device)
     number_format = choose_precision(precision, chosen)
-    ours = _load(models, height, width, chosen, number_format)
+    ours = _load(models, height, width, frames, chosen, number_format)
     peer, remarks = _peer()
     if number_format.quantised:
         remarks = (
@@ -52,8 +54,11 @@ def run_benchmark(
         PLAIN: _copy(peer, chosen, dtype, torch.contiguous_format),
         "BasicVSR, channels_last": _copy(peer, chosen, dtype, torch.channels_last),
     }
-    clip = moving_texture(frames, height, width).to(chosen)
-    flops = {name: clip_flops(each.frames, clip) / frames for name, each in networks.items()}  # and warm-up
+    lead = max(1 + network.config.group_size for network in ours.values())
+    texture = moving_texture(lead + frames, height, width).to(chosen)
+    before, clip = texture[:, :lead], texture[:, lead:]
+    works = {name: _work(network, before, clip) for name, network in networks.items()}
+    flops = {name: all_flops(work) / frames for name, work in works.items()}  # and warm-up
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     peaks: dict[str, int | None] = dict.fromkeys(networks)
     stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
@@ -61,12 +66,12 @@ def run_benchmark(
     for _ in range(rounds):
         limits.append(convolution_limit(chosen, number_format, height, width))
         bandwidths.append(memory_bandwidth(chosen))
-        for name, network in networks.items():
-            taken, most = _time_clip(network, clip)
+        for name, work in works.items():
+            taken, most = _timed(work, chosen)
             seconds[name].append(taken / frames)
             peaks[name] = max(filter(None, (peaks[name], most)), default=None)
         for name, model in ours.items():
-            stages[name].append(stage_times(model, clip))
+            stages[name].append(stage_times(model, works[name], chosen))
     limit, bandwidth = statistics.median(limits), statistics.median(bandwidths)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     return BenchmarkResult(
@@ -90,7 +95,9 @@ def run_benchmark(
                 flops[name] / 1e9,
                 flops[name] / medians[name] / limit,
                 peaks[name],
-                _stages(ours[name], clip, stages[name], limit) if name in ours else (),
+                _stages(stage_flops(ours[name], works[name]), stages[name], clip, limit)
+                if name in ours
+                else (),
             )
             for name in networks
         ),
@@ -104,10 +111,10 @@ def run_benchmark(
 
 
 def _load(
-    models: Sequence[str], height: int, width: int, device: torch.device, precision: Precision
+    models: Sequence[str], height: int, width: int, frames: int, device: torch.device, precision: Precision
 ) -> dict[str, TCNet]:
-    """The models by the names of their rows. Raises UsageError for one given twice and for frames too small
-    or too large."""
+    """The models by the names of their rows. Raises UsageError for one given twice, for frames too small or
+    too large, and where a streaming one would end inside a group."""
     networks: dict[str, TCNet] = {}
     for model in models:
         network = working_copy(load_model(model), device, precision)
@@ -116,6 +123,9 @@ def _load(
             raise UsageError(f"--model names {model} twice: give it once")
         if min(height, width) < network.minimum_size:
             raise UsageError(f"size {height}x{width} is too small: at least {network.minimum_size} a side")
+        group = network.config.group_size
+        if network.config.propagation == "forward" and frames % group:
+            raise UsageError(f"{frames} frames are no whole groups of {model}: give a multiple of {group}")
         networks[name] = network
     if max(height, width) > LARGEST_SIDE:
         raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")
@@ -123,14 +133,13 @@ def _load(
 
 
 def _stages(
-    network: TCNet, clip: Tensor, rounds: Sequence[dict[str, float]], limit: float
+    flops: dict[str, float], rounds: Sequence[dict[str, float]], clip: Tensor, limit: float
 ) -> tuple[Stage, ...]:
     """Medians per stage; what lies between the modules last."""
-    flops = stage_flops(network, clip)
     seconds = {name: statistics.median(taken[name] for taken in rounds) for name in flops}
     whole = sum(seconds.values())
     _, count, _, height, width = clip.shape
-    output_pixels = count * height * width * network.scale**2
+    output_pixels = count * height * width * TCNet.scale**2
     return tuple(
         Stage(
             name=name,
@@ -167,13 +176,30 @@ def _copy(peer: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torc
     return copy.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
-@torch.inference_mode()
-def _time_clip(network: _Network, clip: Tensor) -> tuple[float, int | None]:
-    """Seconds for the clip, and the peak memory meanwhile."""
-    reset_peak(clip.device)
+def _work(network: _Network, before: Tensor, clip: Tensor) -> Callable[[], None]:
+    """The pictures of `clip`, or as many of a network that streams: `before` is given to it first, now, since
+    it has more to do where a scene begins."""
 
-    def run() -> None:
+    @torch.inference_mode()
+    def whole() -> None:
         for _ in network.frames(clip):
             pass
 
-    return clock(run, clip.device), peak(clip.device)
+    if not isinstance(network, TCNet) or network.config.propagation == "bidirectional":
+        return whole
+    with torch.inference_mode():
+        _, begun = network.stream(before[:, -1 - network.config.group_size :])
+
+    @torch.inference_mode()
+    def goes_on() -> None:
+        state = begun
+        for frame in clip.unbind(1):
+            _, state = network.stream(frame[:, None], state)
+
+    return goes_on
+
+
+def _timed(work: Callable[[], None], device: torch.device) -> tuple[float, int | None]:
+    """Seconds for `work`, and the peak memory meanwhile."""
+    reset_peak(device)
+    return clock(work, device), peak(device)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tcnet.benchmark.clock import now
@@ -18,38 +18,35 @@ REST = "between"
 
 
 @torch.inference_mode()
-def stage_times(network: TCNet, clip: Tensor) -> dict[str, float]:
-    """Seconds per stage and `REST` for the clip (1, T, 3, H, W). On a GPU each stage is waited for, which
+def stage_times(network: TCNet, work: Callable[[], object], device: torch.device) -> dict[str, float]:
+    """Seconds per stage of `network` and `REST` of its `work`. On a GPU each stage is waited for, which
     forbids stages to overlap: the sum is a little more than an undisturbed run takes."""
-    device = clip.device
-    return _metered(network, clip, lambda: now(device))
+    return _metered(network, work, lambda: now(device))
 
 
 @torch.inference_mode()
-def stage_flops(network: TCNet, clip: Tensor) -> dict[str, float]:
-    """Floating-point operations, two per multiply-add, of convolutions and matrix products for the clip."""
+def stage_flops(network: TCNet, work: Callable[[], object]) -> dict[str, float]:
+    """Floating-point operations, two per multiply-add, of convolutions and matrix products in each stage."""
     with _counting() as counter:
-        return _metered(network, clip, lambda: float(counter.get_total_flops()))
+        return _metered(network, work, lambda: float(counter.get_total_flops()))
 
 
 @torch.inference_mode()
-def clip_flops(frames: Callable[[Tensor], Iterator[Tensor]], clip: Tensor) -> float:
-    """As stage_flops, in all, of any network."""
+def all_flops(work: Callable[[], object]) -> float:
+    """As stage_flops, in all, of anything."""
     with _counting() as counter:
-        for _ in frames(clip):
-            pass
+        work()
     return float(counter.get_total_flops())
 
 
-def _metered(network: TCNet, clip: Tensor, read: Callable[[], float]) -> dict[str, float]:
-    """By how much `read` grows in each stage during one clip, and outside of all."""
+def _metered(network: TCNet, work: Callable[[], object], read: Callable[[], float]) -> dict[str, float]:
+    """By how much `read` grows in each stage during `work`, and outside of all."""
     spent = dict.fromkeys((*STAGES, REST), 0.0)
     with ExitStack() as hooks:
         for name in STAGES:
             hooks.enter_context(_meter(getattr(network, name), name, spent, read))
         begin = read()
-        for _ in network.frames(clip):
-            pass
+        work()
         spent[REST] = read() - begin - sum(spent.values())
     return spent
 

@@ -59,9 +59,8 @@ class StreamState:
     """The last frame given; it waits for its successor."""
     pair: Pair | None = None
     """The frame before the newest, and the newest."""
-    around: tuple[Neighbourhood, ...] = ()
-    features: tuple[Tensor, ...] = ()
-    """Neighbourhoods and propagated features g of the unfinished group, oldest first."""
+    group: tuple[Neighbourhood, ...] = ()
+    """Of the unfinished group, oldest first."""
     propagated: Tensor | None = None
     refined: Tensor | None = None
     """The states of both recurrences."""
@@ -185,23 +184,34 @@ class Recurrence(ABC):
         if current is None:
             return replace(state, newest=following), []
         pair = None if following is None else self.observe(current, following)
-        around = self._surround(current, state.pair, pair)
-        propagated = self.propagate(around, state.propagated, around.flow_to_previous)
-        state = StreamState(
-            newest=following,
-            pair=pair,
-            around=(*state.around, around),
-            features=(*state.features, propagated),
-            propagated=propagated,
-            refined=state.refined,
-        )
-        if len(state.features) < self.config.group_size and following is not None:
+        group = (*state.group, self._surround(current, state.pair, pair))
+        state = replace(state, newest=following, pair=pair, group=group)
+        if len(group) < self.config.group_size and following is not None:
             return state, []
-        refined, group = state.refined, []
-        for neighbourhood, fused in zip(state.around, self.stabilise(state.features), strict=True):
-            refined = self.refine(neighbourhood, fused, refined)
-            group.append(Refined(neighbourhood.frame, fused, refined))
-        return replace(state, around=(), features=(), refined=refined), group
+        return self._finish_group(state)
+
+    def _finish_group(self, state: StreamState) -> tuple[StreamState, list[Refined]]:
+        """Both recurrences over a group that is complete. Before a clip's first they are run in: they come to
+        its first frame through the others backward in time, where they would begin with nothing."""
+        propagated, refined, group = state.propagated, state.refined, state.group
+        run_in: list[Neighbourhood] = []
+        if propagated is None and len(group) > 1:
+            run_in = [_backward_in_time(around) for around in group[:0:-1]]
+            group = (_seen_from_behind(group[0]), *group[1:])
+        for around in run_in:
+            propagated = self.propagate(around, propagated, around.flow_to_previous)
+        features: list[Tensor] = []
+        for around in group:
+            propagated = self.propagate(around, propagated, around.flow_to_previous)
+            features.append(propagated)
+        fused = self.stabilise(features)
+        for around, of_frame in zip(run_in, fused[:0:-1], strict=False):  # of later groups: none
+            refined = self.refine(around, of_frame, refined)
+        ready: list[Refined] = []
+        for around, of_frame in zip(group, fused, strict=True):
+            refined = self.refine(around, of_frame, refined)
+            ready.append(Refined(around.frame, of_frame, refined))
+        return replace(state, group=(), propagated=propagated, refined=refined), ready
 
     def _surround(self, frame: Tensor, before: Pair | None, after: Pair | None) -> Neighbourhood:
         """before: the previous frame and this one; after: this one and the next; None at an end."""
@@ -226,3 +236,24 @@ class Recurrence(ABC):
             raise ValueError(
                 f"frames must be at least {self.minimum_size} pixels a side, got {width}x{height} (WxH)"
             )
+
+
+def _backward_in_time(around: Neighbourhood) -> Neighbourhood:
+    h_previous, frame, h_next = around.frames.chunk(3, dim=1)
+    return Neighbourhood(
+        around.frame,
+        _joined(h_next, frame, h_previous),
+        around.flow_to_next,
+        around.flow_to_previous,
+    )
+
+
+def _seen_from_behind(first: Neighbourhood) -> Neighbourhood:
+    """Of a clip's first frame, after the frame that follows it."""
+    _, frame, h_next = first.frames.chunk(3, dim=1)
+    return Neighbourhood(first.frame, _joined(h_next, frame, h_next), first.flow_to_next, first.flow_to_next)
+
+
+def _joined(*frames: Tensor) -> Tensor:
+    """In the memory layout of the features: concatenating mixed layouts would fall back to the slow one."""
+    return torch.cat(frames, dim=1).contiguous(memory_format=torch.channels_last)
