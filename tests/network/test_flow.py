@@ -111,3 +111,13 @@ def test_gradients_reach_the_source_and_the_flow():
     warp(source, flow).square().sum().backward()
     assert source.grad.abs().max() > 0
     assert flow.grad.abs().max() > 0
+
+
+@torch.inference_mode()
+def test_both_ways_at_once_are_each_way_by_itself():
+    torch.manual_seed(0)
+    network = SPyNet(4, shared=True, finest=2)
+    first, second = torch.rand(2, 3, 20, 37), torch.rand(2, 3, 20, 37)
+    to_second, to_first = network.both_ways(first, second)
+    torch.testing.assert_close(to_second, network(first, second), atol=1e-4, rtol=0)
+    torch.testing.assert_close(to_first, network(second, first), atol=1e-4, rtol=0)

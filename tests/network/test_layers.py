@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tcnet.network.layers import ConvBlock, ResidualBlock, convolve, memory_layout
+from tcnet.network.layers import ConvBlock, ResidualBlock, ResidualTrunk, convolve, memory_layout
 
 
 def channels_last(tensor):
@@ -34,6 +34,21 @@ def test_a_fused_residual_equals_a_separate_one_and_is_left_as_it_was(conv):
     kept = residual.clone()
     torch.testing.assert_close(convolve(conv, x, residual=residual), conv(x) + residual, atol=1e-5, rtol=1e-5)
     assert torch.equal(residual, kept)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_trunk_gives_what_its_layers_give_and_leaves_its_input(dtype):
+    """Its blocks overwrite what the one before gave."""
+    trunk = ResidualTrunk(16, 16, blocks=3).to(dtype, memory_format=torch.channels_last)
+    x = channels_last(torch.randn(1, 16, 13, 11).to(dtype))
+    kept = x.clone()
+    expected = F.leaky_relu(trunk.entry.conv(x), 0.1)
+    for block in trunk.blocks:
+        expected = expected + block.conv2(F.relu(block.conv1(expected)))
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(trunk(x), expected, atol=tolerance, rtol=tolerance)
+    assert torch.equal(x, kept)
 
 
 @torch.inference_mode()

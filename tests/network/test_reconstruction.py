@@ -48,6 +48,17 @@ def test_the_quad_kernel_gives_the_convolution_of_the_small_one():
     torch.testing.assert_close(shuffle2(quads), F.conv2d(x, kernel, bias, padding=1), atol=1e-5, rtol=1e-5)
 
 
+def test_the_direct_tail_keeps_float32_under_autocast():
+    tail = DirectReconstruction(16)
+    torch.nn.init.zeros_(tail.last.weight)
+    torch.nn.init.zeros_(tail.last.bias)
+    frame = torch.rand(1, 3, 16, 18)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        picture = tail(torch.randn(1, 16, 16, 18), torch.randn(1, 16, 16, 18), frame)
+    expected = F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(picture, expected, atol=1e-6, rtol=0)
+
+
 @torch.inference_mode()
 def test_the_direct_tail_adds_its_detail_to_the_bilinear_base():
     tail = DirectReconstruction(16).eval()

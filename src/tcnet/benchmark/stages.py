@@ -72,6 +72,7 @@ def _meter(
 def _counting() -> FlopCounterMode:
     counts = {
         torch.ops.mkldnn._convolution_pointwise: _fused_flops,
+        torch.ops.mkldnn._convolution_pointwise_: _fused_flops,
         torch.ops.onednn.qconv_pointwise: _quantised_flops,
         torch.ops.onednn.qconv2d_pointwise: _quantised_flops,
     }
@@ -79,7 +80,8 @@ def _counting() -> FlopCounterMode:
 
 
 def _fused_flops(x: Sequence[int], *shapes: Sequence[int], out_shape: Sequence[int], **_: object) -> int:
-    """Of oneDNN's convolution with activation (x, weight, bias) or sum (x, other, weight, bias)."""
+    """Of oneDNN's convolution with activation (x, weight, bias) or sum (x, other, weight, bias; in place
+    other, x, weight, bias)."""
     with_sum = len(shapes[1]) == len(out_shape)
     weight = shapes[1] if with_sum else shapes[0]
     return 2 * math.prod(out_shape) * math.prod(weight[1:])

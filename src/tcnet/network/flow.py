@@ -5,7 +5,8 @@ wide frame (bfloat16 steps by 1 pixel from 256 on).
 """
 
 import math
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import pairwise, product
 from typing import Literal
 
 import torch
@@ -62,11 +63,13 @@ def _gather_bilinear(source: Tensor, flow: Tensor, padding_mode: str) -> Tensor:
         x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
     else:  # beyond one pixel outside all weights are zero; integers must not overflow
         x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
-    columns, column_weights = _two_taps(x, width)
-    rows, row_weights = _two_taps(y, height)
-    rows = rows + height * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1, 1)
-    indices = rows.unsqueeze(-1) * width + columns.unsqueeze(-2)  # (N, H, W, 2, 2)
-    weights = row_weights.unsqueeze(-1) * column_weights.unsqueeze(-2)
+    clips = height * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1)
+    indices = torch.empty((n, height, width, 4), device=flow.device, dtype=torch.int32)
+    weights = torch.empty((n, height, width, 4), device=flow.device)
+    # A plane at a time: broadcasting over pairs of taps takes three times as long as the sampling.
+    for i, ((row, of_row), (column, of_column)) in enumerate(product(_taps(y, height), _taps(x, width))):
+        torch.add((row + clips).mul_(width), column, out=indices[..., i])
+        torch.mul(of_row, of_column, out=weights[..., i])
     sampled = F.embedding_bag(
         indices.view(-1, 4),
         source.permute(0, 2, 3, 1).reshape(-1, c).float(),
@@ -76,14 +79,16 @@ def _gather_bilinear(source: Tensor, flow: Tensor, padding_mode: str) -> Tensor:
     return sampled.to(source.dtype).view(n, height, width, c).permute(0, 3, 1, 2)
 
 
-def _two_taps(positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """(N, H, W) positions -> the two pixels around each and their weights, (N, H, W, 2); zero outside."""
+def _taps(positions: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
+    """(N, H, W) positions -> the pixel before each and its weight, the pixel after each and its weight; the
+    weights of those outside are zero."""
     first = positions.floor()
     share = positions - first
-    taps = torch.stack((first, first + 1), dim=-1)
-    inside = (taps >= 0) & (taps < length)
-    weights = torch.stack((1 - share, share), dim=-1) * inside
-    return taps.clamp(0, length - 1).to(torch.int32), weights
+    taps = []
+    for tap, weight in ((first, 1 - share), (first + 1, share)):
+        nearest = tap.clamp(0, length - 1)
+        taps.append((nearest.to(torch.int32), weight.masked_fill_(nearest != tap, 0.0)))
+    return taps
 
 
 class FlowResidual(nn.ModuleList):
@@ -130,12 +135,18 @@ class SPyNet(nn.Module):
 
         Both (N, 3, H, W), RGB in [0, 1]; returns (N, 2, H, W) float32 in pixels, x before y.
         """
-        height, width = reference.shape[-2:]
-        stride = self.stride
-        size = (math.ceil(height / stride) * stride, math.ceil(width / stride) * stride)
-        references = self._pyramid(reference, size)
-        neighbours = self._pyramid(neighbour, size)
+        return self._flow(self._pyramid(reference), self._pyramid(neighbour), *reference.shape[-2:])
 
+    def both_ways(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, from the first to the second and from the second to the first, at once."""
+        frames = self._pyramid(torch.cat((first, second)))
+        exchanged = [torch.cat(size.chunk(2)[::-1]) for size in frames]
+        to_second, to_first = self._flow(frames, exchanged, *first.shape[-2:]).chunk(2)
+        return to_second, to_first
+
+    def _flow(
+        self, references: Sequence[Tensor], neighbours: Sequence[Tensor], height: int, width: int
+    ) -> Tensor:
         coarsest = references[0]
         flow = coarsest.new_zeros(coarsest.shape[0], 2, *coarsest.shape[-2:])
         for index in range(self.sizes):
@@ -161,9 +172,11 @@ class SPyNet(nn.Module):
         """That of a size, counted from the smallest."""
         return self.levels[min(index, len(self.levels) - 1)]
 
-    def _pyramid(self, frames: Tensor, size: tuple[int, int]) -> list[Tensor]:
-        """Normalised float32 frames in all sizes, smallest first; `size` divides by the stride."""
+    def _pyramid(self, frames: Tensor) -> list[Tensor]:
+        """Normalised float32 frames in all sizes, smallest first; the largest is a multiple of the stride."""
         frames = frames.float()
+        height, width = (math.ceil(side / self.stride) * self.stride for side in frames.shape[-2:])
+        size = (height, width)
         if frames.shape[-2:] != size:
             frames = F.interpolate(frames, size=size, mode="bilinear", align_corners=False)
         if self.finest > 1:

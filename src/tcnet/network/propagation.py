@@ -23,9 +23,7 @@ class Motion(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Two frames (B, 3, H, W) that follow each other -> flow first-to-second, flow second-to-first."""
-        flows: Tensor = self.spynet(torch.cat((first, second)), torch.cat((second, first)))
-        to_second, to_first = flows.chunk(2)
-        return to_second, to_first
+        return self.spynet.both_ways(first, second)
 
 
 class RecurrentUnit(nn.Module):

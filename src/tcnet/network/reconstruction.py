@@ -75,7 +75,22 @@ class DirectReconstruction(nn.Module):
     def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
         """As that of `Reconstruction`."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
-        return bilinear_base(frame).add_(shuffle(convolve(self.last, x), SCALE))
+        detail = convolve(self.last, x)
+        if frame.device.type != "cpu":  # CUDA's convolutions may round to TF32
+            return bilinear_base(frame).add_(shuffle(detail, SCALE))
+        return shuffle(_bilinear_pixels(frame).add_(detail), SCALE)
+
+
+def _bilinear_pixels(frame: Tensor) -> Tensor:
+    """`bilinear_base` before its `shuffle` by 4, (N, 48, H, W) float32: a convolution, five times as fast."""
+    frame = F.pad(frame.float(), (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
+    # Pixel p of 4 lies (2p - 3) / 8 from its LR pixel's centre.
+    offsets = (2 * torch.arange(SCALE, device=frame.device) - 3) / (2 * SCALE)
+    taps = (1 - (offsets[:, None] - torch.tensor((-1, 0, 1), device=frame.device)).abs()).clamp_min(0)
+    kernel = torch.einsum("pi,qj,cd->pqcdij", taps, taps, torch.eye(3, device=frame.device))
+    kernel = kernel.reshape(3 * SCALE**2, 3, 3, 3).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", enabled=False):
+        return F.conv2d(frame, kernel)
 
 
 def bilinear_base(frame: Tensor) -> Tensor:
