@@ -64,11 +64,12 @@ def _gather_bilinear(source: Tensor, flow: Tensor, padding_mode: str) -> Tensor:
     else:  # beyond one pixel outside all weights are zero; integers must not overflow
         x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
     clips = height * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1)
+    rows = [((row + clips).mul_(width), weight) for row, weight in _taps(y, height)]
     indices = torch.empty((n, height, width, 4), device=flow.device, dtype=torch.int32)
     weights = torch.empty((n, height, width, 4), device=flow.device)
     # A plane at a time: broadcasting over pairs of taps takes three times as long as the sampling.
-    for i, ((row, of_row), (column, of_column)) in enumerate(product(_taps(y, height), _taps(x, width))):
-        torch.add((row + clips).mul_(width), column, out=indices[..., i])
+    for i, ((row, of_row), (column, of_column)) in enumerate(product(rows, _taps(x, width))):
+        torch.add(row, column, out=indices[..., i])
         torch.mul(of_row, of_column, out=weights[..., i])
     sampled = F.embedding_bag(
         indices.view(-1, 4),
