@@ -259,14 +259,14 @@ def test_the_command_keeps_waiting_threads_from_spinning_unless_told_otherwise()
         key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
     }
     for given, wanted in (
-        ({}, "1000"),
-        ({"GOMP_SPINCOUNT": "7"}, "7"),
-        ({"OMP_WAIT_POLICY": "active"}, "None"),
+        ({}, ("1000", "10000")),
+        ({"GOMP_SPINCOUNT": "7"}, ("7",)),
+        ({"OMP_WAIT_POLICY": "active"}, ("None",)),
     ):
         done = subprocess.run(
             [sys.executable, "-c", code], env=own | given, check=True, capture_output=True, text=True
         )
-        assert done.stdout.split()[-1] == wanted
+        assert done.stdout.split()[-1] in wanted
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's allocator")

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.network.flow import SPyNet, warp
+from tcnet.network.flow import SPyNet, shared_flow, warp
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, 2), (-2, 1)])
@@ -105,6 +105,20 @@ def test_the_fast_gather_equals_grid_sample(mode, dtype):
     torch.testing.assert_close(fast, slow, atol=2e-5 if dtype == torch.float32 else 2e-2, rtol=1e-2)
 
 
+@pytest.mark.parametrize("channels", [3, 16])
+def test_a_shared_flow_warps_as_its_vectors_do(channels):
+    torch.manual_seed(0)
+    source, vectors = torch.rand(2, channels, 13, 17), 3 * torch.randn(2, 2, 13, 17)
+    with torch.inference_mode():
+        flow = shared_flow(vectors)
+        assert flow.indices is not None
+        assert torch.equal(warp(source, flow), warp(source, vectors))
+    without_taps = shared_flow(vectors.requires_grad_())
+    assert without_taps.indices is None
+    warp(source, without_taps).sum().backward()
+    assert vectors.grad is not None
+
+
 def test_gradients_reach_the_source_and_the_flow():
     source = torch.rand(1, 3, 8, 8, requires_grad=True)
     flow = torch.full((1, 2, 8, 8), 0.3, requires_grad=True)
@@ -118,6 +132,6 @@ def test_both_ways_at_once_are_each_way_by_itself():
     torch.manual_seed(0)
     network = SPyNet(4, shared=True, finest=2)
     first, second = torch.rand(2, 3, 20, 37), torch.rand(2, 3, 20, 37)
-    to_second, to_first = network.both_ways(first, second)
+    to_second, to_first = network.both_ways(first, second).chunk(2)
     torch.testing.assert_close(to_second, network(first, second), atol=1e-4, rtol=0)
     torch.testing.assert_close(to_first, network(second, first), atol=1e-4, rtol=0)

@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_the_forward_network_computes_the_papers_stages_one_after_the_other(forw
         """A frame's neighbour warped onto it, and the flow to it."""
         if not 0 <= neighbour < frames:
             return clip[:, number], None
-        flow, _ = network.motion(clip[:, number], clip[:, neighbour])
+        flow, _ = network.motion(clip[:, number], clip[:, neighbour]).chunk(2)
         return warp(clip[:, neighbour], flow), flow
 
     around, to_previous = [], []
@@ -98,7 +99,7 @@ def test_the_stream_holds_a_bounded_number_of_frames(forward_tcnet):
     state = None
     for _ in range(23):
         _, state = forward_tcnet.stream(torch.rand(1, 1, 3, 16, 16), state)
-        assert len(state.group) < forward_tcnet.config.group_size
+        assert len(state.frames) <= forward_tcnet.config.group_size
 
 
 def dependencies(network, frames, output):
@@ -215,3 +216,18 @@ def test_impossible_configurations_are_refused_with_their_value(field, value):
 def test_frames_before_the_start_are_context_only(tcnet):
     clip = torch.rand(1, 5, 3, 16, 20)
     assert torch.equal(torch.stack(list(tcnet.frames(clip, start=3)), dim=1), tcnet(clip)[:, 3:])
+
+
+@torch.inference_mode()
+def test_motion_of_several_pairs_at_once_is_that_of_each(tcnet, monkeypatch):
+    torch.manual_seed(0)
+    frames = torch.rand(5, 1, 3, 20, 37).unbind()
+    monkeypatch.setattr("tcnet.network.tcnet.OBSERVED_PIXELS", 2 * 20 * 37)
+    pairs = tcnet.observe_all(frames)
+    assert len(pairs) == 4
+    for pair, (first, second) in zip(pairs, pairwise(frames), strict=True):
+        alone = tcnet.observe(first, second)
+        for found, wanted in zip(pair[:2], alone[:2], strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+        for found, wanted in zip(pair[2:], alone[2:], strict=True):
+            torch.testing.assert_close(found.vectors, wanted.vectors, atol=1e-4, rtol=0)

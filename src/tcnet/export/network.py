@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tcnet.errors import UsageError
 from tcnet.export.graphs import GraphName
+from tcnet.network.flow import Flow
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
 
 if TYPE_CHECKING:  # it imports this module
@@ -75,9 +76,10 @@ class ExportedNetwork(Recurrence):
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:
-        return Pair(*self._run("motion", first, second))
+        second_on_first, first_on_second, *flows = self._run("motion", first, second)
+        return Pair(second_on_first, first_on_second, *map(Flow, flows))
 
-    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Flow | None) -> Tensor:
         (propagated,) = self._run("propagate", around.frames, self._aligned(around, state, flow))
         return propagated
 
@@ -108,11 +110,11 @@ class ExportedNetwork(Recurrence):
             strips.append(strip[..., self.scale * (top - begin) : self.scale * (bottom - begin), :])
         return torch.cat(strips, dim=-2)
 
-    def _aligned(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+    def _aligned(self, around: Neighbourhood, state: Tensor | None, flow: Flow | None) -> Tensor:
         """The state of another frame on this one; zeros at an end of the clip."""
         if state is None or flow is None:
             return torch.zeros(1, self.config.channels, *around.frame.shape[-2:])
-        (aligned,) = self._run("warp", state, flow)
+        (aligned,) = self._run("warp", state, flow.vectors)
         return aligned
 
     def _run(self, graph: GraphName, *inputs: Tensor) -> list[Tensor]:

@@ -1,7 +1,8 @@
 """Convolutional blocks that several stages share."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,17 @@ from torch import Tensor, nn
 NEGATIVE_SLOPE = 0.1  # of every LeakyReLU in the network
 
 Activation = Literal["none", "relu", "leaky_relu"]
+
+BATCHED_VALUES = 2**22
+"""Of one feature map: of so many frames that are computed alike, as one batch. More would leave the cache."""
+
+Item = TypeVar("Item")
+
+
+def batches(items: Sequence[Item], feature: Tensor) -> Iterator[Sequence[Item]]:
+    """`items`, as many at a time as should be computed together; feature: one of each has its size."""
+    at_once = max(1, BATCHED_VALUES // feature.numel())
+    return (items[begin : begin + at_once] for begin in range(0, len(items), at_once))
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -139,12 +151,15 @@ def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
     return layer.bias
 
 
-def shuffle(x: Tensor, by: int) -> Tensor:
+def shuffle(x: Tensor, by: int, out: Tensor | None = None) -> Tensor:
     """Pixel shuffle of (N, by²C, H, W) -> (N, C, by H, by W), channels ordered (row, column, C).
 
     torch's pixel_shuffle has C first; in this order each copied run is C channels long, in channels_last
-    memory five times as fast.
+    memory five times as fast. out: where to put it, in channels_last memory.
     """
     n, c, height, width = x.shape
     x = x.permute(0, 2, 3, 1).reshape(n, height, width, by, by, c // by**2).transpose(2, 3)
+    if out is not None:
+        out.permute(0, 2, 3, 1).view(x.shape).copy_(x)
+        return out
     return x.reshape(n, by * height, by * width, c // by**2).permute(0, 3, 1, 2)

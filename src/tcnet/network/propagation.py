@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tcnet.network.flow import SPyNet, warp
+from tcnet.network.flow import Flow, SPyNet, warp
 from tcnet.network.layers import ResidualTrunk
 
 
@@ -21,8 +21,9 @@ class Motion(nn.Module):
         super().__init__()
         self.spynet = SPyNet() if kind == "spynet" else SPyNet(4, shared=True, finest=2)
 
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Two frames (B, 3, H, W) that follow each other -> flow first-to-second, flow second-to-first."""
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Two frames (B, 3, H, W) that follow each other -> (2B, 2, H, W): the flows from the first to the
+        second, then those from the second to the first."""
         return self.spynet.both_ways(first, second)
 
 
@@ -42,7 +43,11 @@ class RecurrentUnit(nn.Module):
         self.trunk = ResidualTrunk(9 + extra_channels + channels, channels, blocks)
 
     def forward(
-        self, frames: Tensor, state: Tensor | None, flow: Tensor | None, extra: Sequence[Tensor] = ()
+        self,
+        frames: Tensor,
+        state: Tensor | None,
+        flow: Flow | None,
+        extra: Sequence[Tensor] = (),
     ) -> Tensor:
         """One step of the recurrence.
 

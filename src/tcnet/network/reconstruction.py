@@ -30,10 +30,19 @@ class Reconstruction(nn.Module):
         self.conv = conv3x3(channels, channels)
         self.last = conv3x3(channels, 3)
 
-    def forward(self, first: Tensor, second: Tensor, frame: Tensor, strip_rows: int | None = None) -> Tensor:
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        frame: Tensor,
+        strip_rows: int | None = None,
+        *,
+        out: Tensor | None = None,
+    ) -> Tensor:
         """first, second: (N, C, H, W) features; frame: (N, 3, H, W) -> (N, 3, 4H, 4W) float32, not clamped.
 
         strip_rows: LR rows computed at once, at least 4; None chooses by the width, H is the whole frame.
+        out: where the result is put, in channels_last memory.
         """
         height, width = frame.shape[-2:]
         rows = max(LEAST_ROWS, strip_rows or STRIP_PIXELS // width)
@@ -43,7 +52,7 @@ class Reconstruction(nn.Module):
             strip = slice(top - above, bottom + below)
             detail = self._detail(first[..., strip, :], second[..., strip, :], above > 0, below > 0)
             base[..., SCALE * top : SCALE * bottom, :] += detail
-        return base
+        return base if out is None else out.copy_(base)
 
     def _detail(self, first: Tensor, second: Tensor, above: bool, below: bool) -> Tensor:
         """The detail of one strip; above, below: whether it has a halo there, which is dropped."""
@@ -72,13 +81,14 @@ class DirectReconstruction(nn.Module):
         self.fuse = nn.Conv2d(2 * channels, channels, 1)
         self.last = conv3x3(channels, 3 * SCALE**2)
 
-    def forward(self, first: Tensor, second: Tensor, frame: Tensor) -> Tensor:
+    def forward(self, first: Tensor, second: Tensor, frame: Tensor, out: Tensor | None = None) -> Tensor:
         """As that of `Reconstruction`."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
         detail = convolve(self.last, x)
         if frame.device.type != "cpu":  # CUDA's convolutions may round to TF32
-            return bilinear_base(frame).add_(shuffle(detail, SCALE))
-        return shuffle(_bilinear_pixels(frame).add_(detail), SCALE)
+            picture = bilinear_base(frame).add_(shuffle(detail, SCALE))
+            return picture if out is None else out.copy_(picture)
+        return shuffle(_bilinear_pixels(frame).add_(detail), SCALE, out)
 
 
 def _bilinear_pixels(frame: Tensor) -> Tensor:

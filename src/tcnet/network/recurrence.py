@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from tcnet.network.flow import Flow
+
 
 class Neighbourhood(NamedTuple):
     """What the network knows of frame i from its neighbours' pixels; shared by both recurrences.
@@ -20,27 +22,27 @@ class Neighbourhood(NamedTuple):
     frame: (B, 3, H, W) float32: x_i itself.
     frames: (B, 9, H, W) in the network's dtype: h_{i-1}, x_i, h_{i+1}: the neighbours warped onto frame i. At
     an end of the clip, and without the sliding window, the frame itself stands in a neighbour's place.
-    flow_to_previous, flow_to_next: (B, 2, H, W) float32 in pixels, None at the end of the clip where there is
-    no such frame; warp(feature of the neighbour, flow) lies on frame i.
+    flow_to_previous, flow_to_next: None at the end of the clip where there is no such frame; warp(feature of
+    the neighbour, flow) lies on frame i.
     """
 
     frame: Tensor
     frames: Tensor
-    flow_to_previous: Tensor | None
-    flow_to_next: Tensor | None
+    flow_to_previous: Flow | None
+    flow_to_next: Flow | None
 
 
 class Pair(NamedTuple):
     """Two frames that follow each other, each warped onto the other, and the flow between them.
 
-    second_on_first, first_on_second: (B, 3, H, W), None where neighbours' pixels are not used; to_second (on
-    the first frame's grid), to_first: (B, 2, H, W) float32 in pixels.
+    second_on_first, first_on_second: (B, 3, H, W), None where neighbours' pixels are not used; to_second is
+    on the first frame's grid, to_first on the second's.
     """
 
     second_on_first: Tensor | None
     first_on_second: Tensor | None
-    to_second: Tensor
-    to_first: Tensor
+    to_second: Flow
+    to_first: Flow
 
 
 class Refined(NamedTuple):
@@ -55,12 +57,10 @@ class Refined(NamedTuple):
 class StreamState:
     """What a forward network remembers between calls of `stream`. All tensors are (B, ...)."""
 
-    newest: Tensor | None = None
-    """The last frame given; it waits for its successor."""
+    frames: tuple[Tensor, ...] = ()
+    """Of the unfinished group, oldest first, and one more: the newest waits for its successor."""
     pair: Pair | None = None
-    """The frame before the newest, and the newest."""
-    group: tuple[Neighbourhood, ...] = ()
-    """Of the unfinished group, oldest first."""
+    """The frame before those, and the first of them."""
     propagated: Tensor | None = None
     refined: Tensor | None = None
     """The states of both recurrences."""
@@ -93,8 +93,12 @@ class Recurrence(ABC):
     def observe(self, first: Tensor, second: Tensor) -> Pair:
         """Motion between two frames (B, 3, H, W) that follow each other."""
 
+    def observe_all(self, frames: Sequence[Tensor]) -> list[Pair]:
+        """`observe` for each two of `frames` that follow each other."""
+        return [self.observe(first, second) for first, second in pairwise(frames)]
+
     @abstractmethod
-    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Flow | None) -> Tensor:
         """One step of information pre-propagation: g of the frame before in its direction -> g (B, C, H, W).
 
         state: None at the start; flow: from this frame to that of the state.
@@ -111,6 +115,10 @@ class Recurrence(ABC):
     @abstractmethod
     def reconstruct(self, ready: Refined) -> Tensor:
         """The picture (B, 3, 4H, 4W) float32, not clamped."""
+
+    def reconstruct_into(self, picture: Tensor, ready: Refined) -> None:
+        """`reconstruct`, its result in the memory of `picture`."""
+        picture.copy_(self.reconstruct(ready))
 
     def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
         """Upscale a whole clip frame by frame: nobody need hold them all.
@@ -139,17 +147,18 @@ class Recurrence(ABC):
             raise ValueError(f"only propagation='forward' can stream, this is {self.config.propagation!r}")
         self._check(lr_frames, minimum_frames=0)
         state = state or StreamState()
-        pictures: list[Tensor] = []
+        ready: list[Refined] = []
         for frame in (*lr_frames.float().unbind(1), *((None,) if last else ())):
             state, group = self._advance(state, frame)
-            pictures += map(self.reconstruct, group)
-        if pictures:
-            # Stacked as they lie in memory, channels last: turning them round takes as long as a stage.
-            stacked = torch.stack([picture.permute(0, 2, 3, 1) for picture in pictures], dim=1)
-            return stacked.permute(0, 1, 4, 2, 3), state
-        height, width = (self.scale * side for side in lr_frames.shape[-2:])
-        empty = (lr_frames.shape[0], 0, 3, height, width)
-        return lr_frames.new_zeros(empty, dtype=torch.float32), state
+            ready += group
+        batch, _, _, *size = lr_frames.shape
+        height, width = (self.scale * side for side in size)
+        # Channels last in memory, as pictures are made: turning them round takes as long as a stage.
+        pictures = lr_frames.new_empty((batch, len(ready), height, width, 3), dtype=torch.float32)
+        pictures = pictures.permute(0, 1, 4, 2, 3)
+        for i, refined in enumerate(ready):
+            self.reconstruct_into(pictures[:, i], refined)
+        return pictures, state
 
     def _forward(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
         state = StreamState()
@@ -159,11 +168,7 @@ class Recurrence(ABC):
 
     def _bidirectional(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
         """Pre-propagation backward in time, refinement forward."""
-        pairs = [self.observe(first, second) for first, second in pairwise(clip)]
-        around = [
-            self._surround(frame, before, after)
-            for frame, before, after in zip(clip, (None, *pairs), (*pairs, None), strict=True)
-        ]
+        around = self._surround_all(clip, [None, *self.observe_all(clip), None])
         features: list[Tensor] = []
         state = None
         for neighbourhood in reversed(around):
@@ -179,21 +184,23 @@ class Recurrence(ABC):
             yield Refined(neighbourhood.frame, fused, refined)
 
     def _advance(self, state: StreamState, following: Tensor | None) -> tuple[StreamState, list[Refined]]:
-        """Take in one more frame, or the end (None): the newest frame now has its successor."""
-        current = state.newest
-        if current is None:
-            return replace(state, newest=following), []
-        pair = None if following is None else self.observe(current, following)
-        group = (*state.group, self._surround(current, state.pair, pair))
-        state = replace(state, newest=following, pair=pair, group=group)
-        if len(group) < self.config.group_size and following is not None:
-            return state, []
-        return self._finish_group(state)
+        """Take in one more frame, or the end (None). A group is computed once its last has a successor."""
+        newest = () if following is None else (following,)
+        frames = (*state.frames, *newest)
+        if not frames or (newest and len(frames) <= self.config.group_size):
+            return replace(state, frames=frames), []
+        pairs: list[Pair | None] = [state.pair, *self.observe_all(frames)]
+        if not newest:
+            pairs.append(None)
+        state, ready = self._finish_group(state, self._surround_all(state.frames, pairs))
+        return replace(state, frames=newest, pair=pairs[-1]), ready
 
-    def _finish_group(self, state: StreamState) -> tuple[StreamState, list[Refined]]:
+    def _finish_group(
+        self, state: StreamState, group: Sequence[Neighbourhood]
+    ) -> tuple[StreamState, list[Refined]]:
         """Both recurrences over a group that is complete. Before a clip's first they are run in: they come to
         its first frame through the others backward in time, where they would begin with nothing."""
-        propagated, refined, group = state.propagated, state.refined, state.group
+        propagated, refined = state.propagated, state.refined
         run_in: list[Neighbourhood] = []
         if propagated is None and len(group) > 1:
             run_in = [_backward_in_time(around) for around in group[:0:-1]]
@@ -211,7 +218,11 @@ class Recurrence(ABC):
         for around, of_frame in zip(group, fused, strict=True):
             refined = self.refine(around, of_frame, refined)
             ready.append(Refined(around.frame, of_frame, refined))
-        return replace(state, group=(), propagated=propagated, refined=refined), ready
+        return replace(state, propagated=propagated, refined=refined), ready
+
+    def _surround_all(self, frames: Sequence[Tensor], pairs: Sequence[Pair | None]) -> list[Neighbourhood]:
+        """pairs: each frame lies between two of them, None at an end of the clip."""
+        return [self._surround(*each) for each in zip(frames, pairs, pairs[1:], strict=False)]
 
     def _surround(self, frame: Tensor, before: Pair | None, after: Pair | None) -> Neighbourhood:
         """before: the previous frame and this one; after: this one and the next; None at an end."""

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ResidualBlock, conv3x3, convolve
+from tcnet.network.layers import ResidualBlock, batches, conv3x3, convolve
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:
@@ -242,7 +242,10 @@ class SpatioTemporalStability(nn.Module):
         for alignment in self.alignment:
             group = alignment(group, n)
         aligned = [self.finer(g, size) for g in group.chunk(n)]
-        return aligned, [self.finer(self.matching(g), size) for g in coarse]
+        matched: list[Tensor] = []
+        for several in batches(coarse, coarse[0]):
+            matched += self.finer(self.matching(torch.cat(list(several))), size).chunk(len(several))
+        return aligned, matched
 
     def coarser(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/stride, W/stride), rounded up."""

@@ -12,8 +12,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tcnet.network.flow import warp
+from tcnet.network.flow import Flow, shared_flow, warp
 from tcnet.network.fusion import ProgressiveFusion
+from tcnet.network.layers import batches
 from tcnet.network.propagation import Motion, RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
@@ -84,6 +85,9 @@ class TCNetConfig:
         if not (self.short_term or self.long_term):
             raise ValueError("short_term and long_term are both False: motion would have no use")
 
+
+OBSERVED_PIXELS = 2**18
+"""LR pixels among which motion is estimated at once: small layers take as long for one pair of frames."""
 
 CONFIGS = {
     "tcnet": TCNetConfig(),
@@ -183,18 +187,41 @@ class TCNet(Recurrence, nn.Module):
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:
-        to_second, to_first = self.motion(first, second)
-        if not self.config.short_term:
-            return Pair(None, None, to_second, to_first)
-        return Pair(warp(second, to_second), warp(first, to_first), to_second, to_first)
+        return self.observe_all((first, second))[0]
 
-    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Tensor | None) -> Tensor:
+    def observe_all(self, frames: Sequence[Tensor]) -> list[Pair]:
+        height, width = frames[0].shape[-2:]
+        at_once = max(1, OBSERVED_PIXELS // (height * width))
+        pairs: list[Pair] = []
+        for begin in range(0, len(frames) - 1, at_once):
+            pairs += self._observe_at_once(frames[begin : begin + at_once + 1])
+        return pairs
+
+    def _observe_at_once(self, frames: Sequence[Tensor]) -> list[Pair]:
+        count = len(frames) - 1
+        first, second = torch.cat(tuple(frames[:-1])), torch.cat(tuple(frames[1:]))  # (count * B, 3, H, W)
+        flows: Tensor = self.motion(first, second)  # to the second frames, to the first
+        to_second, to_first = (each.chunk(count) for each in flows.chunk(2))
+        # Of a forward network both recurrences follow the same flow, to the frame before.
+        flow_to_first = shared_flow if self.config.propagation == "forward" else Flow
+        warped: Sequence[Tensor | None] = (None,) * (2 * count)
+        if self.config.short_term:
+            warped = warp(torch.cat((second, first)), flows).chunk(2 * count)
+        return [
+            Pair(warped[i], warped[count + i], Flow(to_second[i]), flow_to_first(to_first[i]))
+            for i in range(count)
+        ]
+
+    def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Flow | None) -> Tensor:
         propagated: Tensor = self.propagation(around.frames, state, flow)
         return propagated
 
     def stabilise(self, features: Sequence[Tensor]) -> list[Tensor]:
         g_sa, g_cm = self.stability(features)
-        return [self.fusion(*branches) for branches in zip(features, g_sa, g_cm, strict=True)]
+        fused: list[Tensor] = []
+        for several in batches(list(zip(features, g_sa, g_cm, strict=True)), features[0]):
+            fused += self.fusion(*map(torch.cat, zip(*several, strict=True))).chunk(len(several))
+        return fused
 
     def refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
         refined: Tensor = self.refinement(around.frames, state, around.flow_to_previous, extra=(fused,))
@@ -203,3 +230,6 @@ class TCNet(Recurrence, nn.Module):
     def reconstruct(self, ready: Refined) -> Tensor:
         picture: Tensor = self.reconstruction(ready.fused, ready.refined, ready.frame)
         return picture
+
+    def reconstruct_into(self, picture: Tensor, ready: Refined) -> None:
+        self.reconstruction(ready.fused, ready.refined, ready.frame, out=picture)
