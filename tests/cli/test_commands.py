@@ -81,12 +81,14 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
 
 def test_bench(tcnet, tiny, tmp_path):
     done = tcnet(
-        "bench", "--model", tiny, "--size", "16x24", "--frames", 2, "--rounds", 1, "--json", "bench.json"
+        "bench", "--model", tiny, "--size", "16x24", "--size", "16x16,20x16",
+        "--frames", 2, "--rounds", 1, "--json", "bench.json",
     )  # fmt: skip
     assert done.code == 0
     assert any("BasicVSR, the plain way" in line for line in done.out)
-    (figures,) = json.loads((tmp_path / "bench.json").read_text())["runs"]
-    assert (figures["height"], figures["width"], figures["frames"]) == (16, 24, 2)
+    runs = json.loads((tmp_path / "bench.json").read_text())["runs"]
+    sizes = [(figures["height"], figures["width"], figures["frames"]) for figures in runs]
+    assert sizes == [(16, 24, 2), (16, 16, 2), (20, 16, 2)]
 
 
 def test_doctor(tcnet):

@@ -40,6 +40,12 @@ def test_non_finite_is_found_wherever_it_is():
     assert all_finite(None)
     assert not all_finite(make(float("inf")))
     assert not all_finite({"deep": [(torch.tensor(float("nan")),)]})
+    assert not all_finite(torch.tensor([float("inf"), -float("inf")]))
+
+
+def test_finite_values_whose_sum_is_not_are_finite():
+    assert all_finite(torch.full((2,), 3e38))
+    assert all_finite(torch.full((100,), 65000.0, dtype=torch.float16))
 
 
 def test_what_could_hide_a_tensor_is_refused():

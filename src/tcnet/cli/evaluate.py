@@ -31,7 +31,7 @@ JOURNAL_NAME = "journal.jsonl"
 
 def evaluate(
     model: Annotated[
-        str,
+        list[str],
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models` and weight files, either with "
             "+time or +full for its self-ensemble, bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
@@ -84,7 +84,7 @@ def evaluate(
     if degradation is None:
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
-    contenders = [load_contender(name, device, precision) for name in _split(model)]
+    contenders = [load_contender(name, device, precision) for name in _split(",".join(model))]
     chosen_metrics = default_metrics(set_name, out_dir is not None) if metrics is None else _split(metrics)
     crops = dict(map(parse_crop, crop or ()))
     instruments = load_instruments(chosen_metrics, choose_device(device))

@@ -15,8 +15,8 @@ from tcnet.tuning import describe_kept, keep, measure
 
 
 def bench(
-    model: Annotated[str, typer.Option(help="Names or weight files, by commas.")] = DEFAULT_MODEL,
-    size: Annotated[str, typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = "180x320",
+    model: Annotated[list[str], typer.Option(help="Names or weight files, by commas.")] = [DEFAULT_MODEL],  # noqa: B006
+    size: Annotated[list[str], typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = ["180x320"],  # noqa: B006
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
@@ -24,11 +24,12 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
 ) -> None:
     """Time models and their stages against BasicVSR, alternately, and against the machine's limits."""
-    sizes = [_parse_size(text) for text in size.split(",")]
+    models = ",".join(model).split(",")
+    sizes = [_parse_size(text) for text in ",".join(size).split(",")]
     results = []
     for height, width in sizes:
         with err.status(f"measuring at {height}x{width}"):
-            result = run_benchmark(model.split(","), height, width, frames, rounds, device, precision)
+            result = run_benchmark(models, height, width, frames, rounds, device, precision)
         results.append(result)
         print_table(result.header, result.rows, title=result.title)
         for contestant in result.contestants:

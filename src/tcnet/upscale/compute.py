@@ -9,6 +9,7 @@ from torch import Tensor
 from tcnet.errors import MediaError
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.precision import FP32, Precision, working_copy
+from tcnet.upscale.state import all_finite
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def without_gradients(pictures: Iterable[Tensor]) -> Iterator[Tensor]:
 
 def check_finite(picture: Tensor, number: int) -> None:
     """Raise MediaError when float32 gave NaN or infinity for frame `number` (counted from 0)."""
-    if not torch.isfinite(picture).all():
+    if not all_finite(picture):
         raise MediaError(
             f"frame {number} (counted from 0): the model gives NaN or infinity even in float32; "
             f"its weights are damaged or do not suit this input, try another model"

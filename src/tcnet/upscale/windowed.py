@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tcnet.upscale.canvas import Canvas
@@ -13,6 +12,7 @@ from tcnet.upscale.layout import Layout
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.pixels import clip_tensor
 from tcnet.upscale.shortage import OUT_OF_MEMORY, layout_after
+from tcnet.upscale.state import all_finite
 from tcnet.upscale.windows import Span, iter_windows, plan_windows
 from tcnet.video.frame import Frame
 
@@ -132,7 +132,7 @@ def _pictures(
     final = not compute.reduced
     for i in kept:
         picture = next(pictures)
-        if not final and not torch.isfinite(picture).all():
+        if not final and not all_finite(picture):
             final = True
             compute.statistics.recomputed_windows += 1
             pictures = without_gradients(compute.float32().frames(clip, i))
