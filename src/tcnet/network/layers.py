@@ -1,8 +1,7 @@
 """Convolutional blocks that several stages share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,17 +10,6 @@ from torch import Tensor, nn
 NEGATIVE_SLOPE = 0.1  # of every LeakyReLU in the network
 
 Activation = Literal["none", "relu", "leaky_relu"]
-
-BATCHED_VALUES = 2**22
-"""Of one feature map: of so many frames that are computed alike, as one batch. More would leave the cache."""
-
-Item = TypeVar("Item")
-
-
-def batches(items: Sequence[Item], feature: Tensor) -> Iterator[Sequence[Item]]:
-    """`items`, as many at a time as should be computed together; feature: one of each has its size."""
-    at_once = max(1, BATCHED_VALUES // feature.numel())
-    return (items[begin : begin + at_once] for begin in range(0, len(items), at_once))
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:

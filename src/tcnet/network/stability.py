@@ -10,7 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ResidualBlock, batches, conv3x3, convolve
+from tcnet.network.layers import ResidualBlock, conv3x3, convolve
+
+MATCHED_VALUES = 2**21
+"""Of the features in which correlative matching looks at once: more than one small frame, which take longer
+one by one; larger ones would leave the cache."""
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:
@@ -242,9 +246,11 @@ class SpatioTemporalStability(nn.Module):
         for alignment in self.alignment:
             group = alignment(group, n)
         aligned = [self.finer(g, size) for g in group.chunk(n)]
+        at_once = max(1, MATCHED_VALUES // coarse[0].numel())
         matched: list[Tensor] = []
-        for several in batches(coarse, coarse[0]):
-            matched += self.finer(self.matching(torch.cat(list(several))), size).chunk(len(several))
+        for begin in range(0, n, at_once):
+            several = coarse[begin : begin + at_once]
+            matched += self.finer(self.matching(torch.cat(several)), size).chunk(len(several))
         return aligned, matched
 
     def coarser(self, x: Tensor) -> Tensor:

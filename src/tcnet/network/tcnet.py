@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from tcnet.network.flow import Flow, shared_flow, warp
 from tcnet.network.fusion import ProgressiveFusion
-from tcnet.network.layers import batches
 from tcnet.network.propagation import Motion, RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
@@ -218,10 +217,7 @@ class TCNet(Recurrence, nn.Module):
 
     def stabilise(self, features: Sequence[Tensor]) -> list[Tensor]:
         g_sa, g_cm = self.stability(features)
-        fused: list[Tensor] = []
-        for several in batches(list(zip(features, g_sa, g_cm, strict=True)), features[0]):
-            fused += self.fusion(*map(torch.cat, zip(*several, strict=True))).chunk(len(several))
-        return fused
+        return [self.fusion(*branches) for branches in zip(features, g_sa, g_cm, strict=True)]
 
     def refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
         refined: Tensor = self.refinement(around.frames, state, around.flow_to_previous, extra=(fused,))
