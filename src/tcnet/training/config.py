@@ -81,7 +81,7 @@ class TeacherOptions(Table):
     photos: Literal["teacher", "truth"] = "teacher"
     """"truth": those photographs learn from the ground truth; for students much faster than the teacher."""
     precision: Literal["same", "int8"] = "same"
-    """"same" as the run's; "int8": on CPUs with VNNI or AMX, about twice as fast there as bf16."""
+    """"same" as the run's; "int8": about twice as fast as bf16 on CPUs with VNNI, slower with AMX."""
 
     @model_validator(mode="after")
     def _stored_by_networks(self) -> Self:
