@@ -23,7 +23,10 @@ def estimate(propagation="bidirectional", height=180, width=320, dtype=torch.flo
 def test_it_grows_with_window_area_and_precision_and_shrinks_with_tiles():
     base = estimate(window=16)
     assert estimate(window=32).network > 1.5 * base.network
-    assert estimate(window=16, height=360).network == 2 * base.network
+    large = estimate(window=16, height=540, width=960)
+    assert estimate(window=16, height=1080, width=960).network == 2 * large.network
+    # of small frames motion is estimated between several pairs at once
+    assert large.network / (540 * 960) < base.network / (180 * 320) < 1.2 * large.network / (540 * 960)
     assert estimate(window=16, dtype=torch.bfloat16).network < base.network
     tiled = estimate(window=16, tile=96)
     assert tiled.network < base.network / 3

@@ -86,7 +86,13 @@ class TCNetConfig:
 
 
 OBSERVED_PIXELS = 2**18
-"""LR pixels among which motion is estimated at once: small layers take as long for one pair of frames."""
+
+
+def observed_at_once(pixels: int) -> int:
+    """Between how many pairs of frames with so many LR pixels motion is estimated at once: one of large
+    frames, at most four of small ones, whose lesser pyramid levels take as long for one pair."""
+    return max(1, min(4, OBSERVED_PIXELS // pixels))
+
 
 CONFIGS = {
     "tcnet": TCNetConfig(),
@@ -190,7 +196,7 @@ class TCNet(Recurrence, nn.Module):
 
     def observe_all(self, frames: Sequence[Tensor]) -> list[Pair]:
         height, width = frames[0].shape[-2:]
-        at_once = max(1, OBSERVED_PIXELS // (height * width))
+        at_once = observed_at_once(height * width)
         pairs: list[Pair] = []
         for begin in range(0, len(frames) - 1, at_once):
             pairs += self._observe_at_once(frames[begin : begin + at_once + 1])

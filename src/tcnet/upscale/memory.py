@@ -5,6 +5,7 @@ The estimate counts what grows with the frame size and the window:
     network   held + working + picture, with tile area A in LR pixels, C channels of b bytes, T frames held
       held      A T (HELD_MAPS C b + HELD_FLOATS 4)       features, flows and input of a window (or stream)
       working   A WORKING_MAPS C b                        temporaries of one frame or group
+      motion    A P MOTION_MAPS C b                       of P further pairs of small frames at once
       picture   16 A 3 PICTURE_COPIES 4                   the SR frame on its way to integer codes
       ensemble  16 A T 3 4                                SR frames summed up (self-ensembles only)
     frames    canvases (tiles only), LR frames held, SR frames queued, the encoder's look-ahead
@@ -24,6 +25,7 @@ import torch
 
 from tcnet.export.network import ExportedNetwork
 from tcnet.network.ensemble import SelfEnsemble
+from tcnet.network.tcnet import observed_at_once
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.engine import engine_of
 from tcnet.upscale.layout import Layout
@@ -34,6 +36,8 @@ HELD_FLOATS = 16
 """float32 values kept for each LR pixel and frame: the frame, two flows, two warped neighbours, slack."""
 WORKING_MAPS = 30
 """Feature maps alive at once while one frame is computed, attention of a group and the x4 tail included."""
+MOTION_MAPS = 4
+"""Feature maps for each pair of frames more between which motion is estimated at once."""
 PICTURE_COPIES = 4
 """Float copies of one SR frame: network output, bilinear base, clamped, rounded or resized."""
 ENCODER_BYTES_PER_PIXEL = 170
@@ -82,6 +86,7 @@ def estimate_memory(
     on_device = (
         held * (HELD_MAPS * feature_map + HELD_FLOATS * 4)
         + area * working_maps * feature_map
+        + area * (observed_at_once(area) - 1) * MOTION_MAPS * feature_map
         + area * network.scale**2 * 3 * 4 * PICTURE_COPIES
     )
     if isinstance(network, SelfEnsemble):
