@@ -3,10 +3,13 @@
 import ctypes
 import os
 import sys
+import time
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # glibc, malloc.h
 _LARGEST = 2**31 - 1
+
+LOOKS, SECONDS_BETWEEN_LOOKS = 5, 0.002
 
 
 def keep_threads_asleep() -> None:
@@ -23,12 +26,15 @@ def keep_threads_asleep() -> None:
 
 
 def _cores_are_free(load: Path = Path("/proc/loadavg")) -> bool:
-    """Whether at most half of the cores have something to run now, this process included; False where that
-    is not known (not Linux)."""
+    """Whether at most half of the cores have something to run, this process included; False where that is not
+    known (not Linux). Looked at a few times, since something small runs now and then on any machine."""
     if not load.exists():
         return False
-    running = int(load.read_text().split()[3].partition("/")[0])
-    return 2 * running <= (os.cpu_count() or 1)
+    running = []
+    for _ in range(LOOKS):
+        running.append(int(load.read_text().split()[3].partition("/")[0]))
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return 2 * min(running) <= (os.cpu_count() or 1)
 
 
 def keep_freed_memory() -> None:

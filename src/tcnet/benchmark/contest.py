@@ -58,18 +58,20 @@ def run_benchmark(
     texture = moving_texture(lead + frames, height, width).to(chosen)
     before, clip = texture[:, :lead], texture[:, lead:]
     works = {name: _work(network, before, clip) for name, network in networks.items()}
-    flops = {name: all_flops(work) / frames for name, work in works.items()}  # and warm-up
+    flops: dict[str, float] = {}
+    peaks: dict[str, int | None] = {}
+    for name, work in works.items():  # the warm-up; memory apart from time, as the kept is given back before
+        reset_peak(chosen)
+        flops[name] = all_flops(work) / frames
+        peaks[name] = peak(chosen)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
-    peaks: dict[str, int | None] = dict.fromkeys(networks)
     stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
     limits, bandwidths = [], []
     for _ in range(rounds):
         limits.append(convolution_limit(chosen, number_format, height, width))
         bandwidths.append(memory_bandwidth(chosen))
         for name, work in works.items():
-            taken, most = _timed(work, chosen)
-            seconds[name].append(taken / frames)
-            peaks[name] = max(filter(None, (peaks[name], most)), default=None)
+            seconds[name].append(clock(work, chosen) / frames)
         for name, model in ours.items():
             stages[name].append(stage_times(model, works[name], chosen))
     limit, bandwidth = statistics.median(limits), statistics.median(bandwidths)
@@ -197,9 +199,3 @@ def _work(network: _Network, before: Tensor, clip: Tensor) -> Callable[[], None]
             _, state = network.stream(frame[:, None], state)
 
     return goes_on
-
-
-def _timed(work: Callable[[], None], device: torch.device) -> tuple[float, int | None]:
-    """Seconds for `work`, and the peak memory meanwhile."""
-    reset_peak(device)
-    return clock(work, device), peak(device)
