@@ -153,6 +153,13 @@ def test_a_teacher_takes_part(tiny):
     assert losses["targets"] < losses["losses"] < losses["none"]
 
 
+def test_structure_counts_beside_charbonnier(tiny):
+    for weight in ("0.0", "0.5"):
+        train(tiny.config(weight, "optimisation.steps=1", f"loss.structure={weight}"))
+    plain, structured = (tiny.log(name)[0]["loss"] for name in ("0.0", "0.5"))
+    assert plain + 0.01 < structured < plain + 1.0  # 1 - SSIM is between 0 and 2
+
+
 def test_a_run_may_start_from_weights_of_its_own_shape_only(tiny):
     path = train(tiny.config("first", "optimisation.steps=1")).weights
     train(tiny.config("second", f"start.from={path}", "optimisation.steps=1"))

@@ -59,6 +59,14 @@ class OptimisationOptions(Table):
     """A step whose loss or gradient is not finite is skipped; after this many in a row the run stops."""
 
 
+class LossOptions(Table):
+    """`[loss]`: what is minimised beside Charbonnier, which always counts 1."""
+
+    structure: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of 1 - SSIM on luma, always against the ground truth: networks taught by means of several others
+    come out with too little contrast in fine texture."""
+
+
 class TeacherOptions(Table):
     """`[teacher]`: targets from trained networks, beside the ground truth."""
 
@@ -152,6 +160,7 @@ class TrainingConfig(Table):
     start: StartOptions = StartOptions()
     data: DataOptions
     optimisation: OptimisationOptions
+    loss: LossOptions = LossOptions()
     teacher: TeacherOptions = TeacherOptions()
     validation: ValidationOptions = ValidationOptions()
     log: LogOptions = LogOptions()

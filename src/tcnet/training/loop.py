@@ -17,7 +17,7 @@ from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, sav
 from tcnet.training.config import TrainingConfig
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses import charbonnier
+from tcnet.training.losses import charbonnier, dissimilarity
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
@@ -134,12 +134,18 @@ class Trainer:
         return float(figures[1]) > 0
 
     def _loss(self, batch: Batch, step: int) -> Tensor:
-        setting, options = self._setting, self._setting.config.teacher
+        setting, structure = self._setting, self._setting.config.loss.structure
         lr = self._to_device(batch["lr"])
         reduced = setting.dtype != torch.float32
         with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
             sr = setting.network(lr)
-        hr, teaching = self._to_device(batch["hr"]), self._teaching(batch, lr, step)
+        hr = self._to_device(batch["hr"])
+        loss = self._difference(sr, hr, self._teaching(batch, lr, step))
+        return loss + structure * dissimilarity(sr, hr) if structure else loss
+
+    def _difference(self, sr: Tensor, hr: Tensor, teaching: Tensor | None) -> Tensor:
+        """Charbonnier against the ground truth and the teacher's clips, where there are any."""
+        options = self._setting.config.teacher
         if teaching is None:
             return charbonnier(sr, hr)
         if options.combine == "targets":
