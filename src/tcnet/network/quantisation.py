@@ -91,10 +91,18 @@ class IntegerConv:
         self._weight = torch.ops.onednn.qconv_prepack(rounded, self._scales, 1.0, zero, *self._shape, None)
 
     def features(
-        self, codes: Tensor, growth: float, dtype: torch.dtype, activation: Literal["none", "relu"]
+        self,
+        codes: Tensor,
+        growth: float,
+        dtype: torch.dtype,
+        activation: Literal["none", "relu"],
+        *,
+        pad_rows: bool = True,
     ) -> Tensor:
+        stride, padding, *rest = self._shape
+        shape = (stride, padding if pad_rows else [0, padding[1]], *rest)
         y: Tensor = torch.ops.onednn.qconv_pointwise(
-            *self._operands(codes, growth), self._bias, *self._shape, 1.0, 0, dtype, activation, [], ""
+            *self._operands(codes, growth), self._bias, *shape, 1.0, 0, dtype, activation, [], ""
         )
         return y
 
@@ -157,8 +165,11 @@ class QuantisedConv(Substitute):
         self._encode = _Encoder(largest)
         self._conv = IntegerConv(conv, _step(_OUTER_RANGE * largest, 127), _ZERO)
 
-    def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor:
-        y = self._conv.features(*self._encode(x), x.dtype, "relu" if activation == "relu" else "none")
+    def forward(
+        self, x: Tensor, activation: Activation, residual: Tensor | None, *, pad_rows: bool = True
+    ) -> Tensor:
+        within: Literal["none", "relu"] = "relu" if activation == "relu" else "none"
+        y = self._conv.features(*self._encode(x), x.dtype, within, pad_rows=pad_rows)
         if residual is not None:
             return y.add_(residual)
         return F.leaky_relu_(y, NEGATIVE_SLOPE) if activation == "leaky_relu" else y
@@ -172,9 +183,11 @@ class _Observer(Substitute):
         self.conv = conv
         self.largest = torch.zeros(conv.in_channels)
 
-    def forward(self, x: Tensor, activation: Activation, residual: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, activation: Activation, residual: Tensor | None, *, pad_rows: bool = True
+    ) -> Tensor:
         self.largest = torch.maximum(self.largest, x.abs().amax((0, 2, 3)).float().cpu())
-        return convolve(self.conv, x, activation, residual)
+        return convolve(self.conv, x, activation, residual, pad_rows=pad_rows)
 
 
 @torch.no_grad()

@@ -9,17 +9,18 @@ from torch import Tensor, nn
 from tcnet.network.layers import conv3x3, convolve, shuffle
 
 SCALE = 4
-HALO = 2  # LR rows that the tail's convolutions see beyond their own: 1 + 1/2 + 1/4 + 1/4
-LEAST_ROWS = 4  # in a strip: with fewer, a halo could reach beyond the frame by a part of itself
+LEAST_ROWS = 4  # in a strip: with fewer, the first would give no picture
+LAG = 2  # LR rows that a strip's picture stays behind its features: 1 + 1/2 + 1/4 + 1/4
 STRIP_PIXELS = 6400  # LR pixels in a strip: its 64-channel intermediates at x4 (13 MB in bf16) stay in cache
+STRIP_ROWS = 14  # at least: the rows computed and copied again count for more in fewer
 
 
 class Reconstruction(nn.Module):
     """Fuses two 64-channel features (1x1), upsamples by 4 and adds the bilinearly upsampled frame.
 
     At the full frame's size the intermediates are 16 times a feature map; run at once they leave the cache
-    and the tail takes five times as long as its operations need. It runs in strips of rows, with a halo that
-    is computed and dropped: bit-identical to the whole frame.
+    and the tail takes five times as long as its operations need. It runs in strips of rows, from top to
+    bottom, each with the last rows of the one before: bit-identical to the whole frame.
     """
 
     def __init__(self, channels: int) -> None:
@@ -45,29 +46,79 @@ class Reconstruction(nn.Module):
         out: where the result is put, in channels_last memory.
         """
         height, width = frame.shape[-2:]
-        rows = max(LEAST_ROWS, strip_rows or STRIP_PIXELS // width)
+        rows = max(LEAST_ROWS, strip_rows or max(STRIP_ROWS, STRIP_PIXELS // width))
         base = bilinear_base(frame)
-        for top, bottom in _strips(height, rows):
-            above, below = min(HALO, top), min(HALO, height - bottom)
-            strip = slice(top - above, bottom + below)
-            detail = self._detail(first[..., strip, :], second[..., strip, :], above > 0, below > 0)
-            base[..., SCALE * top : SCALE * bottom, :] += detail
+        if rows >= height:
+            base += self._detail(first, second)
+        else:
+            done = 0
+            for strip in self._strips(first, second, rows):
+                base[..., done : done + strip.shape[-2], :] += strip
+                done += strip.shape[-2]
         return base if out is None else out.copy_(base)
 
-    def _detail(self, first: Tensor, second: Tensor, above: bool, below: bool) -> Tensor:
-        """The detail of one strip; above, below: whether it has a halo there, which is dropped."""
-        x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
+    def _detail(self, first: Tensor, second: Tensor) -> Tensor:
+        """What is added to the base, of the whole frame."""
+        x = self._fused(first, second)
         for up in (self.up1, self.up2):
-            # The zeros beyond a halo spoil one row in each convolution. It goes at once: less to compute.
             # LeakyReLU and the shuffle commute; before it, it joins the convolution.
-            x = shuffle2(_drop_rows(convolve(up, x, "leaky_relu"), above, below))
-        x = convolve(self.conv, x, "leaky_relu")
-        # The last convolution has 3 outputs, but kernels compute 16 at a time: taking 2x2 pixels of output
-        # at once (12 outputs, stride 2) halves its cost. Exact: the larger kernel is the small one and zeros.
+            x = shuffle2(convolve(up, x, "leaky_relu"))
+        return self._picture(convolve(self.conv, x, "leaky_relu"))
+
+    def _strips(self, first: Tensor, second: Tensor, rows: int) -> Iterator[Tensor]:
+        """`_detail` in strips of about `rows` LR rows, from top to bottom."""
+        fused, doubled, fourfold = RowWindow(2), RowWindow(2), RowWindow(4)
+        height = first.shape[-2]
+        for top, bottom in _parts(height, rows):
+            begins, ends = top == 0, bottom == height
+            x = fused.take(self._fused(first[..., top:bottom, :], second[..., top:bottom, :]), 1, ends)
+            x = doubled.take(convolve(self.up1, x, "leaky_relu", pad_rows=False), 2, ends)
+            x = fourfold.take(convolve(self.up2, x, "leaky_relu", pad_rows=False), 2, ends)
+            # Of the four rows that it sees again it makes the two that the last convolution sees again.
+            x = convolve(self.conv, x, "leaky_relu", pad_rows=False)
+            if begins or ends:
+                x = F.pad(x, (0, 0, int(begins), int(ends)))
+            yield self._picture(x, pad_rows=False)
+
+    def _fused(self, first: Tensor, second: Tensor) -> Tensor:
+        return convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
+
+    def _picture(self, x: Tensor, *, pad_rows: bool = True) -> Tensor:
+        """The last convolution, (N, C, 4H, 4W) -> (N, 3, 4H, 4W). pad_rows: as for `convolve`.
+
+        It has 3 outputs, but kernels compute 16 at a time: taking 2x2 pixels of output at once (12 outputs,
+        stride 2) halves its cost. Exact: the larger kernel is the small one and zeros.
+        """
         assert self.last.bias is not None
-        quads = F.conv2d(x, quad_kernel(self.last.weight), self.last.bias.repeat(4), stride=2, padding=1)
-        # Of 2 LR rows of halo, 1/2 is left: two rows of x4, one of these quads.
-        return shuffle2(_drop_rows(quads, above, below))
+        kernel, bias = quad_kernel(self.last.weight), self.last.bias.repeat(4)
+        return shuffle2(F.conv2d(x, kernel, bias, stride=2, padding=(int(pad_rows), 1)))
+
+
+class RowWindow:
+    """The rows that a convolution reads of a map which comes in strips, from top to bottom.
+
+    kept: how many of them it reads again with the next strip. Beyond the map's ends there is a row of zeros.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+        self.before: Tensor | None = None
+
+    def take(self, strip: Tensor, by: int, ends: bool) -> Tensor:
+        """The next rows, (N, by²C, H, W) before their `shuffle` -> (N, C, kept + by H, by W).
+
+        ends: whether they are the last. At an end one row of zeros stands for those beyond it.
+        """
+        n, channels, height, width = strip.shape
+        above = 1 if self.before is None else self.kept
+        shape = (n, above + by * height + int(ends), by * width, channels // by**2)
+        rows = strip.new_empty(shape).permute(0, 3, 1, 2)
+        rows[..., :above, :] = 0.0 if self.before is None else self.before
+        shuffle(strip, by, rows[..., above : above + by * height, :])
+        if ends:
+            rows[..., -1:, :] = 0.0
+        self.before = rows[..., -self.kept :, :].clone()
+        return rows
 
 
 class DirectReconstruction(nn.Module):
@@ -121,12 +172,8 @@ def quad_kernel(kernel: Tensor) -> Tensor:
     return torch.cat(shifted).contiguous(memory_format=torch.channels_last)
 
 
-def _drop_rows(x: Tensor, above: bool, below: bool) -> Tensor:
-    return x[..., int(above) : x.shape[-2] - int(below), :]
-
-
-def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:
-    """Equal strips of at most `rows` rows."""
+def _parts(height: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Ends of equal parts of at most `rows` rows."""
     count = -(-height // rows)
     for i in range(count):
         yield i * height // count, (i + 1) * height // count
