@@ -61,10 +61,11 @@ class EncoderPlan:
     notices: tuple[str, ...]
 
 
-# crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality.
+# crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality. Its
+# "medium" takes twice as much of the processor for files of the same size (docs/log.md, 2026-11-28).
 CODECS: dict[str, CodecChoice] = {
     "h264": CodecChoice(
-        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "medium"}, range(52)
+        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "faster"}, range(52)
     ),
     "hevc": CodecChoice(
         ("libx265",),
