@@ -43,9 +43,10 @@ def moving_frames(count: int, height: int, width: int) -> Iterator[Frame]:
 
 
 def in_turn(work: Mapping[str, Callable[[], float]], rounds: int, unit: str) -> None:
-    """Prints medians of what each gives; the first runs once before, to warm up."""
+    """Prints medians of what each gives, after a run of each whose time does not count: it fetches memory."""
     taken: dict[str, list[float]] = {name: [] for name in work}
-    next(iter(work.values()))()
+    for run in work.values():
+        run()
     for _ in range(rounds):
         for name, run in work.items():
             taken[name].append(run())

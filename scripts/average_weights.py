@@ -1,9 +1,11 @@
 """Average the weights of two trainings of one network, of which the second went on from the first.
 
-    python scripts/average_weights.py FIRST.safetensors SECOND.safetensors OUT.safetensors [--share 0.5]
+    python scripts/average_weights.py FIRST SECOND OUT.safetensors [--share 0.5]
 
-OUT has the first weights times 1 - share plus the second times share, often better than either (docs/log.md).
-What int8 needs to know of a model is not averaged: scripts/measure_ranges.py measures it.
+FIRST and SECOND: each a weight file, a model of the package, or a configuration (.toml), which stands for the
+weights that its run begins with. OUT has the first weights times 1 - share plus the second times share, often
+better than either (docs/log.md). What int8 needs to know of a model is not averaged:
+scripts/measure_ranges.py measures it.
 """
 
 import argparse
@@ -14,22 +16,25 @@ import torch
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.models import load_model
+from tcnet.network import TCNet
 from tcnet.training.checkpoint import save_weights
+from tcnet.training.config import load_config
+from tcnet.training.starting_point import starting_network
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
+    parser.add_argument("first")
+    parser.add_argument("second")
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.5, help="of the second, from 0 to 1")
     arguments = parser.parse_args()
     try:
         if not 0 <= arguments.share <= 1:
             raise UsageError(f"--share must be from 0 to 1, got {arguments.share:g}")
-        first, second = load_model(arguments.first), load_model(arguments.second)
+        first, second = _network(arguments.first), _network(arguments.second)
         if first.config != second.config:
             raise UsageError(f"{arguments.first} and {arguments.second} are not of one architecture")
         others = second.state_dict()
@@ -43,6 +48,10 @@ def main() -> None:
         save_weights(arguments.out, first)
     except TcnetError as error:
         sys.exit(f"error: {error}")
+
+
+def _network(source: str) -> TCNet:
+    return starting_network(load_config(Path(source))) if source.endswith(".toml") else load_model(source)
 
 
 if __name__ == "__main__":
