@@ -45,6 +45,20 @@ def test_every_row_is_measured(tiny, tmp_path):
         write_json([result], tmp_path / "missing" / "figures.json")
 
 
+def test_compiled_models_have_the_operations_of_what_was_compiled(tiny, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    shape = {"height": 16, "width": 24, "frames": 2, "rounds": 1, "device": "cpu", "precision": "fp32"}
+    ours, *_ = run_benchmark([tiny], **shape).contestants
+    compiled, *peers = run_benchmark([tiny], **shape, compiled=True).contestants
+    assert compiled.name == f"{ours.name}, compiled"
+    assert compiled.gflop_per_frame == ours.gflop_per_frame
+    assert [stage.multiply_adds for stage in compiled.stages] == [
+        stage.multiply_adds for stage in ours.stages
+    ]
+    assert all(stage.milliseconds_per_frame > 0 for stage in compiled.stages)
+    assert all("compiled" not in peer.name for peer in peers)
+
+
 def test_the_stages_make_up_the_whole(tiny):
     result = run_benchmark([tiny], 16, 24, frames=2, rounds=1, device="cpu", precision="fp32")
     ours, plain, _ = result.contestants

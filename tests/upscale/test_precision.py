@@ -7,7 +7,16 @@ from tcnet.errors import UsageError
 from tcnet.models import load_model
 from tcnet.network import CONFIGS, TCNet
 from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
-from tcnet.upscale.precision import BF16, FAST_BF16_FLAGS, FAST_INT8_FLAGS, FP16, FP32, cpu_has, working_copy
+from tcnet.upscale.precision import (
+    BF16,
+    FAST_BF16_FLAGS,
+    FAST_INT8_FLAGS,
+    FP16,
+    FP32,
+    compiled_copy,
+    cpu_has,
+    working_copy,
+)
 
 CPU = torch.device("cpu")
 
@@ -109,3 +118,28 @@ def test_frames_in_int8_are_those_in_float32_to_a_code(model, ensemble):
     )
     difference = np.abs(exact.astype(int) - found)
     assert 0 < difference.mean() < 1
+
+
+def test_a_compiled_copy_leaves_the_network_as_it_is(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda function, **how: asked.append(how) or function)
+    network = TCNet(CONFIGS["lite"]).eval()
+    upscaler = Upscaler(network, UpscaleOptions(compile=True, precision="fp32"))
+    assert len(asked) == 5  # stages of a small network
+    assert all(how["dynamic"] is False and how["options"]["freezing"] for how in asked)
+    assert "forward" in vars(upscaler.compute.network.fusion)
+    assert "forward" not in vars(network.fusion)
+
+
+def test_what_cannot_be_compiled_is_refused(monkeypatch):
+    with pytest.raises(UsageError, match="compile is for TCNets, not for a Nearest"):
+        Upscaler(Nearest(), UpscaleOptions(compile=True))
+    with pytest.raises(UsageError, match="compile is for torch"):
+        UpscaleOptions(compile=True, engine="onnxruntime")
+    with pytest.raises(UsageError, match="not for int8"):
+        UpscaleOptions(compile=True, precision="int8")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(
+        UsageError, match=r"compile: there is no C\+\+ compiler \(no-such-compiler\).*leave it out"
+    ):
+        compiled_copy(TCNet(CONFIGS["lite"]))

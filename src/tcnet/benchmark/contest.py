@@ -18,7 +18,7 @@ from tcnet.evaluation.peers import BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.precision import Precision, working_copy
+from tcnet.upscale.precision import Precision, compiled_copy, working_copy
 
 LARGEST_SIDE = 4320
 """LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
@@ -31,17 +31,29 @@ class _Network(Protocol):
 
 
 def run_benchmark(
-    models: Sequence[str], height: int, width: int, frames: int, rounds: int, device: str, precision: str
+    models: Sequence[str],
+    height: int,
+    width: int,
+    frames: int,
+    rounds: int,
+    device: str,
+    precision: str,
+    *,
+    compiled: bool = False,
 ) -> BenchmarkResult:
     """Time `models`, BasicVSR the plain way, and BasicVSR in channels_last memory, in turn, `rounds` times:
-    each a whole clip of `frames`, or as many in the middle of a stream for those that can.
+    each a whole clip of `frames`, or as many in the middle of a stream for those that can. compiled: `models`
+    run compiled; their operations are those of the same without.
 
     Raises UsageError for impossible sizes, unknown names, devices and precisions, and for a number of frames
     that is no whole number of a streaming network's groups.
     """
     chosen = choose_device(device)
     number_format = choose_precision(precision, chosen)
-    ours = _load(models, height, width, frames, chosen, number_format)
+    plain = _load(models, height, width, frames, chosen, number_format)
+    if compiled and number_format.quantised:
+        raise UsageError("compile is for floating point, not for int8: leave it out, or use auto")
+    ours = {f"{name}, compiled": compiled_copy(each) for name, each in plain.items()} if compiled else plain
     peer, remarks = _peer()
     if number_format.quantised:
         remarks = (
@@ -58,12 +70,15 @@ def run_benchmark(
     texture = moving_texture(lead + frames, height, width).to(chosen)
     before, clip = texture[:, :lead], texture[:, lead:]
     works = {name: _work(network, before, clip) for name, network in networks.items()}
+    as_written = dict(zip(ours, plain.values(), strict=True))
+    counted = dict(works)
+    if compiled:
+        counted |= {name: _work(network, before, clip) for name, network in as_written.items()}
     flops: dict[str, float] = {}
     peaks: dict[str, int | None] = {}
-    for name, work in works.items():  # the warm-up; memory apart from time, as the kept is given back before
-        reset_peak(chosen)
-        flops[name] = all_flops(work) / frames
-        peaks[name] = peak(chosen)
+    for name, work in works.items():
+        operations, peaks[name] = _warm_up(work, counted[name], chosen)
+        flops[name] = operations / frames
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
     limits, bandwidths = [], []
@@ -97,7 +112,7 @@ def run_benchmark(
                 flops[name] / 1e9,
                 flops[name] / medians[name] / limit,
                 peaks[name],
-                _stages(stage_flops(ours[name], works[name]), stages[name], clip, limit)
+                _stages(stage_flops(as_written[name], counted[name]), stages[name], clip, limit)
                 if name in ours
                 else (),
             )
@@ -132,6 +147,21 @@ def _load(
     if max(height, width) > LARGEST_SIDE:
         raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")
     return networks
+
+
+def _warm_up(
+    work: Callable[[], None], counted: Callable[[], None], device: torch.device
+) -> tuple[float, int | None]:
+    """The operations of `counted` and the peak memory of `work`, which is the same but where it is compiled:
+    that hides its operations. Memory apart from time, as what was kept is given back before."""
+    if counted is work:
+        reset_peak(device)
+        return all_flops(work), peak(device)
+    work()  # compiling takes memory of its own
+    reset_peak(device)
+    work()
+    taken = peak(device)
+    return all_flops(counted), taken
 
 
 def _stages(

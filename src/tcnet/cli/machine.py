@@ -19,6 +19,9 @@ def bench(
     size: Annotated[list[str], typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = ["180x320"],  # noqa: B006
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the models first; BasicVSR runs as ever.")
+    ] = False,
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
@@ -29,7 +32,7 @@ def bench(
     results = []
     for height, width in sizes:
         with err.status(f"measuring at {height}x{width}"):
-            result = run_benchmark(models, height, width, frames, rounds, device, precision)
+            result = run_benchmark(models, height, width, frames, rounds, device, precision, compiled=compile)
         results.append(result)
         print_table(result.header, result.rows, title=result.title)
         for contestant in result.contestants:

@@ -56,6 +56,10 @@ def upscale(
     engine: Annotated[
         str, typer.Option(help="torch, onnxruntime or openvino; the others run exports (docs/export.md).")
     ] = "torch",
+    compile: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the network first, up to a minute: pays for long videos."),
+    ] = False,
     window: Annotated[int | None, typer.Option(help="Frames computed together.")] = None,
     overlap: Annotated[
         int | None, typer.Option(help="Frames computed and dropped on each side of a window.")
@@ -125,7 +129,7 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
-                ensemble=ensemble, engine=engine,
+                ensemble=ensemble, engine=engine, compile=compile,
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format,

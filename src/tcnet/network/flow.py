@@ -56,16 +56,16 @@ def warp(source: Tensor, flow: Tensor | Flow, padding_mode: Literal["zeros", "bo
 
 def shared_flow(vectors: Tensor) -> Flow:
     """For several `warp`s of features, with zeros outside the frame."""
-    if vectors.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if vectors.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_exporting():
         return Flow(vectors)
     return Flow(vectors, *_bilinear_taps(vectors, "zeros"))
 
 
 def _gathers_fast(source: Tensor) -> bool:
-    """Whether _gather serves: on a CPU, for many channels, without gradients."""
+    """Whether _gather serves: on a CPU, for many channels, without gradients, by torch itself."""
     few = source.shape[1] < 16  # the weights then cost more than the sampling
     return source.device.type == "cpu" and not (
-        few or torch.is_grad_enabled() or torch.compiler.is_compiling()
+        few or torch.is_grad_enabled() or torch.compiler.is_exporting()
     )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tcnet.errors import MediaError
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.precision import FP32, Precision, working_copy
+from tcnet.upscale.precision import FP32, Precision, compiled_copy, working_copy
 from tcnet.upscale.state import all_finite
 
 
@@ -35,10 +35,15 @@ class Statistics:
 class Compute:
     """A network ready to run on one device in one precision; the network given is never changed."""
 
-    def __init__(self, network: VideoNetwork, device: torch.device, precision: Precision) -> None:
+    def __init__(
+        self, network: VideoNetwork, device: torch.device, precision: Precision, *, compiled: bool = False
+    ) -> None:
+        """Raises UsageError for what cannot be computed so."""
         self.device = device
         self.precision = precision
         self.network = working_copy(network, device, precision)
+        if compiled:
+            self.network = compiled_copy(self.network)
         self.statistics = Statistics()
         self._given = network
         self._float32: VideoNetwork | None = None

@@ -17,6 +17,7 @@ PROBE_SIDE = 32
 """LR pixels; the probe's first size, doubled until one run takes PROBE_SECONDS."""
 PROBE_SECONDS = 0.4
 """A run this long is long enough to scale from; the last one takes at most about four times as long."""
+COMPILING = "the network is compiled first, which takes up to a minute; the times shown are without that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def plan_upscale(
     without, the plan has no times. Raises UsageError or MediaError when the video cannot be upscaled so.
     """
     options = options or UpscaleOptions()
-    upscaler = Upscaler(network, options)
+    upscaler = Upscaler(network, replace(options, compile=False))  # a probe is not worth compiling for
     sample_bytes = 1 if info.bit_depth <= 8 else 2
     limit = upscaler.memory_limit()
     layout = upscaler.layout(info.height, info.width, sample_bytes)
@@ -82,7 +83,7 @@ def plan_upscale(
         memory_limit=limit,
         seconds_per_frame=per_frame,
         seconds=known,
-        notices=upscaler.memory_notices(layout, sample_bytes),
+        notices=(*upscaler.memory_notices(layout, sample_bytes), *((COMPILING,) if options.compile else ())),
         options=replace(
             options,
             device=upscaler.compute.device.type,

@@ -10,6 +10,7 @@ import torch
 from tcnet.errors import UsageError
 from tcnet.export.network import ExportedNetwork
 from tcnet.network import TCNet
+from tcnet.network.compilation import compile_stages
 from tcnet.network.ensemble import SelfEnsemble
 from tcnet.network.quantisation import quantise
 from tcnet.upscale.contract import VideoNetwork
@@ -136,6 +137,19 @@ def working_copy(network: AnyNetwork, device: torch.device, precision: Precision
     made = copy.deepcopy(network).eval().to(device=device, dtype=precision.dtype)
     if precision.quantised:
         _quantise(made)
+    return made
+
+
+def compiled_copy(network: AnyNetwork) -> AnyNetwork:
+    """A copy whose stages are compiled. Raises UsageError for other networks and where nothing compiles."""
+    made = copy.deepcopy(network)
+    inner = made.network if isinstance(made, SelfEnsemble) else made
+    if not isinstance(inner, TCNet):
+        raise UsageError(f"compile is for TCNets, not for a {type(inner).__name__}: leave it out")
+    try:
+        compile_stages(inner)
+    except ValueError as error:
+        raise UsageError(f"compile: {error}, or leave it out") from error
     return made
 
 

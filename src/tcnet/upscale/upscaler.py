@@ -38,7 +38,9 @@ class Upscaler:
             )
         network = ensembled(network, self.options.ensemble)
         self.compute = Compute(
-            network, *choose_placement(network, self.options.device, self.options.precision)
+            network,
+            *choose_placement(network, self.options.device, self.options.precision),
+            compiled=self.options.compile,
         )
 
     @property
