@@ -126,7 +126,7 @@ def test_a_compiled_copy_leaves_the_network_as_it_is(monkeypatch):
     network = TCNet(CONFIGS["lite"]).eval()
     upscaler = Upscaler(network, UpscaleOptions(compile=True, precision="fp32"))
     assert len(asked) == 5  # stages of a small network
-    assert all(how["dynamic"] is False and how["options"]["freezing"] for how in asked)
+    assert all(how == {"dynamic": False, "options": {"cpp_wrapper": True}} for how in asked)
     assert "forward" in vars(upscaler.compute.network.fusion)
     assert "forward" not in vars(network.fusion)
 

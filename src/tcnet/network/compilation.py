@@ -11,28 +11,28 @@ import torch
 from tcnet.network.reconstruction import DirectReconstruction
 from tcnet.network.tcnet import TCNet
 
-GAINING = ("stability", "fusion")
-"""Stages with much beside their convolutions. Motion's many small operations come out slower."""
-GAINING_IF_SMALL = ("propagation", "refinement", "reconstruction")
-"""With few channels at the frame's size. With 64 the trunks are as fast as they are, and the strips of the full
-reconstruction come out slower (docs/log.md, 2026-11-28)."""
-_ON_CPU: dict[str, Any] = {"freezing": True, "cpp_wrapper": True}
-"""Weights laid out once, and no Python between the operations of a stage."""
+COMPILED = ("propagation", "stability", "fusion", "refinement")
+"""Not motion, whose many small operations come out slower, nor the strips of the full reconstruction."""
 
 
 def compile_stages(network: TCNet) -> None:
     """Compile the stages that gain by it, each when it first sees a frame size: up to a minute, which torch's
     cache on disk shortens to seconds from the second process on.
 
-    For inference alone; results differ from those of the network as it was by rounding. Raises ValueError
-    where there is nothing to compile with.
+    For inference alone; results differ from those of the network as it was by rounding. On a CPU weights are
+    laid out once and no Python is left between the operations of a stage, for which this sets torch's compiler
+    to freeze weights in all that the process compiles without gradients. Raises ValueError where there is
+    nothing to compile with.
     """
-    device = next(network.parameters()).device
-    if device.type == "cpu":
+    options: dict[str, Any] = {}
+    if next(network.parameters()).device.type == "cpu":
         _check_compiler()
-    options = dict(_ON_CPU) if device.type == "cpu" else None
-    small = isinstance(network.reconstruction, DirectReconstruction)
-    for name in (*GAINING, *(GAINING_IF_SMALL if small else ())):
+        from torch._inductor import config  # here, as it takes two seconds
+
+        config.freezing = True  # an option of torch.compile comes too late: weights are inputs by then
+        options = {"cpp_wrapper": True}
+    direct = isinstance(network.reconstruction, DirectReconstruction)
+    for name in (*COMPILED, *(("reconstruction",) if direct else ())):
         stage = getattr(network, name)
         # Not the module itself, so that hooks on it stay outside.
         stage.forward = torch.compile(stage.forward, dynamic=False, options=options)
