@@ -20,8 +20,8 @@ def compile_stages(network: TCNet) -> None:
     cache on disk shortens to seconds from the second process on.
 
     For inference alone; results differ from those of the network as it was by rounding. On a CPU weights are
-    laid out once and no Python is left between the operations of a stage, for which this sets torch's compiler
-    to freeze weights in all that the process compiles without gradients. Raises ValueError where there is
+    laid out once and no Python is left between the operations of a stage; for that torch's compiler is set to
+    freeze the weights of all that the process compiles without gradients. Raises ValueError where there is
     nothing to compile with.
     """
     options: dict[str, Any] = {}

@@ -64,7 +64,7 @@ class LossOptions(Table):
 
     structure: Annotated[float, Field(ge=0)] = 0.0
     """Weight of 1 - SSIM on luma, always against the ground truth: networks taught by means of several others
-    come out with too little contrast in fine texture."""
+    come out with too little contrast in fine texture. Untried in long runs."""
 
 
 class TeacherOptions(Table):
