@@ -143,21 +143,23 @@ def working_copy(network: AnyNetwork, device: torch.device, precision: Precision
 def compiled_copy(network: AnyNetwork) -> AnyNetwork:
     """A copy whose stages are compiled. Raises UsageError for other networks and where nothing compiles."""
     made = copy.deepcopy(network)
-    inner = made.network if isinstance(made, SelfEnsemble) else made
-    if not isinstance(inner, TCNet):
-        raise UsageError(f"compile is for TCNets, not for a {type(inner).__name__}: leave it out")
     try:
-        compile_stages(inner)
+        compile_stages(_tcnet(made, "compile", "leave it out"))
     except ValueError as error:
         raise UsageError(f"compile: {error}, or leave it out") from error
     return made
 
 
-def _quantise(network: VideoNetwork) -> None:
+def _tcnet(network: VideoNetwork, wish: str, instead: str) -> TCNet:
+    """The TCNet that it is or ensembles. Raises UsageError, what is wished and what to do, for others."""
     inner = network.network if isinstance(network, SelfEnsemble) else network
     if not isinstance(inner, TCNet):
-        raise UsageError(f"precision int8 is for TCNets, not for a {type(inner).__name__}: use auto")
+        raise UsageError(f"{wish} is for TCNets, not for a {type(inner).__name__}: {instead}")
+    return inner
+
+
+def _quantise(network: VideoNetwork) -> None:
     try:
-        quantise(inner)
+        quantise(_tcnet(network, "precision int8", "use auto"))
     except ValueError as error:
         raise UsageError(f"precision int8: {error}; use auto, or train the model a little further") from error
