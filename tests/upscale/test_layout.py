@@ -16,7 +16,7 @@ def chosen(fits, height=720, width=1280, network=NETWORK, **options):
 
 def test_with_memory_to_spare_windows_are_long_and_frames_whole():
     layout = chosen(lambda layout: True)
-    assert (layout.window, layout.overlap, layout.tiled) == (32, 4, False)
+    assert (layout.window, layout.overlap, layout.tiled) == (56, 4, False)
     assert (layout.out_height, layout.out_width) == (2880, 5120)
     assert layout.computed_area == layout.tile_area == 720 * 1280
 
@@ -24,10 +24,10 @@ def test_with_memory_to_spare_windows_are_long_and_frames_whole():
 def test_tiles_shrink_first_then_windows_then_tiles_again():
     seen = []
     last = chosen(lambda layout: seen.append((layout.window, layout.tile)))
-    assert [pair for pair in seen if pair[0] == 32] == [
-        (32, 1280), (32, 1024), (32, 768), (32, 512), (32, 384), (32, 256), (32, 192), (32, 128)
+    assert [pair for pair in seen if pair[0] == 56] == [
+        (56, 1280), (56, 1024), (56, 768), (56, 512), (56, 384), (56, 256), (56, 192), (56, 128)
     ]  # fmt: skip
-    assert [window for window, tile in seen if tile == 128] == [32, 16, 12]
+    assert [window for window, tile in seen if tile == 128] == [56, 32, 20, 16, 12]
     assert seen[-2:] == [(12, 128), (12, 96)]
     assert (last.window, last.tile) == (12, 96)
 
@@ -99,16 +99,16 @@ def shrunk(network, options, height, width):
 
 def test_tiles_shrink_then_windows_then_tiles_again():
     assert list(shrunk(NETWORK, UpscaleOptions(), 300, 500)) == [
-        *((500, 32), (250, 32), (128, 32)),
-        *((128, 16), (128, 12)),
+        *((500, 56), (250, 56), (128, 56)),
+        *((128, 32), (128, 20), (128, 16), (128, 12)),
         (96, 12),
     ]
     assert smallest_tile(NETWORK, UpscaleOptions()) == 96
 
 
 def test_small_frames_have_shorter_windows_only():
-    assert list(shrunk(NETWORK, UpscaleOptions(), 24, 32)) == [(32, 32), (32, 16), (32, 12)]
-    assert list(shrunk(NETWORK, UpscaleOptions(overlap=6), 24, 32)) == [(32, 32), (32, 16)]
+    assert list(shrunk(NETWORK, UpscaleOptions(), 24, 32)) == [(32, 56), (32, 32), (32, 20), (32, 16), (32, 12)]
+    assert list(shrunk(NETWORK, UpscaleOptions(overlap=6), 24, 32)) == [(32, 56), (32, 36), (32, 24), (32, 20), (32, 16)]
 
 
 def test_a_stream_has_smaller_tiles_only():

@@ -23,7 +23,7 @@ class Slow(Nearest):
 def test_a_plan_says_what_will_be():
     plan = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU), model="tcnet-bi")
     assert (plan.model, plan.device, plan.precision) == ("tcnet-bi", "cpu", "fp32")
-    assert (plan.window, plan.overlap, plan.tile, plan.tiles) == (32, 4, None, 1)
+    assert (plan.window, plan.overlap, plan.tile, plan.tiles) == (56, 4, None, 1)
     assert (plan.output_width, plan.output_height) == (1280, 720)
     assert 0 < plan.memory < plan.memory_limit
     assert plan.seconds == pytest.approx(100 * plan.seconds_per_frame)
@@ -32,7 +32,7 @@ def test_a_plan_says_what_will_be():
 
 def test_its_options_leave_nothing_open():
     plan = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU, tile=100, height=500))
-    assert plan.options == UpscaleOptions(**CPU, window=32, overlap=4, tile=100, height=500)
+    assert plan.options == UpscaleOptions(**CPU, window=56, overlap=4, tile=100, height=500)
     again = plan_upscale(make_info(100, 180, 320), Nearest(), plan.options, measure=False)
     assert (again.window, again.overlap, again.tile) == (plan.window, plan.overlap, plan.tile)
     whole = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU), measure=False)

@@ -190,7 +190,7 @@ def test_the_plan_of_the_first_run_holds(source, tmp_path):
     free = replace(OPTIONS, window=None, overlap=None)
     cut(source, out, 29, options=free)
     header, lines = RunFolder(out).stored()
-    assert header["plan"]["window"] == 32
+    assert header["plan"]["window"] == 56
     header["plan"]["window"] = 16
     journal = folder(out) / "journal.jsonl"
     journal.write_text("".join(json.dumps(line) + "\n" for line in [header, *lines]))

@@ -56,12 +56,12 @@ def assert_equal(frames, others):
     ("size", "limit", "window", "notices"),
     [
         ((60, 80), 12 * 40 * 40, 12, ["tiles of 40 pixels and windows of 12 frames"]),
-        ((24, 32), 16 * 24 * 32, 32, ["whole frames and windows of 16 frames"]),
+        ((24, 32), 20 * 24 * 32, 32, ["whole frames and windows of 20 frames"]),
         (
             (40, 200),
             12 * 40 * 128,
             32,
-            [f"tiles of 128 pixels and windows of {length} frames" for length in (32, 16, 12)],
+            [f"tiles of 128 pixels and windows of {length} frames" for length in (32, 20, 16, 12)],
         ),
     ],
 )

@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcnet.upscale.windows import Span, even_size, iter_windows, plan_spans, plan_windows, smallest_size
+from tcnet.upscale.options import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.upscale.windows import (
+    FEW_FRAMES,
+    Span,
+    even_size,
+    iter_windows,
+    plan_spans,
+    plan_windows,
+    smallest_size,
+)
 
 
 @st.composite
@@ -84,11 +94,11 @@ def test_kept_frames_have_their_context_unless_the_scene_has_not(scene):
 
 
 @given(scenes())
-def test_windows_have_at_least_half_their_size(scene):
+def test_windows_are_not_a_few_frames(scene):
     begin, end, size, _, multiple, _ = scene
     for span in plan_windows(*scene):
         # Steps may leave it a little short of half of a size that is hardly more than a step.
-        least = min(size // 2, size - multiple + 1)
+        least = min(size // 2, FEW_FRAMES, size - multiple + 1)
         assert span.stop - span.start >= min(least, end - begin)
 
 
@@ -146,7 +156,12 @@ def test_windows_hold_a_bounded_number_of_items(scene):
     assert most <= 2 * size + 2 * multiple
 
 
-def test_a_segment_is_two_default_windows():
+def test_a_segment_is_one_default_window_or_two_of_the_next_length():
+    assert plan_windows(0, 200, DEFAULT_WINDOW, DEFAULT_OVERLAP, 4, SEGMENT_FRAMES)[:3] == [
+        Span(0, 52, 0, 48),
+        Span(44, 100, 48, 96),
+        Span(92, 148, 96, 144),
+    ]
     assert plan_windows(0, 200, 32, 4, 4, 48)[:4] == [
         Span(0, 32, 0, 28),
         Span(24, 52, 28, 48),

@@ -176,12 +176,13 @@ class Recurrence(ABC):
             features.append(state)
         features.reverse()
         size = self.config.group_size
-        for first in range(0, len(features), size):
-            features[first : first + size] = self.stabilise(features[first : first + size])
         refined = None
-        for neighbourhood, fused in zip(around, features, strict=True):
-            refined = self.refine(neighbourhood, fused, refined)
-            yield Refined(neighbourhood.frame, fused, refined)
+        for first in range(0, len(clip), size):
+            # Group by group: frames behind the last one that is asked for are never stabilised.
+            group = slice(first, first + size)
+            for neighbourhood, fused in zip(around[group], self.stabilise(features[group]), strict=True):
+                refined = self.refine(neighbourhood, fused, refined)
+                yield Refined(neighbourhood.frame, fused, refined)
 
     def _advance(self, state: StreamState, following: Tensor | None) -> tuple[StreamState, list[Refined]]:
         """Take in one more frame, or the end (None). A group is computed once its last has a successor."""

@@ -125,13 +125,16 @@ def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layou
 
 
 def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:
-    """About half the frames, in whole groups; None if that leaves nothing to keep, or for a stream."""
+    """That keeps half the frames, in whole groups; None if that leaves nothing to keep, or for a stream."""
     if not layout.window:
         return None
-    group = network.config.group_size
-    half = -(-layout.window // (2 * group)) * group
-    window = max(half, smallest_size(layout.overlap, group))
+    window = _half_kept(layout.window, layout.overlap, network.config.group_size)
     return window if window < layout.window else None
+
+
+def _half_kept(window: int, overlap: int, group: int) -> int:
+    """A window that keeps half the frames of this one, in whole groups, or as few as there can be."""
+    return -(-(window - 2 * overlap) // (2 * group)) * group + 2 * overlap
 
 
 def smallest_tile(network: VideoNetwork, options: UpscaleOptions) -> int:
@@ -154,10 +157,7 @@ def _candidates(
 ) -> Iterator[tuple[int | None, int | None]]:
     windows: list[int | None] = [options.window]
     if options.window is None and network.config.propagation == "bidirectional":
-        group = network.config.group_size
-        least = smallest_size(DEFAULT_OVERLAP if options.overlap is None else options.overlap, group)
-        halves = [DEFAULT_WINDOW, DEFAULT_WINDOW // 2, least]
-        windows = [*sorted({max(least, -(-value // group) * group) for value in halves}, reverse=True)]
+        windows = [*_default_windows(network, options)]
     tiles: list[int | None] = [options.tile]
     if options.tile is None:
         least = smallest_tile(network, options)
@@ -165,6 +165,15 @@ def _candidates(
     comfortable = [tile for tile in tiles if tile is None or tile >= COMFORTABLE_TILE or len(tiles) == 1]
     yield from product(windows, comfortable)
     yield from product(windows[-1:], [tile for tile in tiles if tile not in comfortable])
+
+
+def _default_windows(network: VideoNetwork, options: UpscaleOptions) -> Iterator[int]:
+    """The longest, and ever shorter ones, down to one that keeps a group."""
+    window, overlap = _window_and_overlap(network, options, None)
+    longer = window + 1
+    while window < longer:
+        yield window
+        longer, window = window, _half_kept(window, overlap, network.config.group_size)
 
 
 def _window_and_overlap(

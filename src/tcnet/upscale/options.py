@@ -6,11 +6,11 @@ from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
 
-DEFAULT_WINDOW = 32
-"""Frames computed together by bidirectional networks; 24 of them are kept."""
+DEFAULT_WINDOW = 56
+"""Frames computed together by bidirectional networks: a segment of the output, 48, and its context."""
 DEFAULT_OVERLAP = 4
 """Frames computed and dropped on each side of a window. Against the whole clip, 8 kept frames lose 0.40 dB
-without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/window_overlap.py); with 24 a third of it."""
+without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/window_overlap.py); with 48 a sixth of it."""
 DEFAULT_TILE_OVERLAP = 32
 """LR pixels computed and dropped on each side of a tile. Beside the seams, tiled frames have 54 to 58 dB
 against whole ones with 16, 63 with 32 (benchmarks/tile_seams.py). Tiles go in steps of 32: 24 is as 32."""

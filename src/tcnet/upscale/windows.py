@@ -10,6 +10,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+FEW_FRAMES = 16
+"""Windows have as many, where the scene has, however few of them are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -76,8 +79,8 @@ def plan_windows(
     first frame: what such a stretch needs does not depend on where a run begins. Each kept frame has at least
     `overlap` computed frames on either side, across those ends too, or all that there are up to the scene's
     ends. Windows begin with the scene or whole steps of `multiple` away from where their stretch begins. They
-    have at least half of `size`, where scene and steps allow, because a recurrent network is weak on a few
-    frames alone; to that end the last two of a stretch share what is left, or take more context.
+    have at least FEW_FRAMES, or half of `size`, where scene and steps allow, because a recurrent network is
+    weak on a few frames alone; to that end the last two of a stretch share what is left, or take more context.
 
     Returns [] for an empty scene. Raises ValueError when `size` is too small to advance.
     """
@@ -133,30 +136,35 @@ class _Windows:
         if self.align is not None and self.align < 1:
             raise ValueError(f"align must be at least 1, got {self.align}")
 
+    @property
+    def least(self) -> int:
+        """Frames of the shortest window, where there are as many."""
+        return min(self.size // 2, FEW_FRAMES)
+
     def window(self, keep: int, end: int) -> Span:
         """The window whose kept part begins with `keep`, in a scene that ends before `end`."""
         stretch_end = end if self.align is None else min(end, (keep // self.align + 1) * self.align)
         start = self._start(keep)
         keep_stop = min(stretch_end, end if end <= start + self.size else start + self.size - self.overlap)
         context = 0 if stretch_end == end else self.overlap
-        if 0 < stretch_end - keep_stop < self.size // 2 - self.overlap - context:
+        if 0 < stretch_end - keep_stop < self.least - self.overlap - context:
             half = -(-(stretch_end - keep) // (2 * self.multiple)) * self.multiple
             keep_stop = min(keep_stop, keep + half)
         stop = min(end, keep_stop + self.overlap)
-        lacking = self.size // 2 - (stop - start)
+        lacking = self.least - (stop - start)
         if lacking > 0:
             steps = min(-(-lacking // self.multiple), (self.size - (stop - start)) // self.multiple)
             start = max(self.begin, start - steps * self.multiple)
-            stop = min(end, max(stop, start + self.size // 2))
+            stop = min(end, max(stop, start + self.least))
         return Span(start, stop, keep, keep_stop)
 
     def known_enough(self, keep: int) -> int:
         """The number of items up to which the scene has to be known, if it is that long, for `window`."""
-        return self._start(keep) + self.size + max(1, self.size // 2 - 2 * self.overlap)
+        return self._start(keep) + self.size + max(1, self.least - 2 * self.overlap)
 
     def earliest(self, keep: int) -> int:
         """No window that keeps `keep` or later items begins before this one."""
-        return max(self.begin, keep - max(self.overlap, self.size // 2) - self.multiple)
+        return max(self.begin, keep - max(self.overlap, self.least) - self.multiple)
 
     def _start(self, keep: int) -> int:
         """The latest item to begin with that gives `keep` its context."""
