@@ -20,6 +20,8 @@ SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 SSIM_K1 = 0.01
 SSIM_K2 = 0.03
+LUMA = (65.481, 128.553, 24.966)
+"""What red, green and blue in [0, 1] add to the 16 of black, in 8-bit steps: BT.601 with studio swing."""
 
 
 def rgb_to_y(rgb: Tensor) -> Tensor:
@@ -29,7 +31,7 @@ def rgb_to_y(rgb: Tensor) -> Tensor:
     """
     _check_rgb(rgb)
     red, green, blue = rgb.double().unbind(dim=-3)
-    return (16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255).unsqueeze(-3)
+    return (16 + (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue) / PEAK).unsqueeze(-3)
 
 
 def psnr(sr: Tensor, hr: Tensor, channel: Channel) -> Tensor:
@@ -55,15 +57,22 @@ def ssim(sr: Tensor, hr: Tensor, channel: Channel) -> Tensor:
     """
     if min(sr.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs images of at least 11x11, not {sr.shape[-1]}x{sr.shape[-2]}")
-    x, y = _planes(sr, hr, channel)
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = map(_window_mean, (x, y, x * x, y * y, x * y))
+    return similarity(*_planes(sr, hr, channel), PEAK, _window_mean).mean(dim=(-3, -2, -1))
+
+
+def similarity(x: Tensor, y: Tensor, peak: float, window_mean: Callable[[Tensor], Tensor]) -> Tensor:
+    """SSIM at each position, with values up to `peak`: (..., H, W) planes -> what `window_mean` makes of them.
+
+    window_mean: the weighted mean of planes over the window around each position.
+    """
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = map(window_mean, (x, y, x * x, y * y, x * y))
     variance_x = mean_xx - mean_x * mean_x
     variance_y = mean_yy - mean_y * mean_y
     covariance = mean_xy - mean_x * mean_y
-    c1, c2 = (SSIM_K1 * PEAK) ** 2, (SSIM_K2 * PEAK) ** 2
+    c1, c2 = (SSIM_K1 * peak) ** 2, (SSIM_K2 * peak) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return (luminance * structure).mean(dim=(-3, -2, -1))
+    return luminance * structure
 
 
 METRICS: Mapping[str, Callable[[Tensor, Tensor, Channel], Tensor]] = MappingProxyType(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tcnet.evaluation.metrics import SSIM_K1, SSIM_K2, SSIM_SIGMA, SSIM_WINDOW
+from tcnet.evaluation.metrics import LUMA, PEAK, SSIM_SIGMA, SSIM_WINDOW, similarity
 
 EPSILON = 1e-8  # 1e-4 squared, a fortieth of an 8-bit step
 
@@ -23,28 +23,22 @@ def dissimilarity(sr_clip: Tensor, target: Tensor) -> Tensor:
     Both (B, T, 3, H, W) RGB in [0, 1], H and W at least 11. SSIM as `tcnet.evaluation.metrics` defines it, of
     values that are not rounded; its gradient is finite everywhere.
     """
-    x, y = _luma(sr_clip), _luma(target)
-    maps = torch.cat((x, y, x * x, y * y, x * y), dim=1)  # (B * T, 5, H, W)
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = _window_means(maps).unbind(1)
-    covariance = mean_xy - mean_x * mean_y
-    variances = mean_xx - mean_x.square() + mean_yy - mean_y.square()
-    luminance = (2 * mean_x * mean_y + SSIM_K1**2) / (mean_x.square() + mean_y.square() + SSIM_K1**2)
-    return 1 - (luminance * (2 * covariance + SSIM_K2**2) / (variances + SSIM_K2**2)).mean()
+    return 1 - similarity(_luma(sr_clip), _luma(target), 1.0, _window_mean).mean()
 
 
 def _luma(clip: Tensor) -> Tensor:
-    """(B, T, 3, H, W) -> (B * T, 1, H, W): the Y of `rgb_to_y` as a share of 255, not rounded."""
-    red, green, blue = clip.float().flatten(0, 1).chunk(3, dim=1)
-    return (16 + 65.481 * red + 128.553 * green + 24.966 * blue) / 255
+    """(B, T, 3, H, W) -> (B, T, H, W): the Y of `rgb_to_y` as a share of 255, not rounded."""
+    red, green, blue = clip.float().unbind(2)
+    return (16 + LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue) / PEAK
 
 
-def _window_means(maps: Tensor) -> Tensor:
-    """Gaussian means over the windows that lie inside: (N, 5, H, W) -> (N, 5, H - 10, W - 10).
+def _window_mean(planes: Tensor) -> Tensor:
+    """Gaussian means over the windows that lie inside: (B, T, H, W) -> (B, T, H - 10, W - 10).
 
     As products with band matrices, whose gradient takes a tenth of a one-channel convolution's on a CPU.
     """
-    height, width = maps.shape[-2:]
-    return _windows(height, maps.device) @ maps @ _windows(width, maps.device).T
+    height, width = planes.shape[-2:]
+    return _windows(height, planes.device) @ planes @ _windows(width, planes.device).T
 
 
 def _windows(length: int, device: torch.device) -> Tensor:
