@@ -23,6 +23,7 @@ from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
 from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.upscale.precision import working_copy
+from tcnet.upscale.segments import SEGMENT_FRAMES
 from tcnet.video import Frame
 
 
@@ -85,7 +86,8 @@ def main() -> None:
 
     def per_frame(length: str) -> float:
         frames = moving_frames(int(length), *parsed_size(arguments.length_size))
-        return 1e3 * clock(lambda: deque(upscaler.stream(frames), 0), device) / int(length)
+        stream = upscaler.stream(frames, align=SEGMENT_FRAMES)
+        return 1e3 * clock(lambda: deque(stream, 0), device) / int(length)
 
     print(f"{arguments.model}, {arguments.precision} on {device}, {torch.get_num_threads()} threads")
     sizes = {size: partial(per_pixel, size) for size in arguments.sizes.split(",")}

@@ -24,6 +24,7 @@ from tcnet.benchmark.contest import moving_texture
 from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
 from tcnet.upscale import UpscaleOptions, Upscaler
+from tcnet.upscale.segments import SEGMENT_FRAMES
 from tcnet.video import open_source
 
 
@@ -67,7 +68,7 @@ def main() -> None:
             subprocess.run(command, check=True, capture_output=True)
             files.append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            deque(upscaler.stream(frames), 0)
+            deque(upscaler.stream(frames, align=SEGMENT_FRAMES), 0)
             alone.append(time.perf_counter() - begin)
             print(f"file {files[-1]:.1f} s, alone {alone[-1]:.1f} s, {files[-1] / alone[-1]:.3f}", flush=True)
     ratio = statistics.median(files) / statistics.median(alone)

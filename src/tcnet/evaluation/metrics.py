@@ -61,7 +61,7 @@ def ssim(sr: Tensor, hr: Tensor, channel: Channel) -> Tensor:
 
 
 def similarity(x: Tensor, y: Tensor, peak: float, window_mean: Callable[[Tensor], Tensor]) -> Tensor:
-    """SSIM at each position, with values up to `peak`: (..., H, W) planes -> what `window_mean` makes of them.
+    """SSIM at each position of planes (..., H, W) with values up to `peak`; of the shape of window means.
 
     window_mean: the weighted mean of planes over the window around each position.
     """

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from tcnet.upscale.layout import Layout
-from tcnet.upscale.pixels import resize_pixels, to_pixels
+from tcnet.upscale.pixels import put_pixels, resize_pixels
 from tcnet.upscale.windows import Span
 from tcnet.video.frame import Frame, Pixels
 
@@ -27,7 +27,7 @@ class Canvas:
     def paint(self, picture: Tensor, rows: Span, columns: Span) -> None:
         """Put in the kept part of one tile. picture: (3, 4h, 4w) float, all that was computed of the tile."""
         inner = picture[:, self._slice(rows, rows.start), self._slice(columns, columns.start)]
-        self._codes[self._slice(rows, 0), self._slice(columns, 0)] = to_pixels(inner, self._codes.dtype)
+        put_pixels(inner, self._codes[self._slice(rows, 0), self._slice(columns, 0)])
 
     def finish(self, frame: Frame) -> Frame:
         """The SR frame at its output size, with the time of `frame` and its alpha in that size."""

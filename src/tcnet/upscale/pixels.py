@@ -11,6 +11,9 @@ from torch.nn import functional as F
 from tcnet.upscale.windows import Span
 from tcnet.video.frame import Frame, Pixels
 
+ROUNDED_AT_ONCE = 2**18
+"""Values: 1 MiB in float32."""
+
 
 def clip_tensor(frames: Sequence[Frame], device: torch.device, rows: Span, columns: Span) -> Tensor:
     """The tile rows x columns of n >= 0 uint8 or uint16 frames -> (1, n, 3, h, w) float32 in [0, 1]."""
@@ -23,12 +26,21 @@ def clip_tensor(frames: Sequence[Frame], device: torch.device, rows: Span, colum
     return (codes.to(torch.float32) / most).permute(0, 3, 1, 2).contiguous().unsqueeze(0).to(device)
 
 
-def to_pixels(picture: Tensor, dtype: np.dtype[Any]) -> Pixels:
-    """(C, H, W) float, clamped here to [0, 1] -> (H, W, C) codes of `dtype`, rounded to nearest."""
-    codes = (picture.float().clamp(0, 1) * largest_code(dtype)).round().permute(1, 2, 0)  # (H, W, C)
-    # Through int32, because accelerators know no uint16.
-    integers = codes.to(torch.uint8 if dtype == np.uint8 else torch.int32).contiguous().cpu().numpy()
-    return integers.astype(dtype, copy=False)
+def put_pixels(picture: Tensor, codes: Pixels) -> None:
+    """(C, H, W) float, clamped here to [0, 1], into `codes` (H, W, C), rounded to nearest."""
+    most = largest_code(codes.dtype)
+    rows = picture.permute(1, 2, 0)  # (H, W, C)
+    if picture.device.type != "cpu":
+        # Through int32, because accelerators know no uint16.
+        integers = rows.float().clamp(0, 1).mul_(most).round_()
+        codes[:] = integers.to(torch.uint8 if codes.dtype == np.uint8 else torch.int32).cpu().numpy()
+        return
+    # A few rows at a time, so that what lies between stays in the cache: twice to four times as fast.
+    count = max(1, ROUNDED_AT_ONCE // rows[0].numel())
+    target = torch.from_numpy(codes)
+    for top in range(0, rows.shape[0], count):
+        part = rows[top : top + count].float().clamp(0, 1).mul_(most).round_()
+        target[top : top + count] = part
 
 
 def resize_pixels(codes: Pixels, size: tuple[int, int], dtype: np.dtype[Any]) -> Pixels:
@@ -36,7 +48,9 @@ def resize_pixels(codes: Pixels, size: tuple[int, int], dtype: np.dtype[Any]) ->
     picture = torch.from_numpy(codes).to(torch.float32).permute(2, 0, 1).contiguous()  # (C, H, W)
     picture = picture / largest_code(codes.dtype)
     resized = F.interpolate(picture[None], size=size, mode="bicubic", antialias=True, align_corners=False)
-    return to_pixels(resized[0], dtype)
+    result: Pixels = np.empty((*size, codes.shape[2]), dtype)
+    put_pixels(resized[0], result)
+    return result
 
 
 def largest_code(dtype: np.dtype[Any]) -> int:

@@ -80,7 +80,7 @@ def plan_windows(
     `overlap` computed frames on either side, across those ends too, or all that there are up to the scene's
     ends. Windows begin with the scene or whole steps of `multiple` away from where their stretch begins. They
     have at least FEW_FRAMES, or half of `size`, where scene and steps allow, because a recurrent network is
-    weak on a few frames alone; to that end the last two of a stretch share what is left, or take more context.
+    weak on few frames alone; to that end the last two of a stretch share what is left, or take more context.
 
     Returns [] for an empty scene. Raises ValueError when `size` is too small to advance.
     """
