@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.process import keep_freed_memory
 from tcnet.upscale import UpscaleOptions, Upscaler
 from tcnet.upscale.memory import encoder_memory, estimate_memory
 from tcnet.video.frame import Frame
@@ -33,7 +34,9 @@ CASES = {
     "stream-tiles": ("forward", "bf16", 128, 144, "uint8", TILES),
     "stream-tiles-fp32": ("forward", "fp32", 128, 144, "uint8", TILES),
     "window-half": ("bidirectional", "bf16", 128, 144, "uint16", {"window": 12, "scale": 2, **TILES}),
-    "window-long": ("bidirectional", "bf16", 128, 144, "uint8", {"window": 32}),
+    "window-long": ("bidirectional", "bf16", 128, 144, "uint8", {"window": 56}),
+    "window-large": ("bidirectional", "bf16", 360, 480, "uint8", {"window": 12}),
+    "window-long-fp32": ("bidirectional", "fp32", 64, 96, "uint8", {"window": 56}),
 }
 
 
@@ -54,6 +57,7 @@ def resident(key: str) -> int:
 
 
 def measure(name: str) -> None:
+    keep_freed_memory()  # as the command does
     propagation, precision, height, width, sample, given = CASES[name]
     network = TCNet(TCNetConfig(propagation=propagation)).eval()
     upscaler = Upscaler(

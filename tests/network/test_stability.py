@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tcnet.network import stability
 from tcnet.network.stability import (
     ChannelAttention,
     PositionAttention,
@@ -63,6 +64,19 @@ def test_shifted_windows_see_across_the_border_of_the_unshifted():
         layer.last.weight[:, :, 1, 1] = torch.eye(16)  # no convolution: only attention moves anything
         difference = (layer(group, 2) - layer(changed, 2)).abs()[..., :8].max()
         assert bool(difference > 1e-6) is reaches
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("shift", [0, 4])
+def test_bands_of_large_frames_are_bit_identical_to_the_whole(shift, monkeypatch):
+    layer = TemporalSelfAlignment(16, blocks=0, patch=4, window=8, group_size=4, shift=shift).eval()
+    group = torch.randn(4, 16, 37, 21).contiguous(memory_format=torch.channels_last)
+    whole = layer(group, 2)
+    seen = []
+    layer.norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[0]))
+    monkeypatch.setattr(stability, "ALIGNED_VALUES", 2 * group.numel() // 5)
+    assert torch.equal(layer(group, 2), whole)
+    assert len(seen) > 1
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ def estimate(propagation="bidirectional", height=180, width=320, dtype=torch.flo
 
 def test_it_grows_with_window_area_and_precision_and_shrinks_with_tiles():
     base = estimate(window=16)
-    assert estimate(window=32).network > 1.5 * base.network
+    assert 1.3 * base.network < estimate(window=32).network < 2 * base.network
     large = estimate(window=16, height=540, width=960)
     assert estimate(window=16, height=1080, width=960).network == 2 * large.network
     # of small frames motion is estimated between several pairs at once
@@ -44,9 +44,10 @@ def test_an_ensemble_holds_the_pictures_of_a_window():
 
 
 def test_a_stream_holds_a_group_not_a_window():
-    assert estimate("forward").network < estimate(window=32).network / 2
-    # and so for each tile
-    assert estimate("forward", tile=96).network > 0.5 * estimate("forward").network
+    assert estimate("forward").network < estimate(window=12).network
+    # and so for each tile: what is held does not shrink with them
+    held = estimate(window=16).network - estimate(window=12).network
+    assert estimate("forward", tile=96).network > 2 * held
 
 
 def test_a_resized_frame_has_a_smaller_queue_but_a_deeper_canvas():

@@ -5,7 +5,7 @@ from upscale_fakes import Nearest, TemporalBox, make_info
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.upscale import UpscaleOptions, Upscaler, plan_upscale
-from tcnet.upscale.layout import make_layout
+from tcnet.upscale.layout import CONTEXT_WORK, make_layout
 from tcnet.upscale.planning import computed_area_per_frame
 
 CPU = {"device": "cpu", "precision": "fp32"}
@@ -51,9 +51,11 @@ def test_the_overlaps_of_windows_and_tiles_are_counted():
     layout = make_layout(network, options, 112, 112, 12, 48)
     # rows 0..48, 32..80, 64..112; frames 0..12, 4..16, 8..20, of which 20 are wanted
     assert layout.computed_area == 144 * 144
-    assert computed_area_per_frame(layout, network, 20) == 144 * 144 * 36 / 20
+    per_frame = computed_area_per_frame(layout, network, 20) / (144 * 144)
+    assert per_frame == pytest.approx(1 + CONTEXT_WORK * 16 / 20)
     # without a length, as for a long video: 12 frames are computed for each 4
-    assert computed_area_per_frame(layout, network, None) == pytest.approx(144 * 144 * 3, rel=0.02)
+    per_frame = computed_area_per_frame(layout, network, None) / (144 * 144)
+    assert per_frame == pytest.approx(1 + CONTEXT_WORK * 2, rel=0.02)
 
 
 def test_the_probe_is_short():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcnet.upscale.options import DEFAULT_OVERLAP, DEFAULT_WINDOW
+from tcnet.upscale.options import DEFAULT_KEPT, DEFAULT_OVERLAP
 from tcnet.upscale.segments import SEGMENT_FRAMES
 from tcnet.upscale.windows import (
     FEW_FRAMES,
@@ -157,7 +157,8 @@ def test_windows_hold_a_bounded_number_of_items(scene):
 
 
 def test_a_segment_is_one_default_window_or_two_of_the_next_length():
-    assert plan_windows(0, 200, DEFAULT_WINDOW, DEFAULT_OVERLAP, 4, SEGMENT_FRAMES)[:3] == [
+    default = DEFAULT_KEPT + 2 * DEFAULT_OVERLAP
+    assert plan_windows(0, 200, default, DEFAULT_OVERLAP, 4, SEGMENT_FRAMES)[:3] == [
         Span(0, 52, 0, 48),
         Span(44, 100, 48, 96),
         Span(92, 148, 96, 144),

@@ -143,8 +143,8 @@ class DirectReconstruction(nn.Module):
 
 
 def _bilinear_pixels(frame: Tensor) -> Tensor:
-    """`bilinear_base` before its `shuffle` by 4, (N, 48, H, W) float32: a convolution, three times as fast with
-    the shuffle. For CPUs alone: CUDA's convolutions may round to TF32."""
+    """`bilinear_base` before its `shuffle` by 4, (N, 48, H, W) float32: a convolution, three times as fast
+    with the shuffle. For CPUs alone: CUDA's convolutions may round to TF32."""
     frame = F.pad(frame.float(), (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
     # Pixel p of 4 lies (2p - 3) / 8 from its LR pixel's centre.
     offsets = (2 * torch.arange(SCALE, device=frame.device) - 3) / (2 * SCALE)

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from tcnet.network.layers import ResidualBlock, conv3x3, convolve
 
+ALIGNED_VALUES = 2**24
+"""Of the features of a group in which temporal self-alignment looks at once. What it keeps meanwhile takes
+ten times their memory, in large frames more than all else."""
 MATCHED_VALUES = 2**21
 """Of the features in which correlative matching looks at once: more than one small frame, which take longer
 one by one; larger ones would leave the cache."""
@@ -71,20 +74,42 @@ class TemporalSelfAlignment(nn.Module):
 
     def forward(self, group: Tensor, n: int) -> Tensor:
         """1 <= n <= group_size frames (n*B, C, H, W), one time after the other -> same shape, aligned."""
-        height, width = group.shape[-2:]
         x = self.blocks(group)
+        return convolve(self.last, self._gathered(x, n), residual=x)
+
+    def _gathered(self, x: Tensor, n: int) -> Tensor:
+        """What each patch gathers, (n*B, C, H, W) -> the same shape, in channels_last memory."""
+        height, width = x.shape[-2:]
         padded = pad_to_windows(x, self.window, self.shift)
-        tokens = self.norm(self._to_patches(padded, n))  # (B*windows, n*side², patch², C)
+        bias = self._bias(n)
+        rows = self._rows_at_once(padded)
+        if rows >= padded.shape[-2]:
+            y = self._of_whole_windows(padded, n, bias)
+        else:
+            y = torch.empty_like(padded)
+            for top in range(0, padded.shape[-2], rows):
+                band = slice(top, top + rows)
+                y[..., band, :] = self._of_whole_windows(padded[..., band, :], n, bias)
+        y = y[..., self.shift : self.shift + height, self.shift : self.shift + width]
+        return y.contiguous(memory_format=torch.channels_last)
+
+    def _rows_at_once(self, padded: Tensor) -> int:
+        """A multiple of the window; all rows where a compiler or an exporter looks on."""
+        if torch.compiler.is_compiling():
+            return padded.shape[-2]
+        row_of_windows = padded.numel() // padded.shape[-2] * self.window
+        return max(1, ALIGNED_VALUES // row_of_windows) * self.window
+
+    def _of_whole_windows(self, x: Tensor, n: int, bias: Tensor) -> Tensor:
+        """`_gathered` of a frame, or of rows of it, that whole windows cover."""
+        tokens = self.norm(self._to_patches(x, n))  # (B*windows, n*side², patch², C)
         queries, keys, values = (
             layer(tokens).flatten(2) for layer in (self.query, self.key, self.value)
         )  # (B*windows, n*side², patch² * C/4, C/4, C)
-        scores = torch.baddbmm(
-            self._bias(n).to(queries.dtype), queries, keys.transpose(1, 2), alpha=queries.shape[-1] ** -0.5
-        )
+        bias = bias.to(queries.dtype)
+        scores = torch.baddbmm(bias, queries, keys.transpose(1, 2), alpha=queries.shape[-1] ** -0.5)
         gathered = torch.softmax(scores, dim=-1).to(values.dtype) @ values
-        y = self._from_patches(gathered, padded, n)
-        y = y[..., self.shift : self.shift + height, self.shift : self.shift + width]
-        return convolve(self.last, y.contiguous(memory_format=torch.channels_last), residual=x)
+        return self._from_patches(gathered, x, n)
 
     def _to_patches(self, x: Tensor, n: int) -> Tensor:
         """(n*B, C, H, W) -> (B*windows, n*side², patch², C), side = window / patch."""

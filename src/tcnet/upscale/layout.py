@@ -6,13 +6,19 @@ from itertools import product
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.options import DEFAULT_OVERLAP, DEFAULT_WINDOW, UpscaleOptions, output_size
+from tcnet.upscale.options import DEFAULT_KEPT, DEFAULT_OVERLAP, UpscaleOptions, output_size
 from tcnet.upscale.windows import Span, even_size, plan_spans, smallest_size
 
 TILE_SIDES = (1024, 768, 512, 384, 256, 192, 128, 96, 64)
 """Sides tried when memory is short of the whole frame, in LR pixels."""
 COMFORTABLE_TILE = 128
-"""Windows are shortened before tiles get smaller than this: overlap would be over half of the work."""
+"""Where memory ran out, windows are shortened before tiles get smaller than this: overlap would be over half
+of the work."""
+CONTEXT_WORK = 0.55
+"""Of a frame that a window drops, against one that it keeps: it gets no picture, and behind the kept ones
+motion and pre-propagation alone. Counted operations of tcnet-bi."""
+TILED_WORK = 1.05
+"""Whole frames are preferred to tiles that save less: they have no seams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +100,25 @@ def choose_layout(
     width: int,
     fits: Callable[[Layout], bool],
 ) -> Layout:
-    """The first candidate that `fits`: the longest window, then the largest tile; the last one if none does.
+    """Of the candidates that `fits` the one with the least work; the smallest one if none does.
 
     What the options give is not changed. Raises like `make_layout`.
     """
-    layout = make_layout(network, options, height, width, options.window, options.tile)
-    for window, tile in _candidates(network, options, max(height, width)):
-        layout = make_layout(network, options, height, width, window, tile)
-        if fits(layout):
-            break
-    return layout
+    layouts = [
+        make_layout(network, options, height, width, window, tile)
+        for window, tile in _candidates(network, options, max(height, width))
+    ]
+    # Of equals the first, which has the longest window and the largest tile.
+    return min(filter(fits, layouts), key=_work, default=layouts[-1])
+
+
+def _work(layout: Layout) -> float:
+    """What a frame of output costs, by its overlaps."""
+    work = layout.computed_area * (TILED_WORK if layout.tiled else 1)
+    if not layout.window:
+        return work
+    context = 2 * layout.overlap
+    return work * (1 + CONTEXT_WORK * context / (layout.window - context))
 
 
 def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layout) -> Layout | None:
@@ -155,6 +170,7 @@ def _whole_steps(length: int, network: VideoNetwork) -> int:
 def _candidates(
     network: VideoNetwork, options: UpscaleOptions, side: int
 ) -> Iterator[tuple[int | None, int | None]]:
+    """Windows and tiles, largest first."""
     windows: list[int | None] = [options.window]
     if options.window is None and network.config.propagation == "bidirectional":
         windows = [*_default_windows(network, options)]
@@ -162,9 +178,7 @@ def _candidates(
     if options.tile is None:
         least = smallest_tile(network, options)
         tiles = [None, *(tile for tile in TILE_SIDES if least <= tile < side)]
-    comfortable = [tile for tile in tiles if tile is None or tile >= COMFORTABLE_TILE or len(tiles) == 1]
-    yield from product(windows, comfortable)
-    yield from product(windows[-1:], [tile for tile in tiles if tile not in comfortable])
+    yield from product(windows, tiles)
 
 
 def _default_windows(network: VideoNetwork, options: UpscaleOptions) -> Iterator[int]:
@@ -182,12 +196,12 @@ def _window_and_overlap(
     if network.config.propagation == "forward":
         return 0, 0
     group = network.config.group_size
+    overlap = DEFAULT_OVERLAP if options.overlap is None else options.overlap
     if window is None:
-        window = max(DEFAULT_WINDOW, smallest_size(options.overlap or 0, group))
-    # A short window given alone takes what context it can.
-    overlap = (
-        max(0, min(DEFAULT_OVERLAP, (window - group) // 2)) if options.overlap is None else options.overlap
-    )
+        window = DEFAULT_KEPT + 2 * overlap
+    elif options.overlap is None:
+        # A short window given alone takes what context it can.
+        overlap = max(0, min(overlap, (window - group) // 2))
     if window < smallest_size(overlap, group):
         raise UsageError(
             f"a window of {window} frames is too short: with an overlap of {overlap} and the model's groups "

@@ -12,8 +12,9 @@ The estimate counts what grows with the frame size and the window:
     fixed     FIXED_BYTES + 3 copies of the parameters
     engines other than torch: ENGINE_MAPS more in `working`, ENGINE_BYTES more in `fixed`
 
-The constants are set so that estimates are up to 20 % over measured peaks (64 channels, on a CPU, without an
-encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and tiles).
+The constants are set so that no estimate of a process is under its measured peak (64 channels, on a CPU that
+keeps freed memory, without an encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and
+fp32, whole frames and tiles, long windows and large frames). Most are up to 30 % over it.
 """
 
 import os
@@ -30,11 +31,11 @@ from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.engine import engine_of
 from tcnet.upscale.layout import Layout
 
-HELD_MAPS = 4
-"""Feature maps kept for each frame of a window: measured 3 (neighbours warped and g), and a margin."""
-HELD_FLOATS = 16
-"""float32 values kept for each LR pixel and frame: the frame, two flows, two warped neighbours, slack."""
-WORKING_MAPS = 30
+HELD_MAPS = 2
+"""Feature maps kept for each frame of a window: g, and the gaps that glibc leaves when it keeps memory."""
+HELD_FLOATS = 12
+"""float32 values kept for each LR pixel and frame: the frame, two flows, two warped neighbours."""
+WORKING_MAPS = 40
 """Feature maps alive at once while one frame is computed, attention of a group and the x4 tail included."""
 MOTION_MAPS = 4
 """Feature maps for each pair of frames more between which motion is estimated at once."""

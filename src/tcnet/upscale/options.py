@@ -6,8 +6,8 @@ from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
 
-DEFAULT_WINDOW = 56
-"""Frames computed together by bidirectional networks: a segment of the output, 48, and its context."""
+DEFAULT_KEPT = 48
+"""Frames that a window of bidirectional networks keeps, where memory allows: a segment of the output."""
 DEFAULT_OVERLAP = 4
 """Frames computed and dropped on each side of a window. Against the whole clip, 8 kept frames lose 0.40 dB
 without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/window_overlap.py); with 48 a sixth of it."""

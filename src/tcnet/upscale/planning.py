@@ -7,7 +7,7 @@ import torch
 
 from tcnet.upscale.compute import Compute, without_gradients
 from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.layout import Layout
+from tcnet.upscale.layout import CONTEXT_WORK, Layout
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.upscaler import Upscaler
 from tcnet.upscale.windows import plan_spans
@@ -121,10 +121,12 @@ def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
 
 
 def computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count: int | None) -> float:
-    """LR pixels computed for each frame of output, the overlap of tiles and windows included."""
+    """LR pixels computed for each frame of output, the overlap of tiles included, and that of windows by what
+    it costs."""
     if not layout.window:
         return float(layout.computed_area)
     group = network.config.group_size
     length = frame_count or 100 * layout.window  # long enough for the first and last window not to matter
     spans = plan_spans(length, layout.window, layout.overlap, group)
-    return layout.computed_area * sum(span.stop - span.start for span in spans) / length
+    dropped = sum(span.stop - span.start for span in spans) - length
+    return layout.computed_area * (1 + CONTEXT_WORK * dropped / length)
