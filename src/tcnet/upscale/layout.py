@@ -198,7 +198,7 @@ def _window_and_overlap(
     group = network.config.group_size
     overlap = DEFAULT_OVERLAP if options.overlap is None else options.overlap
     if window is None:
-        window = DEFAULT_KEPT + 2 * overlap
+        window = max(DEFAULT_KEPT, group) + 2 * overlap
     elif options.overlap is None:
         # A short window given alone takes what context it can.
         overlap = max(0, min(overlap, (window - group) // 2))
