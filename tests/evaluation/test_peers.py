@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tcnet.benchmark.contest import moving_texture
-from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.peers import BASICVSR_FILES, BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.network import CONFIGS, TCNet
 from tcnet.training.initialise import embed_basicvsr
@@ -97,7 +97,7 @@ def test_without_the_package_the_message_says_how_to_get_it(monkeypatch):
 def test_a_network_begun_from_the_published_weights_equals_basicvsr():
     try:
         path = find_basicvsr("basicvsr-bd")
-    except TcnetError as error:
+    except MediaError as error:
         pytest.skip(str(error))
     ours, theirs = TCNet(CONFIGS["tcnet"]).eval(), load_basicvsr(path)
     embed_basicvsr(ours, theirs)

@@ -12,9 +12,9 @@ The estimate counts what grows with the frame size and the window:
     fixed     FIXED_BYTES + 3 copies of the parameters
     engines other than torch: ENGINE_MAPS more in `working`, ENGINE_BYTES more in `fixed`
 
-The constants are set so that no estimate of a process is under its measured peak (64 channels, on a CPU that
-keeps freed memory, without an encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and
-fp32, whole frames and tiles, long windows and large frames). Most are up to 30 % over it.
+The constants are set so that no estimate of a process is under its measured peak (64 channels, on a CPU,
+without an encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and
+tiles, long windows and large frames). Most are up to 30 % over it, short windows of large frames 50 %.
 """
 
 import os
