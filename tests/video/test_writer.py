@@ -7,6 +7,7 @@ import pytest
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video import ColorSpec, EncodeOptions, Frame, VideoInfo, open_sink, open_source
+from tcnet.video.codecs import plan_encoding
 
 CASES = {
     "25": {},
@@ -238,6 +239,13 @@ def test_chosen_pixel_format_and_options(tmp_path):
     )
     with open_source(tmp_path / "a.mkv") as reader:
         assert (reader.info.pixel_format, reader.info.width, reader.info.height) == ("yuv444p", 33, 25)
+
+
+def test_another_preset_goes_without_what_refines_the_default_one():
+    usual = plan_encoding(info_of(), EncodeOptions(encoder_options={"bf": "1"}), "h264").options
+    assert usual == {"crf": "16", "preset": "faster", "refs": "1", "subq": "2", "motion-est": "dia", "mbtree": "0", "bf": "1"}  # fmt: skip
+    chosen = plan_encoding(info_of(), EncodeOptions(encoder_options={"preset": "slow"}), "h264").options
+    assert chosen == {"crf": "16", "preset": "slow", "mbtree": "0"}
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,16 @@ class EncodeOptions:
 class CodecChoice:
     """One codec: encoders in order of preference, default formats from shallow to deep, default options.
 
-    smallest: pixels a side below which its encoder fails. alpha_formats: the default formats for pictures
-    with alpha, from shallow to deep; none where the codec cannot hold it.
+    with_preset: more options, which go with the default preset alone. smallest: pixels a side below which its
+    encoder fails. alpha_formats: the default formats for pictures with alpha, from shallow to deep; none
+    where the codec cannot hold it.
     """
 
     encoders: tuple[str, ...]
     formats: tuple[str, ...]
     options: Mapping[str, str]
     crf: range | None
+    with_preset: Mapping[str, str] = field(default_factory=dict)
     odd_sizes: bool = False
     smallest: int = 1
     alpha_formats: tuple[str, ...] = ()
@@ -62,10 +64,14 @@ class EncoderPlan:
 
 
 # crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality. Its
-# "medium" takes twice as much of the processor for files of the same size (docs/log.md, 2026-11-28).
+# "medium" takes three times as much of the processor for files of the same size (docs/log.md, 2026-11-28).
 CODECS: dict[str, CodecChoice] = {
     "h264": CodecChoice(
-        ("libx264",), ("yuv420p", "yuv420p10le"), {"crf": "16", "preset": "faster"}, range(52)
+        ("libx264",),
+        ("yuv420p", "yuv420p10le"),
+        {"crf": "16", "preset": "faster"},
+        range(52),
+        with_preset={"refs": "1", "subq": "2", "motion-est": "dia"},
     ),
     "hevc": CodecChoice(
         ("libx265",),
@@ -118,6 +124,8 @@ def plan_encoding(
             f"(got {info.width}x{info.height}); choose h264 or ffv1"
         )
     settings = {**choice.options, **_quality(name, choice, options.crf)}
+    if "preset" not in options.encoder_options:
+        settings.update(choice.with_preset)
     if name == "h264" and (info.width % 128 or info.height % 16):
         # x264's AVX-512 code for mbtree reads memory that was never written unless the picture is made of
         # whole macroblocks, eight in a row (seen at 480x352, not at 640x352), and decides by what it finds:
