@@ -230,6 +230,7 @@ def test_nothing_but_data_is_ever_read(tmp_path):
         ("propagation_blocks", True), ("matching_depth", 10**6), ("matching_depth", 900),
         ("alignment_window", 10**6), ("alignment_patch", 10**5), ("matching_window", 0), ("matching_pool", 0), ("stability_stride", 10**6),
         ("group_size", 0), ("fusion_width", 10**6), ("fusion_levels", 10**6), ("short_term", 3),
+        ("coarse_fusion", 1), ("motion", "huge"),
     ],
 )  # fmt: skip
 def test_absurd_configurations_are_refused_before_a_network_is_built_of_them(

@@ -12,10 +12,11 @@ def _seed():
 
 
 LIGHT = {
-    "motion": "small",
+    "motion": "tiny",
     "reconstruction": "direct",
     "fusion_levels": 2,
     "stability_stride": 2,
+    "coarse_fusion": True,
 }
 
 

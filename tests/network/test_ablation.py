@@ -70,7 +70,11 @@ def test_a_single_stage_of_fusion_has_one_pyramid_less():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"fusion_stages": 3}, "1 or 2, got 3"), ({"short_term": False, "long_term": False}, "both False")],
+    [
+        ({"fusion_stages": 3}, "1 or 2, got 3"),
+        ({"fusion_stages": 1, "coarse_fusion": True}, "needs two fusion_stages"),
+        ({"short_term": False, "long_term": False}, "both False"),
+    ],
 )
 def test_what_leaves_nothing_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from tcnet.network.flow import SPyNet, shared_flow, warp
+from tcnet.network.propagation import Motion
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, 2), (-2, 1)])
@@ -135,3 +136,10 @@ def test_both_ways_at_once_are_each_way_by_itself():
     to_second, to_first = network.both_ways(first, second).chunk(2)
     torch.testing.assert_close(to_second, network(first, second), atol=1e-4, rtol=0)
     torch.testing.assert_close(to_first, network(second, first), atol=1e-4, rtol=0)
+
+
+def test_tiny_motion_has_a_third_of_the_operations_of_small():
+    small, tiny = (
+        sum(p.numel() for p in Motion(kind).parameters() if p.dim() == 4) for kind in ("small", "tiny")
+    )
+    assert 0.25 < tiny / small < 0.33

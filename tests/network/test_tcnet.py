@@ -231,3 +231,19 @@ def test_motion_of_several_pairs_at_once_is_that_of_each(tcnet, monkeypatch):
             torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
         for found, wanted in zip(pair[2:], alone[2:], strict=True):
             torch.testing.assert_close(found.vectors, wanted.vectors, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_coarse_fusion_fuses_the_branches_on_their_own_grid():
+    config = dataclasses.replace(CONFIGS["lite"], channels=16, propagation_blocks=1, refinement_blocks=1)
+    network = TCNet(config).eval()
+    shapes = []
+    network.fusion.stage_one.register_forward_hook(lambda _, inputs, output: shapes.append(output.shape))
+    assert network(torch.rand(1, 2, 3, 17, 20)).shape == (1, 2, 3, 68, 80)
+    assert shapes == [(1, 16, 9, 10)] * 2
+    g = torch.rand(1, 16, 17, 20)
+    g_sa, g_cm = torch.rand(2, 1, 16, 9, 10)
+    branches = network.fusion.stage_one(g_cm, g_sa, residual=g_sa)
+    repeated = branches.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)[..., :17, :]
+    expected = network.fusion.stage_two(g, repeated, residual=g)
+    torch.testing.assert_close(network.fusion(g, g_sa, g_cm), expected)

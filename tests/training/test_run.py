@@ -184,6 +184,8 @@ def test_a_run_from_scratch_takes_the_motion_of_another_model_or_its_finest_leve
     small = tiny.folder / "small" / "tiny.safetensors"
     with pytest.raises(UsageError, match="its motion is of the small form"):
         train(tiny.config("wrong", f"start.flow={small}"))
+    with pytest.raises(UsageError, match=r"is 'small', network.motion 'tiny'; scripts/shrink_motion.py"):
+        train(tiny.config("smaller", f"start.flow={small}", "network.motion=tiny"))
 
 
 def test_a_run_is_never_overwritten_or_mixed_up(tiny):

@@ -186,7 +186,7 @@ class _Stabilise(nn.Module):
             aligned = layer(aligned, frames)
         matched = self.stability.matching(coarse)
         fused: Tensor = self.fusion(
-            features, self.stability.finer(aligned, size), self.stability.finer(matched, size)
+            features, self.stability.handed_on(aligned, size), self.stability.handed_on(matched, size)
         )
         return fused
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from tcnet.network.layers import Substitute, convolve, memory_layout
 
+PUBLISHED_WIDTHS = (32, 64, 32, 16)
+
 
 class Flow(NamedTuple):
     """Motion, and what warping by it needs, where several sources shall share that.
@@ -123,9 +125,10 @@ def _taps(positions: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
 class FlowResidual(nn.ModuleList):
     """One pyramid level: [reference, warped neighbour, flow] (N, 8, h, w) -> correction (N, 2, h, w)."""
 
-    def __init__(self) -> None:
-        widths = (8, 32, 64, 32, 16, 2)
-        super().__init__(nn.Conv2d(i, o, 7, padding=3) for i, o in pairwise(widths))
+    def __init__(self, inner: Sequence[int] = PUBLISHED_WIDTHS, kernel: int = 7) -> None:
+        """inner: channels between its convolutions, whose kernels have a side of `kernel`, odd."""
+        widths = (8, *inner, 2)
+        super().__init__(nn.Conv2d(i, o, kernel, padding=kernel // 2) for i, o in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
         *inner, last = self
@@ -149,12 +152,21 @@ class SPyNet(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, sizes: int = 6, *, shared: bool = False, finest: int = 1) -> None:
-        """sizes: of the pyramid; shared: one level for all; finest: pixels to one of the largest size."""
+    def __init__(
+        self,
+        sizes: int = 6,
+        *,
+        shared: bool = False,
+        finest: int = 1,
+        inner: Sequence[int] = PUBLISHED_WIDTHS,
+        kernel: int = 7,
+    ) -> None:
+        """sizes: of the pyramid; shared: one level for all; finest: pixels to one of the largest size; inner,
+        kernel: as of `FlowResidual`."""
         super().__init__()
         self.sizes = sizes
         self.finest = finest
-        self.levels = nn.ModuleList(FlowResidual() for _ in range(1 if shared else sizes))
+        self.levels = nn.ModuleList(FlowResidual(inner, kernel) for _ in range(1 if shared else sizes))
         # ImageNet statistics: the published weights expect frames normalised so.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)

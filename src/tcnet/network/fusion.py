@@ -1,10 +1,9 @@
 """Progressive fusion module of the paper: two pyramid fusions, one after the other."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ConvBlock, conv3x3, convolve
+from tcnet.network.layers import ConvBlock, conv3x3, convolve, repeat
 
 
 class PyramidFusion(nn.Module):
@@ -32,21 +31,20 @@ class PyramidFusion(nn.Module):
             x = down(x)
         for up in self.up:
             skip = skips.pop()
-            height, width = skip.shape[-2:]
-            # Doubling and cropping keeps pixels in place for odd sizes, where stretching would not.
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")[..., :height, :width]
-            x = up(torch.cat((x, skip), dim=1))
+            x = up(torch.cat((repeat(x, 2, skip.shape[-2:]), skip), dim=1))
         return convolve(self.last, x, residual=residual)
 
 
 class ProgressiveFusion(nn.Module):
     """Stage one fuses what the two branches of the stability module found, stage two that with g itself.
 
-    With one stage alone it fuses the branches and adds them to g.
+    With one stage alone it fuses the branches and adds them to g. stride: with two, how many positions of g,
+    in each direction, there are to one of the branches.
     """
 
-    def __init__(self, channels: int, width: int, levels: int, stages: int = 2) -> None:
+    def __init__(self, channels: int, width: int, levels: int, stages: int = 2, stride: int = 1) -> None:
         super().__init__()
+        self.stride = stride
         self.stage_one = PyramidFusion(channels, width, levels)
         self.stage_two = PyramidFusion(channels, width, levels) if stages == 2 else None
 
@@ -55,10 +53,10 @@ class ProgressiveFusion(nn.Module):
         return (self.stage_one,) if self.stage_two is None else (self.stage_one, self.stage_two)
 
     def forward(self, g: Tensor, g_sa: Tensor, g_cm: Tensor) -> Tensor:
-        """All (N, C, H, W) -> the fused feature, same shape."""
+        """g (N, C, H, W), both branches (N, C, H/stride, W/stride), rounded up -> the fused feature, as g."""
         if self.stage_two is None:
             fused: Tensor = self.stage_one(g_cm, g_sa, residual=g)
         else:
-            branches = self.stage_one(g_cm, g_sa, residual=g_sa)
+            branches = repeat(self.stage_one(g_cm, g_sa, residual=g_sa), self.stride, g.shape[-2:])
             fused = self.stage_two(g, branches, residual=g)
         return fused

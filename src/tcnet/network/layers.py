@@ -1,6 +1,7 @@
 """Convolutional blocks that several stages share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -142,6 +143,14 @@ def zero_last(conv: nn.Conv2d | nn.Linear) -> None:
 def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
     assert layer.bias is not None
     return layer.bias
+
+
+def repeat(x: Tensor, by: int, size: Sequence[int]) -> Tensor:
+    """(N, C, h, w) -> (N, C, H, W), each value at by x by positions, and what is beyond `size` (H, W) left
+    out: pixels stay in place for odd sizes, where stretching would move them."""
+    if by == 1:
+        return x
+    return F.interpolate(x, scale_factor=float(by), mode="nearest")[..., : size[0], : size[1]]
 
 
 def shuffle(x: Tensor, by: int, out: Tensor | None = None) -> Tensor:

@@ -15,11 +15,16 @@ from tcnet.network.layers import ResidualTrunk
 
 
 class Motion(nn.Module):
-    """Motion between neighbouring frames, both ways, by SPyNet or a small form of it."""
+    """Motion between neighbouring frames, both ways, by SPyNet or a smaller form of it."""
 
-    def __init__(self, kind: Literal["spynet", "small"] = "spynet") -> None:
+    def __init__(self, kind: Literal["spynet", "small", "tiny"] = "spynet") -> None:
         super().__init__()
-        self.spynet = SPyNet() if kind == "spynet" else SPyNet(4, shared=True, finest=2)
+        if kind == "spynet":
+            self.spynet = SPyNet()
+        elif kind == "small":
+            self.spynet = SPyNet(4, shared=True, finest=2)
+        else:
+            self.spynet = SPyNet(4, shared=True, finest=2, inner=(32, 32, 32, 16), kernel=5)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Two frames (B, 3, H, W) that follow each other -> (2B, 2, H, W): the flows from the first to the

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.network.layers import ResidualBlock, conv3x3, convolve
+from tcnet.network.layers import ResidualBlock, conv3x3, convolve, repeat
 
 ALIGNED_VALUES = 2**24
 """Of the features of a group in which temporal self-alignment looks at once. What it keeps meanwhile takes
@@ -226,8 +226,8 @@ class SpatialCorrelativeMatching(nn.Module):
 class SpatioTemporalStability(nn.Module):
     """The two branches side by side: g -> g_sa (temporal self-alignment) and g_cm (correlative matching).
 
-    stride: both see every feature averaged over stride x stride positions, and what they find is repeated
-    over those; for live use.
+    stride: both see every feature averaged over stride x stride positions, for live use; what they find is
+    repeated over those unless `coarse`.
     """
 
     def __init__(
@@ -242,9 +242,12 @@ class SpatioTemporalStability(nn.Module):
         matching_window: int,
         matching_pool: int,
         stride: int = 1,
+        *,
+        coarse: bool = False,
     ) -> None:
         super().__init__()
         self.stride = stride
+        self.coarse = coarse
         self.alignment = nn.ModuleList(
             TemporalSelfAlignment(
                 channels,
@@ -265,28 +268,26 @@ class SpatioTemporalStability(nn.Module):
         )
 
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes."""
+        """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes, or
+        (B, C, H/stride, W/stride) if `coarse`."""
         n = len(features)
         size = features[0].shape[-2:]
         coarse = [self.coarser(g) for g in features]
         group = torch.cat(coarse)  # (n*B, C, H/stride, W/stride)
         for alignment in self.alignment:
             group = alignment(group, n)
-        aligned = [self.finer(g, size) for g in group.chunk(n)]
+        aligned = [self.handed_on(g, size) for g in group.chunk(n)]
         at_once = max(1, MATCHED_VALUES // coarse[0].numel())
         matched: list[Tensor] = []
         for begin in range(0, n, at_once):
             several = coarse[begin : begin + at_once]
-            matched += self.finer(self.matching(torch.cat(several)), size).chunk(len(several))
+            matched += self.handed_on(self.matching(torch.cat(several)), size).chunk(len(several))
         return aligned, matched
 
     def coarser(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/stride, W/stride), rounded up."""
         return x if self.stride == 1 else F.avg_pool2d(pad_to_windows(x, self.stride), self.stride)
 
-    def finer(self, x: Tensor, size: torch.Size) -> Tensor:
-        """Back to `size` (H, W)."""
-        if self.stride == 1:
-            return x
-        repeated = F.interpolate(x, scale_factor=float(self.stride), mode="nearest")
-        return repeated[..., : size[0], : size[1]]
+    def handed_on(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        """What the next stage takes: back to `size` (H, W), or as it is."""
+        return x if self.coarse else repeat(x, self.stride, size)

@@ -58,13 +58,16 @@ class TCNetConfig:
     """Resolutions of the pyramid fusions."""
     fusion_stages: int = 2
     """Pyramid fusions one after the other: the paper's 2, or 1, which adds both branches to g at once."""
+    coarse_fusion: bool = False
+    """Whether the first of two works on the grid of stability_stride, and its result alone is repeated."""
     short_term: bool = True
     """The sliding window: the neighbours' pixels, warped onto each frame. Without it the frame itself stands
     in their place. This and the next are what an ablation switches off."""
     long_term: bool = True
     """The recurrences: the state of the frame before. Without it that is zero."""
-    motion: Literal["spynet", "small"] = "spynet"
-    """The network that estimates motion; "small" is one level of SPyNet for all sizes, for live use."""
+    motion: Literal["spynet", "small", "tiny"] = "spynet"
+    """The network that estimates motion, for live use "small", one level of SPyNet for all sizes, or "tiny",
+    the same with 5x5 kernels and half the widest layer."""
     reconstruction: Literal["full", "direct"] = "full"
     """"full": features at x2 and x4 are refined; "direct": all pixels at once, for live use."""
 
@@ -75,10 +78,12 @@ class TCNetConfig:
             raise ValueError(f"channels must be a positive multiple of 8, got {self.channels}")
         if self.fusion_stages not in (1, 2):
             raise ValueError(f"fusion_stages must be 1 or 2, got {self.fusion_stages}")
-        if self.motion not in ("spynet", "small"):
-            raise ValueError(f"motion must be 'spynet' or 'small', got {self.motion!r}")
+        if self.motion not in ("spynet", "small", "tiny"):
+            raise ValueError(f"motion must be 'spynet', 'small' or 'tiny', got {self.motion!r}")
         if self.reconstruction not in ("full", "direct"):
             raise ValueError(f"reconstruction must be 'full' or 'direct', got {self.reconstruction!r}")
+        if self.coarse_fusion and self.fusion_stages == 1:
+            raise ValueError("coarse_fusion needs two fusion_stages, got 1")
         if self.stability_stride < 1:
             raise ValueError(f"stability_stride must be at least 1, got {self.stability_stride}")
         if not (self.short_term or self.long_term):
@@ -120,7 +125,8 @@ CONFIGS = {
         stability_stride=2,
         fusion_width=16,
         fusion_levels=2,
-        motion="small",
+        coarse_fusion=True,
+        motion="tiny",
         reconstruction="direct",
     ),
 }
@@ -160,9 +166,14 @@ class TCNet(Recurrence, nn.Module):
             config.matching_window,
             config.matching_pool,
             config.stability_stride,
+            coarse=config.coarse_fusion,
         )
         self.fusion = ProgressiveFusion(
-            channels, config.fusion_width, config.fusion_levels, config.fusion_stages
+            channels,
+            config.fusion_width,
+            config.fusion_levels,
+            config.fusion_stages,
+            config.stability_stride if config.coarse_fusion else 1,
         )
         self.refinement = RecurrentUnit(
             channels, config.refinement_blocks, extra_channels=channels, recurrent=config.long_term

@@ -66,10 +66,16 @@ def starting_network(config: TrainingConfig) -> TCNet:
 def _take_flow(network: TCNet, name: str) -> None:
     """The small form of SPyNet takes the finest level of a whole one."""
     if name in BASICVSR_FILES:
-        spynet = load_basicvsr(find_basicvsr(name)).spynet
+        spynet, kind = load_basicvsr(find_basicvsr(name)).spynet, "spynet"
     else:
-        spynet = load_model(name).motion.spynet
+        source = load_model(name)
+        spynet, kind = source.motion.spynet, source.config.motion
     taken = network.motion.spynet
+    if "tiny" in (kind, network.config.motion) and kind != network.config.motion:
+        raise UsageError(
+            f"start.flow = {name!r}: its motion is {kind!r}, network.motion {network.config.motion!r}; "
+            "scripts/shrink_motion.py makes 'tiny' of 'small'"
+        )
     if len(spynet.levels) < len(taken.levels):
         raise UsageError(
             f"start.flow = {name!r}: its motion is of the small form, network.motion is 'spynet'"
