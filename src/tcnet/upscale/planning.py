@@ -1,5 +1,6 @@
 """What a run will be, before it starts: sizes, memory, time. The time is measured, not guessed."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -14,9 +15,9 @@ from tcnet.upscale.windows import plan_spans
 from tcnet.video.frame import VideoInfo
 
 PROBE_SIDE = 32
-"""LR pixels; the probe's first size, doubled until one run takes PROBE_SECONDS."""
-PROBE_SECONDS = 0.4
-"""A run this long is long enough to scale from; the last one takes at most about four times as long."""
+"""LR pixels; the probe's first size, and what further ones are multiples of."""
+PROBE_SECONDS = 0.25
+"""A run this long is long enough to scale from; shorter ones tell the size that takes half as long again."""
 COMPILING = "the network is compiled first, which takes up to a minute; the times shown are without that"
 
 
@@ -56,7 +57,7 @@ def plan_upscale(
 ) -> Plan:
     """Decide device, precision, window and tiles for the video `info`.
 
-    model: the name to show (default: the class's). measure: run the network on a probe for a second or two;
+    model: the name to show (default: the class's). measure: run the network on a probe for about a second;
     without, the plan has no times. Raises UsageError or MediaError when the video cannot be upscaled so.
     """
     options = options or UpscaleOptions()
@@ -108,7 +109,7 @@ def measure_speed(compute: Compute, layout: Layout) -> float:
         seconds = _run_probe(compute, clip)
         if seconds >= PROBE_SECONDS or side >= max(layout.height, layout.width, 1):
             return seconds / (frames * height * width)
-        side *= 2
+        side = PROBE_SIDE * math.ceil(side * math.sqrt(1.5 * PROBE_SECONDS / max(seconds, 1e-6)) / PROBE_SIDE)
 
 
 def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
