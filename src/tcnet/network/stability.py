@@ -270,19 +270,19 @@ class SpatioTemporalStability(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Propagated features of a group, each (B, C, H, W) -> g_sa and g_cm of each frame, same shapes, or
         (B, C, H/stride, W/stride) if `coarse`."""
-        n = len(features)
+        n, batch = len(features), len(features[0])
         size = features[0].shape[-2:]
-        coarse = [self.coarser(g) for g in features]
-        group = torch.cat(coarse)  # (n*B, C, H/stride, W/stride)
+        group = torch.cat([self.coarser(g) for g in features])  # (n*B, C, H/stride, W/stride)
+        aligned = group
         for alignment in self.alignment:
-            group = alignment(group, n)
-        aligned = [self.handed_on(g, size) for g in group.chunk(n)]
-        at_once = max(1, MATCHED_VALUES // coarse[0].numel())
-        matched: list[Tensor] = []
-        for begin in range(0, n, at_once):
-            several = coarse[begin : begin + at_once]
-            matched += self.handed_on(self.matching(torch.cat(several)), size).chunk(len(several))
-        return aligned, matched
+            aligned = alignment(aligned, n)
+        at_once = max(1, MATCHED_VALUES * n // group.numel())
+        matched = [self.matching(several) for several in torch.split(group, at_once * batch)]
+        g_sa, g_cm = (
+            [self.handed_on(g, size) for found in branch for g in torch.split(found, batch)]
+            for branch in ((aligned,), matched)
+        )
+        return g_sa, g_cm
 
     def coarser(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/stride, W/stride), rounded up."""
