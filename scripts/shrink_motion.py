@@ -215,7 +215,7 @@ def learn(student: SPyNet, teacher: SPyNet, pairs: Pairs, seconds: float) -> Non
                 mean.lerp_(parameter, 1 - min(AVERAGE_KEEPS, step / (step + 10)))
         step += 1
         if step % 200 == 0:
-            print(f"{step} steps, distance at the largest size {float(distances[-1]):.3f} pixels", flush=True)
+            print(f"{step} steps, distance at the largest size {distances[-1].item():.3f} pixels", flush=True)
     student.load_state_dict(average.state_dict())
 
 
