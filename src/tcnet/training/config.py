@@ -24,7 +24,8 @@ class StartOptions(Table):
     """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
     ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
     flow: str = ""
-    """From scratch: the model, named as in `from`, whose SPyNet or its finest level is taken; empty: none."""
+    """From scratch: the model, named as in `from`, whose SPyNet or its finest level is taken, for tiny motion
+    one with tiny motion; empty: none."""
 
 
 class OptimisationOptions(Table):
