@@ -22,10 +22,16 @@ def network():
 def test_compiled_stages_give_what_the_network_gives(network):
     compiled = copy.deepcopy(network)
     compile_stages(compiled)
-    clip = torch.rand(1, 4, 3, 32, 32)
+    clip = torch.rand(1, 5, 3, 32, 32)
+    graphs = torch._dynamo.utils.counters["stats"]
+    before = graphs["unique_graphs"]
+    list(compiled.frames(clip[:, :4]))
+    of_whole_groups = graphs["unique_graphs"]
     expected, result = (torch.stack(list(each.frames(clip))) for each in (network, compiled))
     assert (expected - expected.mean()).abs().max() > 0.1
     torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+    # The fifth frame is a group of one, for which nothing is compiled anew.
+    assert graphs["unique_graphs"] == of_whole_groups > before
 
 
 @pytest.mark.parametrize("missing", ["CXX", "PATH"])

@@ -3,16 +3,21 @@
 import os
 import shutil
 import sysconfig
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tcnet.network.reconstruction import DirectReconstruction
 from tcnet.network.tcnet import TCNet
 
 COMPILED = ("propagation", "stability", "fusion", "refinement")
 """Not motion, whose many small operations come out slower, nor the strips of the full reconstruction."""
+
+
+Stability = Callable[[Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
 
 def compile_stages(network: TCNet) -> None:
@@ -23,6 +28,9 @@ def compile_stages(network: TCNet) -> None:
     laid out once and no Python is left between the operations of a stage; for that torch's compiler is set to
     freeze the weights of all that the process compiles without gradients. Raises ValueError where there is
     nothing to compile with.
+
+    The last group of a scene may have fewer frames than others: stability of such ones is not compiled, which
+    would take longer for each number of frames than it could gain.
     """
     options: dict[str, Any] = {}
     if next(network.parameters()).device.type == "cpu":
@@ -35,7 +43,19 @@ def compile_stages(network: TCNet) -> None:
     for name in (*COMPILED, *(("reconstruction",) if direct else ())):
         stage = getattr(network, name)
         # Not the module itself, so that hooks on it stay outside.
-        stage.forward = torch.compile(stage.forward, dynamic=False, options=options)
+        compiled = torch.compile(stage.forward, dynamic=False, options=options)
+        if name == "stability":
+            compiled = _for_whole_groups(compiled, stage.forward, network.config.group_size)
+        stage.forward = compiled
+
+
+def _for_whole_groups(compiled: Stability, plain: Stability, group_size: int) -> Stability:
+    """`compiled` for groups of `group_size` frames, `plain` for others."""
+
+    def forward(features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        return (compiled if len(features) == group_size else plain)(features)
+
+    return forward
 
 
 def _check_compiler() -> None:
