@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.network.flow import SPyNet, shared_flow, warp
+from tcnet.network.flow import SPyNet, halved, shared_flow, warp
 from tcnet.network.propagation import Motion
 
 
@@ -52,6 +52,13 @@ def test_untrained_flow_is_defined_at_every_size_and_in_pixels():
             padded = (-(-height // 32) * 32, -(-width // 32) * 32)
             expected = torch.tensor([3.0 * width / padded[1], -2.0 * height / padded[0]])
             torch.testing.assert_close(flow.mean(dim=(0, 2, 3)), expected, atol=1e-4, rtol=0)
+
+
+def test_half_the_size_weighs_four_by_four_pixels():
+    frames = torch.rand(2, 3, 8, 12)
+    weights = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    around = F.pad(frames, (1, 1, 1, 1), mode="replicate").unfold(2, 4, 2).unfold(3, 4, 2)
+    torch.testing.assert_close(halved(frames), torch.einsum("nchwij,i,j->nchw", around, weights, weights))
 
 
 def test_a_shared_level_adds_its_correction_at_every_size():

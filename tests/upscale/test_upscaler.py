@@ -45,6 +45,26 @@ def test_frames_times_and_types_are_kept(propagation, dtype, height, width, coun
         np.testing.assert_array_equal(after.pixels, enlarged(before.pixels))
 
 
+@pytest.mark.parametrize("propagation", ["bidirectional", "forward"])
+def test_odd_widths_are_computed_a_column_wider(propagation):
+    seen = []
+
+    class Wide(Nearest):
+        def frames(self, lr_clip, start=0):
+            seen.append(lr_clip)
+            return super().frames(lr_clip, start)
+
+        def stream(self, lr_frames, state=None, *, last=False):
+            seen.append(lr_frames)
+            return super().stream(lr_frames, state, last=last)
+
+    lr = list(make_frames(5, 24, 33))
+    for before, after in zip(lr, run(Wide(propagation), lr, **WINDOWED), strict=True):
+        np.testing.assert_array_equal(after.pixels, enlarged(before.pixels))
+    assert {clip.shape[3:] for clip in seen} == {(24, 34)}
+    assert all(torch.equal(clip[..., -1], clip[..., -2]) for clip in seen)
+
+
 @pytest.mark.parametrize("count", [5, 12, 13, 31])
 @pytest.mark.parametrize("radius", [1, 4])
 def test_windows_equal_the_whole_clip_when_overlap_covers_the_radius(count, radius):

@@ -124,14 +124,10 @@ class _Motion(nn.Module):
         stride, finest = self.spynet.stride, self.spynet.finest
         rows, columns = (height + stride - 1) // stride, (width + stride - 1) // stride
         frames = F.interpolate(frames, size=(rows * stride, columns * stride), mode="bilinear")
-        if finest > 1:
-            frames = F.avg_pool2d(frames, finest)
-        pyramid = [(frames - self.spynet.mean) / self.spynet.std]
-        for _ in range(self.spynet.sizes - 1):
-            pyramid.append(F.avg_pool2d(pyramid[-1], 2))
+        pyramid = self.spynet.pyramid(frames)
 
-        flow = torch.zeros_like(pyramid[-1][:, :2])
-        for index, references in enumerate(reversed(pyramid)):
+        flow = torch.zeros_like(pyramid[0][:, :2])
+        for index, references in enumerate(pyramid):
             if index > 0:
                 flow = 2.0 * F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=True)
             neighbours = references.flip(0)  # (second, first)

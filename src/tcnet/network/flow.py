@@ -122,6 +122,18 @@ def _taps(positions: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
     return taps
 
 
+def halved(frames: Tensor) -> Tensor:
+    """(N, C, 2h, 2w) -> (N, C, h, w), each value of 4x4 with the weights 1 3 3 1 in both directions.
+
+    Frames that were made smaller alias; averages of 2x2 leave so much of it that motion found at half the
+    size is worse (0.02 dB of tcnet-lite, docs/log.md).
+    """
+    x = F.pad(frames, (1, 1, 1, 1), mode="replicate")
+    x = (x[..., 1:-2:2, :] + x[..., 2:-1:2, :]).mul_(3).add_(x[..., 0:-3:2, :]).add_(x[..., 3::2, :])
+    x = (x[..., 1:-2:2] + x[..., 2:-1:2]).mul_(3).add_(x[..., 0:-3:2]).add_(x[..., 3::2])
+    return x.div_(64)
+
+
 class FlowResidual(nn.ModuleList):
     """One pyramid level: [reference, warped neighbour, flow] (N, 8, h, w) -> correction (N, 2, h, w)."""
 
@@ -161,8 +173,8 @@ class SPyNet(nn.Module):
         inner: Sequence[int] = PUBLISHED_WIDTHS,
         kernel: int = 7,
     ) -> None:
-        """sizes: of the pyramid; shared: one level for all; finest: pixels to one of the largest size; inner,
-        kernel: as of `FlowResidual`."""
+        """sizes: of the pyramid; shared: one level for all; finest: pixels to one of the largest size, a
+        power of 2; inner, kernel: as of `FlowResidual`."""
         super().__init__()
         self.sizes = sizes
         self.finest = finest
@@ -176,12 +188,13 @@ class SPyNet(nn.Module):
 
         Both (N, 3, H, W), RGB in [0, 1]; returns (N, 2, H, W) float32 in pixels, x before y.
         """
-        return self._flow(self._pyramid(reference), self._pyramid(neighbour), *reference.shape[-2:])
+        references, neighbours = (self.pyramid(self._resized(each)) for each in (reference, neighbour))
+        return self._flow(references, neighbours, *reference.shape[-2:])
 
     def both_ways(self, first: Tensor, second: Tensor) -> Tensor:
         """As `forward`, from the first to the second and, after those in the batch, from the second to the
         first: (2N, 2, H, W)."""
-        frames = self._pyramid(torch.cat((first, second)))
+        frames = self.pyramid(self._resized(torch.cat((first, second))))
         exchanged = [torch.cat(size.chunk(2)[::-1]) for size in frames]
         return self._flow(frames, exchanged, *first.shape[-2:])
 
@@ -213,16 +226,20 @@ class SPyNet(nn.Module):
         """That of a size, counted from the smallest."""
         return self.levels[min(index, len(self.levels) - 1)]
 
-    def _pyramid(self, frames: Tensor) -> list[Tensor]:
-        """Normalised float32 frames in all sizes, smallest first; the largest is a multiple of the stride."""
-        frames = frames.float()
-        height, width = (math.ceil(side / self.stride) * self.stride for side in frames.shape[-2:])
-        size = (height, width)
-        if frames.shape[-2:] != size:
-            frames = F.interpolate(frames, size=size, mode="bilinear", align_corners=False)
-        if self.finest > 1:
-            frames = F.avg_pool2d(frames, self.finest)
+    def pyramid(self, frames: Tensor) -> list[Tensor]:
+        """float32 frames, whose sides are multiples of the stride, normalised and in all sizes, smallest
+        first."""
+        for _ in range(self.finest.bit_length() - 1):
+            frames = halved(frames)
         pyramid = [(frames - self.mean.float()) / self.std.float()]
         for _ in range(self.sizes - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         return pyramid[::-1]
+
+    def _resized(self, frames: Tensor) -> Tensor:
+        """In float32, their sides the next multiples of the stride."""
+        frames = frames.float()
+        height, width = (math.ceil(side / self.stride) * self.stride for side in frames.shape[-2:])
+        if frames.shape[-2:] == (height, width):
+            return frames
+        return F.interpolate(frames, size=(height, width), mode="bilinear", align_corners=False)

@@ -25,7 +25,8 @@ class Canvas:
         self._codes: Pixels = np.empty(shape, np.uint16 if layout.resized else dtype)
 
     def paint(self, picture: Tensor, rows: Span, columns: Span) -> None:
-        """Put in the kept part of one tile. picture: (3, 4h, 4w) float, all that was computed of the tile."""
+        """Put in the kept part of one tile. picture: (3, 4h, 4w) float, all that was computed of the tile
+        and perhaps more to the right."""
         inner = picture[:, self._slice(rows, rows.start), self._slice(columns, columns.start)]
         put_pixels(inner, self._codes[self._slice(rows, 0), self._slice(columns, 0)])
 

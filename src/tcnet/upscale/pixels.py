@@ -16,13 +16,21 @@ ROUNDED_AT_ONCE = 2**18
 
 
 def clip_tensor(frames: Sequence[Frame], device: torch.device, rows: Span, columns: Span) -> Tensor:
-    """The tile rows x columns of n >= 0 uint8 or uint16 frames -> (1, n, 3, h, w) float32 in [0, 1]."""
+    """The tile rows x columns of n >= 0 uint8 or uint16 frames -> (1, n, 3, h, w) float32 in [0, 1].
+
+    An odd width is continued by repeating the last column: with AMX convolutions take two to four times as
+    long at odd widths (docs/log.md). Whoever uses the pictures leaves out what is beyond the tile.
+    """
     tile = (slice(rows.start, rows.stop), slice(columns.start, columns.stop))
+    height, width = rows.stop - rows.start, columns.stop - columns.start
     if not frames:
-        return torch.zeros((1, 0, 3, rows.stop - rows.start, columns.stop - columns.start), device=device)
-    codes = torch.from_numpy(np.stack([frame.pixels[tile] for frame in frames]))  # (n, h, w, 3)
+        return torch.zeros((1, 0, 3, height, width + width % 2), device=device)
+    pixels = np.stack([frame.pixels[tile] for frame in frames])
+    if width % 2:
+        pixels = np.concatenate((pixels, pixels[:, :, -1:]), axis=2)
+    codes = torch.from_numpy(pixels)
     most = largest_code(frames[0].pixels.dtype)
-    # Converted before it travels: accelerators know no uint16.
+    # (n, h, w, 3), converted before it travels: accelerators know no uint16.
     return (codes.to(torch.float32) / most).permute(0, 3, 1, 2).contiguous().unsqueeze(0).to(device)
 
 
