@@ -140,7 +140,7 @@ def corrections(spynet: SPyNet, first: Tensor, second: Tensor) -> list[tuple[Ten
 
     handle = spynet.level(0).register_forward_hook(watch)
     try:
-        spynet.both_ways(first, second)
+        spynet.both_ways((first, second))
     finally:
         handle.remove()
     return seen

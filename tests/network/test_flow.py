@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -139,10 +141,12 @@ def test_gradients_reach_the_source_and_the_flow():
 def test_both_ways_at_once_are_each_way_by_itself():
     torch.manual_seed(0)
     network = SPyNet(4, shared=True, finest=2)
-    first, second = torch.rand(2, 3, 20, 37), torch.rand(2, 3, 20, 37)
-    to_second, to_first = network.both_ways(first, second).chunk(2)
-    torch.testing.assert_close(to_second, network(first, second), atol=1e-4, rtol=0)
-    torch.testing.assert_close(to_first, network(second, first), atol=1e-4, rtol=0)
+    frames = torch.rand(3, 2, 3, 20, 37)  # three times of two clips
+    to_later, to_earlier = network.both_ways(tuple(frames)).chunk(2)
+    for i, (first, second) in enumerate(pairwise(frames)):
+        there, back = (flows[2 * i : 2 * i + 2] for flows in (to_later, to_earlier))
+        torch.testing.assert_close(there, network(first, second), atol=1e-4, rtol=0)
+        torch.testing.assert_close(back, network(second, first), atol=1e-4, rtol=0)
 
 
 def test_tiny_motion_has_a_third_of_the_operations_of_small():

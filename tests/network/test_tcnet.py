@@ -57,7 +57,7 @@ def test_the_forward_network_computes_the_papers_stages_one_after_the_other(forw
         """A frame's neighbour warped onto it, and the flow to it."""
         if not 0 <= neighbour < frames:
             return clip[:, number], None
-        flow, _ = network.motion(clip[:, number], clip[:, neighbour]).chunk(2)
+        flow, _ = network.motion((clip[:, number], clip[:, neighbour])).chunk(2)
         return warp(clip[:, neighbour], flow), flow
 
     around, to_previous = [], []

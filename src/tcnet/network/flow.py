@@ -191,12 +191,17 @@ class SPyNet(nn.Module):
         references, neighbours = (self.pyramid(self._resized(each)) for each in (reference, neighbour))
         return self._flow(references, neighbours, *reference.shape[-2:])
 
-    def both_ways(self, first: Tensor, second: Tensor) -> Tensor:
-        """As `forward`, from the first to the second and, after those in the batch, from the second to the
-        first: (2N, 2, H, W)."""
-        frames = self.pyramid(self._resized(torch.cat((first, second))))
-        exchanged = [torch.cat(size.chunk(2)[::-1]) for size in frames]
-        return self._flow(frames, exchanged, *first.shape[-2:])
+    def both_ways(self, frames: Sequence[Tensor]) -> Tensor:
+        """Flows between n + 1 frames (N, 3, H, W) that follow each other: (2nN, 2, H, W), from each but the
+        last to the one after it and, after those in the batch, from each but the first to the one before."""
+        batch, _, height, width = frames[0].shape
+        pyramid = self.pyramid(self._resized(torch.cat(tuple(frames))))
+        earlier, later = ([size[:-batch] for size in pyramid], [size[batch:] for size in pyramid])
+        references, neighbours = (
+            [torch.cat(pair) for pair in zip(*order, strict=True)]
+            for order in ((earlier, later), (later, earlier))
+        )
+        return self._flow(references, neighbours, height, width)
 
     def _flow(
         self, references: Sequence[Tensor], neighbours: Sequence[Tensor], height: int, width: int

@@ -26,10 +26,10 @@ class Motion(nn.Module):
         else:
             self.spynet = SPyNet(4, shared=True, finest=2, inner=(32, 32, 32, 16), kernel=5)
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Two frames (B, 3, H, W) that follow each other -> (2B, 2, H, W): the flows from the first to the
-        second, then those from the second to the first."""
-        return self.spynet.both_ways(first, second)
+    def forward(self, frames: Sequence[Tensor]) -> Tensor:
+        """n + 1 frames (B, 3, H, W) that follow each other -> (2nB, 2, H, W): the flows from each to the one
+        after it, then those from each to the one before."""
+        return self.spynet.both_ways(frames)
 
 
 class RecurrentUnit(nn.Module):

@@ -215,14 +215,13 @@ class TCNet(Recurrence, nn.Module):
 
     def _observe_at_once(self, frames: Sequence[Tensor]) -> list[Pair]:
         count = len(frames) - 1
-        first, second = torch.cat(tuple(frames[:-1])), torch.cat(tuple(frames[1:]))  # (count * B, 3, H, W)
-        flows: Tensor = self.motion(first, second)  # to the second frames, to the first
+        flows: Tensor = self.motion(frames)  # (2 * count * B, 2, H, W), to the second of two, to the first
         to_second, to_first = (each.chunk(count) for each in flows.chunk(2))
         # Of a forward network both recurrences follow the same flow, to the frame before.
         flow_to_first = shared_flow if self.config.propagation == "forward" else Flow
         warped: Sequence[Tensor | None] = (None,) * (2 * count)
         if self.config.short_term:
-            warped = warp(torch.cat((second, first)), flows).chunk(2 * count)
+            warped = warp(torch.cat((*frames[1:], *frames[:-1])), flows).chunk(2 * count)
         return [
             Pair(warped[i], warped[count + i], Flow(to_second[i]), flow_to_first(to_first[i]))
             for i in range(count)
