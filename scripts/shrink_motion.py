@@ -63,6 +63,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         config = load_config(arguments.config, arguments.overrides)
+        torch.manual_seed(config.seed)
         network = TCNet(network_config(config.network))
         if network.config.motion != "tiny":
             raise UsageError(f"{arguments.config}: network.motion is {network.config.motion!r}, not 'tiny'")
