@@ -16,6 +16,8 @@ from tcnet.network.tcnet import TCNet
 COMPILED = ("propagation", "stability", "fusion", "refinement")
 """Not motion, whose many small operations come out slower, nor the strips of the full reconstruction."""
 
+FORMS = 64
+"""Kept of each function: frame sizes, with and without a state, with and without shared taps of a warp."""
 
 Stability = Callable[[Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
@@ -26,13 +28,17 @@ def compile_stages(network: TCNet) -> None:
 
     For inference alone; results differ from those of the network as it was by rounding. On a CPU weights are
     laid out once and no Python is left between the operations of a stage; for that torch's compiler is set to
-    freeze the weights of all that the process compiles without gradients. Raises ValueError where there is
-    nothing to compile with.
+    freeze the weights of all that the process compiles without gradients. It is also set to keep more forms of
+    a function than its eight: tiles have several sizes, and both recurrences share one function. Raises
+    ValueError where there is nothing to compile with.
 
     The last group of a scene may have fewer frames than others: stability of such ones is not compiled, which
     would take longer for each number of frames than it could gain.
     """
+    from torch import _dynamo  # here, as it takes a second
+
     options: dict[str, Any] = {}
+    _dynamo.config.recompile_limit = max(_dynamo.config.recompile_limit, FORMS)
     if next(network.parameters()).device.type == "cpu":
         _check_compiler()
         from torch._inductor import config  # here, as it takes two seconds
