@@ -28,8 +28,8 @@ def compile_stages(network: TCNet) -> None:
 
     For inference alone; results differ from those of the network as it was by rounding. On a CPU weights are
     laid out once and no Python is left between the operations of a stage; for that torch's compiler is set to
-    freeze the weights of all that the process compiles without gradients. It is also set to keep more forms of
-    a function than its eight: tiles have several sizes, and both recurrences share one function. Raises
+    freeze the weights of all that the process compiles without gradients. It is also set to keep more than
+    eight forms of a function: tiles have several sizes, and both recurrences share one function. Raises
     ValueError where there is nothing to compile with.
 
     The last group of a scene may have fewer frames than others: stability of such ones is not compiled, which
