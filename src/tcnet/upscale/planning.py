@@ -18,7 +18,10 @@ PROBE_SIDE = 32
 """LR pixels; the probe's first size, and what further ones are multiples of."""
 PROBE_SECONDS = 0.25
 """A run this long is long enough to scale from; shorter ones tell the size that takes half as long again."""
-COMPILING = "the network is compiled first, which takes up to a minute; the times shown are without that"
+COMPILING = (
+    "the network is compiled first, which takes up to a minute for each size of tile; the times shown are "
+    "without that"
+)
 
 
 @dataclass(frozen=True, slots=True)
