@@ -58,7 +58,10 @@ def upscale(
     ] = "torch",
     compile: Annotated[
         bool,
-        typer.Option("--compile", help="Compile the network first, up to a minute: pays for long videos."),
+        typer.Option(
+            "--compile",
+            help="Compile the network first, up to a minute for each size of tile: pays for long videos.",
+        ),
     ] = False,
     window: Annotated[int | None, typer.Option(help="Frames computed together.")] = None,
     overlap: Annotated[

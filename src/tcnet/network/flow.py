@@ -196,11 +196,8 @@ class SPyNet(nn.Module):
         last to the one after it and, after those in the batch, from each but the first to the one before."""
         batch, _, height, width = frames[0].shape
         pyramid = self.pyramid(self._resized(torch.cat(tuple(frames))))
-        earlier, later = ([size[:-batch] for size in pyramid], [size[batch:] for size in pyramid])
-        references, neighbours = (
-            [torch.cat(pair) for pair in zip(*order, strict=True)]
-            for order in ((earlier, later), (later, earlier))
-        )
+        references = [torch.cat((size[:-batch], size[batch:])) for size in pyramid]
+        neighbours = [torch.cat((size[batch:], size[:-batch])) for size in pyramid]
         return self._flow(references, neighbours, height, width)
 
     def _flow(

@@ -56,7 +56,7 @@ class UpscaleOptions:
     engine: str = "torch"
     """What computes: "torch", "onnxruntime" or "openvino" (both on the CPU, and as extras)."""
     compile: bool = False
-    """Compile the network for the frame's size first (torch.compile): up to a minute, then it is faster."""
+    """Compile the network first (torch.compile), up to a minute for each size of tile: then it is faster."""
 
     def __post_init__(self) -> None:
         for name, value, least in (
