@@ -1,8 +1,11 @@
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
+from tcnet.cli import COMMANDS
 from tcnet.version import __version__
 
 
@@ -14,15 +17,27 @@ def test_without_arguments_there_is_help(tcnet):
     assert "error" not in text.replace("a traceback with an error", "")
 
 
-@pytest.mark.parametrize(
-    "command", ["upscale", "compare", "evaluate", "degrade", "models", "bench", "doctor"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_that_loses_nothing(tcnet, command):
     done = tcnet(command, "--help")
     assert done.code == 0
     assert f"Usage: tcnet {command}" in "\n".join(done.out)
     # What rich takes for markup vanishes, and leaves a lonely full stop.
     assert not any(re.search(r" \.( |$)", line) for line in done.out)
+    words = " ".join(done.out).split()
+    assert COMMANDS[command] in " ".join(words)  # as the list of commands has it
+
+
+@pytest.mark.parametrize("wanted", ["--help", "--version", "upscal"])
+def test_what_needs_no_torch_does_not_wait_for_it(wanted):
+    code = (
+        "import sys; from tcnet.cli import run; code = run(sys.argv[1:]); "
+        "assert not {'torch', 'numpy', 'av'} & set(sys.modules); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, wanted], capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if wanted == "upscal" else 0), done.stderr
+    if wanted == "upscal":
+        assert done.stderr == "error: No such command 'upscal'. Did you mean 'upscale'?\n"
 
 
 def test_version_as_a_process(start):

@@ -3,20 +3,14 @@
 import signal
 import sys
 import traceback
+from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from tcnet.cli.compare import compare
 from tcnet.cli.console import print_error
-from tcnet.cli.degrade import degrade
-from tcnet.cli.evaluate import evaluate
-from tcnet.cli.export import export
-from tcnet.cli.machine import bench, doctor
-from tcnet.cli.models import models
-from tcnet.cli.serve import serve
-from tcnet.cli.train import train
-from tcnet.cli.upscale import upscale
 from tcnet.errors import TcnetError
 from tcnet.version import __version__
 
@@ -34,15 +28,50 @@ class _Stopped(BaseException):
         self.exit_code = _SIGNALLED + number
 
 
+COMMANDS = {
+    "upscale": "Upscale videos by 4, with sound, times and colours kept.",
+    "compare": "Show versions of a video together: side by side, wiped, their difference, or a line of "
+    "pixels in time.",
+    "evaluate": "Measure models on a benchmark by its published protocol; peers side by side on the same "
+    "frames.",
+    "degrade": "Make the low-resolution version (1/4) of a video, exactly as the benchmarks do.",
+    "train": "Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped.",
+    "models": "List the models in the package, or show one's card: data, degradation, licence, measured "
+    "figures.",
+    "export": "Write a model as graphs that other programs run: ONNX, or OpenVINO's format.",
+    "serve": "A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.",
+    "bench": "Time models and their stages against BasicVSR, alternately, and against the machine's limits.",
+    "doctor": "Show what is installed and what this machine can do: devices, precisions, codecs, speed.",
+}
+"""What the list of commands says of each: the beginning of its own help. Each is a function of its name in a
+module of its name."""
+
+
+class _Command(TyperCommand):
+    """A command of the list. Its module is imported when it is called: torch alone takes over a second."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:  # noqa: ANN401 - typer's
+        """That of the real command, which is called from there on."""
+        assert self.name is not None
+        one = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        one.command(self.name)(getattr(import_module(f"tcnet.cli.{self.name}"), self.name))
+        return typer.main.get_command(one).make_context(info_name, args, *rest, **extra)
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's
+        super().__init__(**attributes)
+        self.commands = {name: _Command(name, help=text) for name, text in COMMANDS.items()}
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Video super-resolution x4 that does not flicker.",
     add_completion=False,
     rich_markup_mode="rich",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (upscale, compare, evaluate, degrade, train, models, export, serve, bench, doctor):
-    app.command()(_command)
 
 
 def _print_version(wanted: bool) -> None:

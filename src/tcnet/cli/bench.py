@@ -1,4 +1,4 @@
-"""tcnet bench and tcnet doctor: what this machine can do."""
+"""tcnet bench."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,9 @@ import typer
 
 from tcnet.benchmark import run_benchmark, write_json
 from tcnet.benchmark.result import STAGE_HEADER, stage_rows
-from tcnet.cli.console import err, out, print_pairs, print_table
-from tcnet.doctor import examine
+from tcnet.cli.console import err, out, print_table
 from tcnet.errors import UsageError
 from tcnet.models import DEFAULT_MODEL
-from tcnet.tuning import describe_kept, keep, measure
 
 
 def bench(
@@ -42,29 +40,6 @@ def bench(
             out.print(line, markup=False)
     if json is not None:
         write_json(results, json)
-
-
-def doctor(
-    tune: Annotated[
-        bool,
-        typer.Option(
-            "--tune", help="Measure how many threads compute fastest, for later runs of tcnet upscale."
-        ),
-    ] = False,
-) -> None:
-    """Show what is installed and what this machine can do: devices, precisions, codecs, speed."""
-    if tune:
-        with err.status("measuring threads"):
-            tuning = measure()
-        print_table(
-            ["threads", "ms a frame"],
-            [[count, f"{1000 * seconds:.0f}"] for count, seconds in tuning.seconds.items()],
-        )
-        out.print(f"{tuning.threads} threads from now on, written to {keep(tuning)}", markup=False)
-        return
-    with err.status("looking"):
-        rows = examine()
-    print_pairs([*rows, ("tuned", describe_kept())])
 
 
 def _parse_size(size: str) -> tuple[int, int]:

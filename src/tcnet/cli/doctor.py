@@ -1,0 +1,32 @@
+"""tcnet doctor."""
+
+from typing import Annotated
+
+import typer
+
+from tcnet.cli.console import err, out, print_pairs, print_table
+from tcnet.doctor import examine
+from tcnet.tuning import describe_kept, keep, measure
+
+
+def doctor(
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="Measure how many threads compute fastest, for later runs of tcnet upscale."
+        ),
+    ] = False,
+) -> None:
+    """Show what is installed and what this machine can do: devices, precisions, codecs, speed."""
+    if tune:
+        with err.status("measuring threads"):
+            tuning = measure()
+        print_table(
+            ["threads", "ms a frame"],
+            [[count, f"{1000 * seconds:.0f}"] for count, seconds in tuning.seconds.items()],
+        )
+        out.print(f"{tuning.threads} threads from now on, written to {keep(tuning)}", markup=False)
+        return
+    with err.status("looking"):
+        rows = examine()
+    print_pairs([*rows, ("tuned", describe_kept())])
