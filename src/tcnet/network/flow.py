@@ -66,8 +66,9 @@ def shared_flow(vectors: Tensor) -> Flow:
 def _gathers_fast(source: Tensor) -> bool:
     """Whether _gather serves: on a CPU, for many channels, without gradients, by torch itself."""
     few = source.shape[1] < 16  # the weights then cost more than the sampling
+    thin = min(source.shape[-2:]) < 2
     return source.device.type == "cpu" and not (
-        few or torch.is_grad_enabled() or torch.compiler.is_exporting()
+        few or thin or torch.is_grad_enabled() or torch.compiler.is_exporting()
     )
 
 
@@ -92,34 +93,32 @@ def _gather(source: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
 
 
 def _bilinear_taps(flow: Tensor, padding_mode: str) -> tuple[Tensor, Tensor]:
-    """The `indices` and `weights` of a `Flow` with vectors `flow`."""
+    """The `indices` and `weights` of a `Flow` with vectors `flow`, of frames at least 2 pixels a side."""
     n, _, height, width = flow.shape
     x, y = _positions(flow)
     if padding_mode == "border":
-        x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    else:  # beyond one pixel outside all weights are zero; integers must not overflow
-        x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
-    clips = height * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1)
-    rows = [((row + clips).mul_(width), weight) for row, weight in _taps(y, height)]
+        x, y = x.clamp_(0, width - 1), y.clamp_(0, height - 1)
+    row, of_rows = _taps(y, height)
+    column, of_columns = _taps(x, width)
+    corner = torch.add(column, row, alpha=width)
+    corner += height * width * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1)
     indices = torch.empty((n, height, width, 4), device=flow.device, dtype=torch.int32)
     weights = torch.empty((n, height, width, 4), device=flow.device)
     # A plane at a time: broadcasting over pairs of taps takes three times as long as the sampling.
-    for i, ((row, of_row), (column, of_column)) in enumerate(product(rows, _taps(x, width))):
-        torch.add(row, column, out=indices[..., i])
-        torch.mul(of_row, of_column, out=weights[..., i])
+    for i, (down, right) in enumerate(product((0, 1), repeat=2)):
+        torch.add(corner, down * width + right, out=indices[..., i])
+        torch.mul(of_rows[down], of_columns[right], out=weights[..., i])
     return indices.view(-1, 4), weights.view(-1, 4)
 
 
-def _taps(positions: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
-    """(N, H, W) positions -> the pixel before each and its weight, the pixel after each and its weight; the
-    weights of those outside are zero."""
-    first = positions.floor()
-    share = positions - first
-    taps = []
-    for tap, weight in ((first, 1 - share), (first + 1, share)):
-        nearest = tap.clamp(0, length - 1)
-        taps.append((nearest.to(torch.int32), weight.masked_fill_(nearest != tap, 0.0)))
-    return taps
+def _taps(positions: Tensor, length: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """(N, H, W) positions, overwritten here -> the first of the two pixels nearest to each, int32, and the
+    weights of both: 1 on the pixel, 0 from a pixel away on."""
+    first = positions.floor().clamp_(0, length - 2)
+    share = positions.sub_(first)
+    of_first = share.abs().neg_().add_(1).clamp_min_(0)
+    of_second = share.sub_(1).abs_().neg_().add_(1).clamp_min_(0)
+    return first.to(torch.int32), (of_first, of_second)
 
 
 def halved(frames: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class Reconstruction(nn.Module):
         self.up2 = conv3x3(channels, 4 * channels)
         self.conv = conv3x3(channels, channels)
         self.last = conv3x3(channels, 3)
+        self.base = BilinearBase()
 
     def forward(
         self,
@@ -47,7 +48,7 @@ class Reconstruction(nn.Module):
         """
         height, width = frame.shape[-2:]
         rows = max(LEAST_ROWS, strip_rows or max(STRIP_ROWS, STRIP_PIXELS // width))
-        base = bilinear_base(frame)
+        base = self.base(frame)
         if rows >= height:
             base += self._detail(first, second)
         else:
@@ -131,37 +132,48 @@ class DirectReconstruction(nn.Module):
         super().__init__()
         self.fuse = nn.Conv2d(2 * channels, channels, 1)
         self.last = conv3x3(channels, 3 * SCALE**2)
+        self.base = BilinearBase()
 
     def forward(self, first: Tensor, second: Tensor, frame: Tensor, out: Tensor | None = None) -> Tensor:
         """As that of `Reconstruction`."""
         x = convolve(self.fuse, torch.cat((first, second), dim=1), "leaky_relu")
         detail = convolve(self.last, x)
         if frame.device.type != "cpu":
-            picture = bilinear_base(frame).add_(shuffle(detail, SCALE))
+            picture = self.base(frame).add_(shuffle(detail, SCALE))
             return picture if out is None else out.copy_(picture)
-        return shuffle(_bilinear_pixels(frame).add_(detail), SCALE, out)
+        return shuffle(self.base.before_shuffle(frame).add_(detail), SCALE, out)
 
 
-def _bilinear_pixels(frame: Tensor) -> Tensor:
-    """`bilinear_base` before its `shuffle` by 4, (N, 48, H, W) float32: a convolution, three times as fast
-    with the shuffle. For CPUs alone: CUDA's convolutions may round to TF32."""
-    frame = F.pad(frame.float(), (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
-    # Pixel p of 4 lies (2p - 3) / 8 from its LR pixel's centre.
-    offsets = (2 * torch.arange(SCALE, device=frame.device) - 3) / (2 * SCALE)
-    taps = (1 - (offsets[:, None] - torch.tensor((-1, 0, 1), device=frame.device)).abs()).clamp_min(0)
-    kernel = torch.einsum("pi,qj,cd->pqcdij", taps, taps, torch.eye(3, device=frame.device))
-    kernel = kernel.reshape(3 * SCALE**2, 3, 3, 3).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", enabled=False):
-        return F.conv2d(frame, kernel)
+class BilinearBase(nn.Module):
+    """Frames enlarged by 4, bilinearly: what a network adds its detail to."""
 
+    kernel: Tensor
 
-def bilinear_base(frame: Tensor) -> Tensor:
-    """(N, 3, H, W) -> (N, 3, 4H, 4W) float32, in the memory layout of what is added to it: turning that round
-    would take longer than all else here."""
-    if frame.device.type == "cpu":
-        return shuffle(_bilinear_pixels(frame), SCALE)
-    frame = frame.to(torch.float32, memory_format=torch.channels_last)
-    return F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False)
+    def __init__(self) -> None:
+        super().__init__()
+        # Pixel p of 4 lies (2p - 3) / 8 from its LR pixel's centre. Sums of 1/64, exact in half precision.
+        offsets = (2 * torch.arange(SCALE) - 3) / (2 * SCALE)
+        taps = (1 - (offsets[:, None] - torch.tensor((-1, 0, 1))).abs()).clamp_min(0)
+        kernel = torch.einsum("pi,qj,cd->pqcdij", taps, taps, torch.eye(3)).reshape(3 * SCALE**2, 3, 3, 3)
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 3, 4H, 4W) float32, in the memory layout of what is added to it: turning that
+        round would take longer than all else here."""
+        if frame.device.type == "cpu":
+            return shuffle(self.before_shuffle(frame), SCALE)
+        frame = frame.to(torch.float32, memory_format=torch.channels_last)
+        return F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False)
+
+    def before_shuffle(self, frame: Tensor) -> Tensor:
+        """`forward` before its `shuffle` by 4, (N, 48, H, W) float32: a convolution, three times as fast with
+        the shuffle. For CPUs alone: CUDA's convolutions may round to TF32."""
+        frame = F.pad(frame.float(), (1, 1, 1, 1), mode="replicate").contiguous(
+            memory_format=torch.channels_last
+        )
+        with torch.autocast("cpu", enabled=False):
+            return F.conv2d(frame, self.kernel.float())
 
 
 def shuffle2(x: Tensor) -> Tensor:

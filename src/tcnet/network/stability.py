@@ -214,8 +214,10 @@ class SpatialCorrelativeMatching(nn.Module):
         """(N, C, H, W) -> the same shape."""
         height, width = x.shape[-2:]
         padded = pad_to_windows(x, self.window)
-        position = self.position(padded)[..., :height, :width]
-        channel = self.channel(padded)[..., :height, :width]
+        position, channel = (
+            attend(padded)[..., :height, :width].contiguous(memory_format=torch.channels_last)
+            for attend in (self.position, self.channel)
+        )
         branches = torch.cat(
             (convolve(self.position_conv, position, "relu"), convolve(self.channel_conv, channel, "relu")),
             dim=1,
