@@ -1,5 +1,7 @@
 """What workers do, in this process: units as messages, errors as messages."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,6 @@ from tcnet.upscale.identity import weights_identity
 from tcnet.upscale.units import iter_units
 from tcnet.upscale.upscaler import split_scenes
 from tcnet.version import __version__
-from tcnet.video.frame import Frame
 from tcnet.video.images import encode_png
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
@@ -47,7 +48,7 @@ def test_units_give_what_a_stream_gives(skip):
 def test_a_unit_survives_the_journey():
     lr = list(make_frames(12, dtype=np.uint16))
     alpha = np.full((24, 32), 7, np.uint16)
-    lr[3] = Frame(lr[3].pixels, lr[3].pts, lr[3].duration, lr[3].time_base, alpha)
+    lr[3] = replace(lr[3], alpha=alpha, captions=b"\xfc\x94\x20")
     (unit, last) = cut(lr)
     for sent in (unit, last):
         got = read_unit(unit_message(sent))
@@ -65,6 +66,7 @@ def test_a_unit_survives_the_journey():
             )
             np.testing.assert_array_equal(before.pixels, after.pixels)
             assert (before.alpha is None) == (after.alpha is None)
+            assert before.captions == after.captions
     assert unit.size == sum(frame.pixels.nbytes for frame in unit.frames) + alpha.nbytes
 
 

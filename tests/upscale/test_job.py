@@ -20,11 +20,11 @@ OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
 LOSSLESS = EncodeOptions(codec="ffv1", pixel_format="bgr0")
 
 
-def write_video(path, frames, **info):
-    """A lossless file; irregular times."""
+def write_video(path, frames, options=LOSSLESS, **info):
+    """A file, lossless by default; irregular times."""
     frames = list(frames)
     height, width, _ = frames[0].pixels.shape
-    sink = open_sink(path, info=make_info(None, height, width, **info), options=LOSSLESS)
+    sink = open_sink(path, info=make_info(None, height, width, **info), options=options)
     for frame in frames:
         sink.write(frame)
     sink.finish()
@@ -60,6 +60,18 @@ def test_a_file_comes_out_four_times_the_size_with_all_frames_and_times(tmp_path
     assert result.recomputed_frames == 0
     assert result.seconds > 0
     assert result.plan.model == "Nearest"
+
+
+@pytest.mark.parametrize("propagation", ["bidirectional", "forward"])
+def test_captions_stay_with_their_frames_even_where_pictures_repeat(tmp_path, propagation):
+    frames = list(make_frames(13, 24, 32))
+    frames[5] = replace(frames[5], pixels=frames[4].pixels)
+    frames = [replace(frame, captions=bytes((0xFC, 0x80, i))) for i, frame in enumerate(frames)]
+    write_video(tmp_path / "in.mkv", frames, options=EncodeOptions(codec="h264"))
+    result = upscale_video(
+        tmp_path / "in.mkv", tmp_path / "out.mp4", model=Nearest(propagation), options=OPTIONS
+    )
+    assert [frame.captions for frame in read_video(result.output)[1]] == [f.captions for f in frames]
 
 
 def test_a_real_network_runs_in_the_best_precision(tmp_path):

@@ -30,15 +30,16 @@ def unit_message(unit: Unit) -> Message:
         # Contiguous, or Ray would copy them twice.
         "pixels": [np.ascontiguousarray(frame.pixels) for frame in unit.frames],
         "alphas": [frame.alpha for frame in unit.frames],
+        "captions": [frame.captions for frame in unit.frames],
         "times": [_time(frame) for frame in unit.frames],
     }
 
 
 def read_unit(message: Message) -> Unit:
     frames = [
-        Frame(pixels, *_read_time(time), alpha)
-        for pixels, time, alpha in zip(
-            message["pixels"], message["times"], message["alphas"], strict=True
+        Frame(pixels, *_read_time(time), alpha, captions)
+        for pixels, time, alpha, captions in zip(
+            message["pixels"], message["times"], message["alphas"], message["captions"], strict=True
         )  # the pixels are views of what Ray holds, read-only
     ]
     windows = tuple(Span(*numbers) for numbers in message["windows"])

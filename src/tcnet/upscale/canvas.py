@@ -1,5 +1,6 @@
 """Output frames under assembly from tiles."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,14 @@ class Canvas:
         put_pixels(inner, self._codes[self._slice(rows, 0), self._slice(columns, 0)])
 
     def finish(self, frame: Frame) -> Frame:
-        """The SR frame at its output size, with the time of `frame` and its alpha in that size."""
+        """The SR frame at its output size, with time and captions of `frame`, and its alpha in that size."""
         pixels, alpha = self._codes, frame.alpha
         if self._size is not None:
             pixels = resize_pixels(pixels, self._size, self._dtype)
         if alpha is not None:
             # No work for the network: a matte has no texture, and would cost as much time as the picture.
             alpha = resize_pixels(alpha[..., None], pixels.shape[:2], self._dtype)[..., 0]
-        return Frame(pixels, frame.pts, frame.duration, frame.time_base, alpha)
+        return replace(frame, pixels=pixels, alpha=alpha)
 
     def _slice(self, span: Span, origin: int) -> slice:
         """The kept part in SR pixels, counted from LR position `origin`."""

@@ -7,6 +7,7 @@ import av
 from av.codec.codec import Codec, UnknownCodecError
 
 from tcnet.errors import UsageError
+from tcnet.video.captions import CAPTIONED_CODECS
 from tcnet.video.color import WRITABLE_FORMATS
 from tcnet.video.frame import ColorSpec, VideoInfo
 from tcnet.video.h273 import bit_depth, has_alpha
@@ -213,6 +214,10 @@ def _losses(name: str, pixel_format: str, info: VideoInfo) -> list[str]:
                 f"the alpha channel is dropped: {name} cannot hold it; "
                 "write .mkv with ffv1, .mov with prores, or a folder of PNG"
             )
+    if info.captions and name not in CAPTIONED_CODECS:
+        lines.append(
+            f"closed captions inside the video stream are dropped: {name} cannot hold them; h264 and hevc can"
+        )
     if is_hdr(info.color) and bit_depth(pixel_format) < 10:
         lines.append(f"HDR in the 8 bits of {pixel_format} shows bands; hevc, av1, ffv1 and prores take 10")
     return lines

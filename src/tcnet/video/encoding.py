@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.video.captions import CAPTIONED_CODECS, with_captions
 from tcnet.video.codecs import EncoderPlan
 from tcnet.video.color import FromRgb
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
@@ -43,7 +44,9 @@ class PictureEncoder:
         self._info = info
         self._path = path
         self._from_rgb = FromRgb(plan.pixel_format, plan.color, info.width, info.height)
+        self._codec = plan.codec
         self._durations: dict[int, int] = {}
+        self._captions: dict[int, bytes] = {}
         self._last_pts: int | None = None
         self.frames = 0
         self.start_pts = 0
@@ -69,6 +72,8 @@ class PictureEncoder:
         picture.time_base = self._info.time_base
         picture.duration = self._ticks(frame.duration, frame.time_base)
         self._durations[pts] = picture.duration
+        if frame.captions and self._codec in CAPTIONED_CODECS:
+            self._captions[pts] = frame.captions
         if not self.frames:
             self.start_pts = pts
         self.frames += 1
@@ -103,7 +108,10 @@ class PictureEncoder:
                 )
             duration = self._durations.pop(packet.pts)
             dts = packet.pts if packet.dts is None else packet.dts
-            packets.append(EncodedPacket(packet.pts, dts, duration, packet.is_keyframe, bytes(packet)))
+            data = bytes(packet)
+            if captions := self._captions.pop(packet.pts, None):
+                data = with_captions(data, self._codec, captions)
+            packets.append(EncodedPacket(packet.pts, dts, duration, packet.is_keyframe, data))
         return packets
 
     def _ticks(self, time: int, time_base: Fraction) -> int:

@@ -20,6 +20,7 @@ class Frame:
     pts, duration: in units of `time_base` seconds; a duration of 0 means unknown.
     alpha: (H, W) of the type of `pixels`, 0 is transparent and the largest code opaque; not multiplied into
     the colours. None: the picture is opaque.
+    captions: closed captions that come with the picture, CEA-708 cc_data triplets; mostly none.
     """
 
     pixels: Pixels
@@ -27,6 +28,7 @@ class Frame:
     duration: int
     time_base: Fraction
     alpha: Pixels | None = None
+    captions: bytes = b""
 
     @property
     def seconds(self) -> Fraction:
@@ -82,8 +84,9 @@ class VideoInfo:
 
     frame_count is exact for a folder of images and an estimate (container header, or duration times rate)
     for a file; None when nothing is known. duration is in seconds. width, height: before any rotation.
-    alpha: frames have alpha. interlaced: the input is; its frames come deinterlaced where asked for.
-    rotation: degrees counter-clockwise by which players turn the picture. span: None when all is read.
+    alpha: frames have alpha. captions: some have captions. interlaced: the input is; its frames come
+    deinterlaced where asked for. rotation: degrees counter-clockwise by which players turn the picture.
+    span: None when all is read.
     """
 
     width: int
@@ -98,6 +101,7 @@ class VideoInfo:
     sample_aspect_ratio: Fraction
     codec: str
     alpha: bool = False
+    captions: bool = False
     hdr: HdrMetadata | None = None
     interlaced: bool = False
     rotation: int = 0

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
@@ -22,6 +23,7 @@ from tcnet.video.decoding import PictureStream, TimedPicture
 from tcnet.video.description import describe, find_crop, stream_duration
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.h273 import bit_depth, has_alpha, is_rgb_like
+from tcnet.video.hdr import side_data_of
 from tcnet.video.interlace import Deinterlacing
 from tcnet.video.options import ReadOptions
 from tcnet.video.part import Part, describe_part, find_part
@@ -98,6 +100,7 @@ def _described(whole: VideoInfo, found: Survey, part: Part | None) -> VideoInfo:
         info,
         pixel_format=found.pixel_format or whole.pixel_format,
         alpha=found.alpha,
+        captions=found.captions,
         hdr=found.hdr,
         interlaced=found.scan.interlaced,
         rotation=found.rotation,
@@ -190,7 +193,8 @@ class _Decoding:
         if self._crop != Crop():
             pixels = self._crop.of(pixels)
             alpha = None if alpha is None else self._crop.of(alpha)
-        return Frame(pixels, pts, 0, self._info.time_base, alpha)
+        captions = side_data_of(picture).get(SideDataType.A53_CC, b"")
+        return Frame(pixels, pts, 0, self._info.time_base, alpha, captions)
 
     def _alpha(self, picture: VideoFrame) -> Pixels | None:
         """Present in every frame of a video that has alpha, and in none of any other."""

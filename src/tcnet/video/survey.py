@@ -19,7 +19,6 @@ _OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and 
 _NOT_CARRIED = {
     SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ metadata of single frames",
     SideDataType.DOVI_METADATA: "Dolby Vision metadata",
-    SideDataType.A53_CC: "closed captions inside the video stream",
 }
 
 
@@ -27,12 +26,14 @@ _NOT_CARRIED = {
 class Survey:
     """first: the tick of the first picture, None if none can be decoded. pixel_format: as decoded.
 
-    alpha: some picture is not opaque. not_carried: what pictures have with them and frames cannot hold.
+    alpha: some picture is not opaque. captions: some picture has them. not_carried: what else pictures have
+    with them and frames cannot hold.
     """
 
     first: int | None = None
     pixel_format: str | None = None
     alpha: bool = False
+    captions: bool = False
     hdr: HdrMetadata | None = None
     rotation: int = 0
     scan: Scan = field(default_factory=Scan)
@@ -54,7 +55,12 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     for place in _OTHER_PLACES:
         if stream.seek(found.first + round(length * place)):
             other = _look(stream.pictures())
-            found = replace(found, alpha=found.alpha or other.alpha, scan=found.scan + other.scan)
+            found = replace(
+                found,
+                alpha=found.alpha or other.alpha,
+                captions=found.captions or other.captions,
+                scan=found.scan + other.scan,
+            )
     return found
 
 
@@ -63,8 +69,8 @@ def _look(pictures: Iterator[TimedPicture]) -> Survey:
     found = Survey()
     for entry in islice(pictures, _PICTURES):
         picture = entry.picture
+        attached = side_data_of(picture)
         if found.first is None:
-            attached = side_data_of(picture)
             found = Survey(
                 first=entry.pts,
                 pixel_format=picture.format.name,
@@ -72,6 +78,8 @@ def _look(pictures: Iterator[TimedPicture]) -> Survey:
                 rotation=picture.rotation,
                 not_carried=tuple(text for kind, text in _NOT_CARRIED.items() if kind in attached),
             )
+        if SideDataType.A53_CC in attached:
+            found = replace(found, captions=True)
         if not found.alpha and has_alpha(picture.format.name) and not is_opaque(read_alpha(picture)):
             found = replace(found, alpha=True)
         meter.feed(picture)
