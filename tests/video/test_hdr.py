@@ -5,10 +5,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type as SideDataType
 
 from tcnet.video import ColorSpec, EncodeOptions, HdrMetadata, open_sink, open_source
 from tcnet.video.codecs import plan_encoding
-from tcnet.video.hdr import encoder_parameters, is_hdr
+from tcnet.video.hdr import encoder_parameters, is_hdr, side_data_of
 
 BT2020_PQ = ColorSpec(9, full_range=False, primaries=9, transfer=16)
 BT2020_HLG = ColorSpec(9, full_range=False, primaries=9, transfer=18)
@@ -203,3 +204,24 @@ def test_codes_of_hdr_pass_through_in_sixteen_bits(clips, tmp_path, transfer):
         for index, wanted in enumerate((codes, 512, 512)):
             samples = np.frombuffer(memoryview(picture.planes[index]), np.uint16).reshape(16, -1)[:, :64]
             assert (samples == wanted).all()
+
+
+@pytest.mark.parametrize(("transfer", "warned"), [(2, True), (16, False), (18, False), (1, False)])
+def test_dolby_vision_without_a_picture_of_its_own_is_warned_of(
+    monkeypatch, clips, tmp_path, transfer, warned
+):
+    """No encoder here writes the metadata: it is put beside what was decoded."""
+
+    def setup(container, video):
+        video.codec_context.color_trc = transfer
+
+    path = clips.write(tmp_path / "in.mkv", clips.clip(setup=setup))
+    decoded = side_data_of
+    monkeypatch.setattr(
+        "tcnet.video.survey.side_data_of",
+        lambda picture: {SideDataType.DOVI_METADATA: b"", **decoded(picture)},
+    )
+    with open_source(path) as reader:
+        assert reader.info.color.transfer == transfer
+        assert reader.notices[0] == "not carried over: Dolby Vision metadata"
+        assert [line.startswith("colours will be wrong") for line in reader.notices[1:]] == [True] * warned

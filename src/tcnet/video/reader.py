@@ -22,12 +22,12 @@ from tcnet.video.crop import Crop
 from tcnet.video.decoding import PictureStream, TimedPicture
 from tcnet.video.description import describe, find_crop, stream_duration
 from tcnet.video.frame import Frame, Pixels, VideoInfo
-from tcnet.video.h273 import bit_depth, has_alpha, is_rgb_like
+from tcnet.video.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
 from tcnet.video.hdr import side_data_of
 from tcnet.video.interlace import Deinterlacing
 from tcnet.video.options import ReadOptions
 from tcnet.video.part import Part, describe_part, find_part
-from tcnet.video.survey import Survey, survey
+from tcnet.video.survey import DOLBY_VISION, Survey, survey
 from tcnet.video.timing import Gaps
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
@@ -117,6 +117,11 @@ def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, 
     elif info.interlaced:
         lines.append(f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)")
     lines += [f"not carried over: {text}" for text in found.not_carried]
+    if DOLBY_VISION in found.not_carried and info.color.transfer == UNSPECIFIED:
+        # What stands alone without the metadata (profiles 7 and 8) says so: PQ, HLG or BT.709.
+        lines.append(
+            "colours will be wrong: this looks like Dolby Vision of profile 5; convert it to HDR10 first"
+        )
     return tuple(lines)
 
 

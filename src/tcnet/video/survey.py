@@ -16,9 +16,10 @@ from tcnet.video.interlace import Scan, ScanMeter
 
 _PICTURES = 24  # looked at, at each place
 _OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and black leads tell little
+DOLBY_VISION = "Dolby Vision metadata"
 _NOT_CARRIED = {
     SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ metadata of single frames",
-    SideDataType.DOVI_METADATA: "Dolby Vision metadata",
+    SideDataType.DOVI_METADATA: DOLBY_VISION,
 }
 
 
