@@ -13,7 +13,7 @@ from tcnet.evaluation.peers import BASICVSR_PACKAGE, find_basicvsr
 from tcnet.models import DEFAULT_MODEL, list_models, load_model, weights_hash
 from tcnet.upscale import choose_device, choose_precision
 from tcnet.upscale.memory import available_memory
-from tcnet.upscale.precision import FAST_INT8_FLAGS, FP32, cpu_has
+from tcnet.upscale.precision import FAST_INT8_FLAGS, FP32, Precision, cpu_has, preferred_integers
 from tcnet.version import __version__
 from tcnet.video import available_codecs
 
@@ -33,7 +33,7 @@ def examine() -> list[tuple[str, str]]:
         ("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores"),
         ("memory", _memory(device)),
         ("devices", ", ".join(_devices())),
-        ("auto", f"{device} {auto.name}"),
+        ("auto", _auto(device, auto)),
     ]
     precisions = [FP32] if auto == FP32 else [FP32, auto]
     if device.type == "cpu" and cpu_has(FAST_INT8_FLAGS):
@@ -45,6 +45,11 @@ def examine() -> list[tuple[str, str]]:
     rows.append(("default model", _try_model()))
     rows.append(("peer weights", _peer_weights()))
     return rows
+
+
+def _auto(device: torch.device, auto: Precision) -> str:
+    integers = preferred_integers(device)
+    return f"{device} {auto.name}" + (f", tcnet upscale {integers.name}" if integers else "")
 
 
 def processor() -> str:

@@ -1,18 +1,21 @@
 import numpy as np
 import pytest
 import torch
-from upscale_fakes import Nearest, make_scenes
+from upscale_fakes import Nearest, make_info, make_scenes
 
 from tcnet.errors import UsageError
 from tcnet.models import load_model
 from tcnet.network import CONFIGS, TCNet
+from tcnet.network.ensemble import SelfEnsemble
 from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
+from tcnet.upscale.planning import plan_upscale
 from tcnet.upscale.precision import (
     BF16,
     FAST_BF16_FLAGS,
     FAST_INT8_FLAGS,
     FP16,
     FP32,
+    choose_placement,
     compiled_copy,
     cpu_has,
     working_copy,
@@ -70,6 +73,32 @@ def test_int8_is_for_cpus_that_have_it(cpu_info):
         working_copy(Nearest(), CPU, chosen)
     with pytest.raises(UsageError, match="int8: the network has no ranges"):
         working_copy(TCNet(CONFIGS["lite"]), CPU, chosen)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx512_vnni", "int8"), ("avx_vnni", "int8"), ("avx512_vnni avx512_bf16", "bf16"), ("avx2", "fp32")],
+)
+def test_upscaling_takes_integers_where_it_would_take_float32(cpu_info, flags, expected):
+    network, info = load_model("tcnet-lite"), cpu_info(flags)
+    assert choose_placement(network, "cpu", "auto", cpu_info=info)[1].name == expected
+    ensemble = SelfEnsemble(load_model("tcnet-bi"), "time")
+    assert choose_placement(ensemble, "cpu", "auto", cpu_info=info)[1].name == expected
+    floating = "fp32" if expected == "int8" else expected
+    assert choose_placement(network, "cpu", "auto", compiled=True, cpu_info=info)[1].name == floating
+    assert choose_placement(TCNet(CONFIGS["lite"]), "cpu", "auto", cpu_info=info)[1].name == floating
+    assert choose_placement(Nearest(), "cpu", "auto", cpu_info=info)[1].name == floating
+    assert choose_placement(network, "cpu", "fp32", cpu_info=info)[1] == FP32
+
+
+@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_plan_for_a_cpu_without_bf16(monkeypatch, compile):
+    monkeypatch.setattr("tcnet.upscale.precision.FAST_BF16_FLAGS", frozenset())
+    options = UpscaleOptions(device="cpu", compile=compile)
+    plan = plan_upscale(make_info(8, 24, 32), load_model("tcnet-lite"), options)
+    assert (plan.precision, plan.options.precision) == (("fp32", "fp32") if compile else ("int8", "int8"))
+    assert plan.options.compile == compile
 
 
 def test_fp16_on_a_cpu_and_unknown_names_are_refused():

@@ -10,6 +10,7 @@ from tcnet.upscale.compute import Compute, without_gradients
 from tcnet.upscale.contract import VideoNetwork
 from tcnet.upscale.layout import CONTEXT_WORK, Layout
 from tcnet.upscale.options import UpscaleOptions
+from tcnet.upscale.precision import choose_placement
 from tcnet.upscale.upscaler import Upscaler
 from tcnet.upscale.windows import plan_spans
 from tcnet.video.frame import VideoInfo
@@ -64,19 +65,20 @@ def plan_upscale(
     without, the plan has no times. Raises UsageError or MediaError when the video cannot be upscaled so.
     """
     options = options or UpscaleOptions()
-    upscaler = Upscaler(network, replace(options, compile=False))  # a probe is not worth compiling for
+    _, chosen = choose_placement(network, options.device, options.precision, compiled=options.compile)
+    # A probe is not worth compiling for.
+    upscaler = Upscaler(network, replace(options, precision=chosen.name, compile=False))
     sample_bytes = 1 if info.bit_depth <= 8 else 2
     limit = upscaler.memory_limit()
     layout = upscaler.layout(info.height, info.width, sample_bytes)
     memory = upscaler.memory_needed(layout, sample_bytes)
     speed = measure_speed(upscaler.compute, layout) if measure else None
     per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
-    precision = upscaler.compute.precision.name
     known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
     return Plan(
         model=type(network).__name__ if model is None else model,
         device=str(upscaler.compute.device),
-        precision=precision,
+        precision=chosen.name,
         window=layout.window or None,
         overlap=layout.overlap,
         tile=layout.tile if layout.tiled else None,
@@ -91,7 +93,7 @@ def plan_upscale(
         options=replace(
             options,
             device=upscaler.compute.device.type,
-            precision=precision,
+            precision=chosen.name,
             window=layout.window or options.window,
             overlap=layout.overlap if layout.window else options.overlap,
             tile=layout.tile,

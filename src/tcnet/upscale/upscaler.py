@@ -39,7 +39,9 @@ class Upscaler:
         network = ensembled(network, self.options.ensemble)
         self.compute = Compute(
             network,
-            *choose_placement(network, self.options.device, self.options.precision),
+            *choose_placement(
+                network, self.options.device, self.options.precision, compiled=self.options.compile
+            ),
             compiled=self.options.compile,
         )
 
