@@ -10,10 +10,12 @@ from upscale_fakes import BreaksInReducedPrecision, TemporalBox, make_frames, ma
 from tcnet.cluster.messages import read_done, read_unit, unit_message
 from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
 from tcnet.errors import MediaError, UsageError
+from tcnet.models import load_model
 from tcnet.upscale import UpscaleOptions, Upscaler
 from tcnet.upscale.compute import Statistics
 from tcnet.upscale.elsewhere import Work
 from tcnet.upscale.identity import weights_identity
+from tcnet.upscale.precision import FAST_INT8_FLAGS, cpu_has
 from tcnet.upscale.units import iter_units
 from tcnet.upscale.upscaler import split_scenes
 from tcnet.version import __version__
@@ -143,6 +145,15 @@ def test_a_plan_that_cannot_be_comes_back_as_words():
     message = Worker().plan(make_info(100), TemporalBox(4), UpscaleOptions(window=3, overlap=4), None)
     with pytest.raises(UsageError, match="window of 3 frames is too short"):
         read_done(message)
+
+
+@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.parametrize(("wish", "precision"), [("auto", "fp32"), ("int8", "int8")])
+def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, wish, precision):
+    monkeypatch.setattr("tcnet.upscale.precision.FAST_BF16_FLAGS", frozenset())
+    options = UpscaleOptions(device="cpu", precision=wish)
+    plan = Worker().plan(make_info(20, 24, 32), load_model("tcnet-bi"), options, None)
+    assert plan.precision == plan.options.precision == precision
 
 
 def test_versions_name_what_pictures_depend_on():

@@ -19,7 +19,7 @@ from tcnet.upscale.memory import available_memory
 from tcnet.upscale.options import UpscaleOptions
 from tcnet.upscale.parts import encode_part
 from tcnet.upscale.planning import Plan, plan_upscale
-from tcnet.upscale.precision import choose_device
+from tcnet.upscale.precision import choose_device, choose_precision
 from tcnet.upscale.shortage import OUT_OF_MEMORY, is_out_of_memory
 from tcnet.upscale.units import upscale_unit
 from tcnet.upscale.upscaler import Upscaler
@@ -60,8 +60,13 @@ class Worker:
     def plan(
         self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None, model: str | None
     ) -> Plan | Message:
-        """As `plan_upscale`, on this machine; a message in place of an error."""
+        """As `plan_upscale`, on this machine; a message in place of an error. "auto" is no int8, which other
+        workers may lack."""
         try:
+            options = options or UpscaleOptions()
+            if options.precision == "auto":
+                chosen = choose_precision("auto", choose_device(options.device))
+                options = replace(options, precision=chosen.name)
             return plan_upscale(info, network, options, model=model)
         except TcnetError as error:
             return failure_message(error)
