@@ -183,7 +183,7 @@ def _write_video(
     info = replace(
         scene.largest, time_base=sources[0].info.time_base, frame_rate=sources[0].info.frame_rate,
         height=drawn.shape[0], width=drawn.shape[1], bit_depth=8 * scene.dtype.itemsize, alpha=False,
-        frame_count=None, duration=None,
+        captions=False, frame_count=None, duration=None,
     )  # fmt: skip
     if scene.dtype.itemsize > 1:
         info = replace(info, bit_depth=max(each.bit_depth for each in scene.infos))

@@ -104,7 +104,7 @@ def _bilinear_taps(flow: Tensor, padding_mode: str) -> tuple[Tensor, Tensor]:
     corner += height * width * torch.arange(n, device=flow.device, dtype=torch.int32).view(n, 1, 1)
     indices = torch.empty((n, height, width, 4), device=flow.device, dtype=torch.int32)
     weights = torch.empty((n, height, width, 4), device=flow.device)
-    # A plane at a time: broadcasting over pairs of taps takes three times as long as the sampling.
+    # A plane at a time, which is faster than broadcasting over the four taps.
     for i, (down, right) in enumerate(product((0, 1), repeat=2)):
         torch.add(corner, down * width + right, out=indices[..., i])
         torch.mul(of_rows[down], of_columns[right], out=weights[..., i])

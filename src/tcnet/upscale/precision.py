@@ -60,7 +60,7 @@ def choose_placement(
     """Where and in which precision to compute a network; raises UsageError for what its engine cannot do.
 
     auto: as `choose_precision`, but int8 in place of fp32 on a CPU that has it in hardware, if the network
-    can be quantised and is not to be compiled: half the time, for 0.01 dB (docs/results.md).
+    can be quantised and is not to be compiled: two thirds of the time or less, for 0.01 dB (docs/results.md).
     Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
     """
     if not isinstance(network, ExportedNetwork):
@@ -127,7 +127,10 @@ def _int8(device: torch.device, cpu_info: Path) -> Precision:
         raise UsageError(f"precision int8 is for CPUs, not for {device.type}: use auto, or device cpu")
     if not cpu_has(FAST_INT8_FLAGS, cpu_info):
         flags = " or ".join(sorted(FAST_INT8_FLAGS))
-        raise UsageError(f"precision int8 needs a processor with {flags}, which this one lacks: use auto")
+        raise UsageError(
+            f"precision int8 needs a processor with {flags}, which this one lacks: use auto; a run that "
+            "began in int8 on another machine starts over with --no-resume"
+        )
     return Precision("int8", choose_precision("auto", device, cpu_info).dtype)
 
 
@@ -169,14 +172,19 @@ def compiled_copy(network: AnyNetwork) -> AnyNetwork:
     return made
 
 
+def _inner(network: VideoNetwork) -> VideoNetwork:
+    """What it ensembles, or itself."""
+    return network.network if isinstance(network, SelfEnsemble) else network
+
+
 def _quantisable(network: VideoNetwork) -> bool:
-    inner = network.network if isinstance(network, SelfEnsemble) else network
+    inner = _inner(network)
     return isinstance(inner, TCNet) and bool(inner.ranges)
 
 
 def _tcnet(network: VideoNetwork, wish: str, instead: str) -> TCNet:
     """The TCNet that it is or ensembles. Raises UsageError, what is wished and what to do, for others."""
-    inner = network.network if isinstance(network, SelfEnsemble) else network
+    inner = _inner(network)
     if not isinstance(inner, TCNet):
         raise UsageError(f"{wish} is for TCNets, not for a {type(inner).__name__}: {instead}")
     return inner
