@@ -95,6 +95,21 @@ def test_matroska_is_bit_exact_and_keeps_the_times(tmp_path):
         assert (lr.info.width, lr.info.height) == (8, 6)
 
 
+@pytest.mark.parametrize("name", ["lr", "lr.mkv", "lr.mp4"])
+def test_alpha_is_degraded_too_and_kept_in_images(tmp_path, name):
+    pixels, alpha = hr_frames()[0], hr_frames()[1][..., 0]
+    (tmp_path / "hr").mkdir()
+    write_png(tmp_path / "hr" / "1.png", pixels, alpha)
+    degrade_video(tmp_path / "hr", tmp_path / name, "BI")
+    (frame,) = read_all(tmp_path / name)
+    if name == "lr":
+        np.testing.assert_array_equal(frame.pixels, expected_lr(pixels, "BI"))
+        wanted = expected_lr(np.repeat(alpha[..., None], 3, axis=2), "BI")[..., 0]
+        np.testing.assert_array_equal(frame.alpha, wanted)
+    else:
+        assert frame.alpha is None
+
+
 def test_mp4_is_close_even_at_odd_sizes(tmp_path):
     # Flat colours, since the test is about what is written where, not about the codec's loss on noise.
     frames = [

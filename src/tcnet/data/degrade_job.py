@@ -31,7 +31,8 @@ def degrade_video(
     source_path: a video file, a folder or a pattern of images; read: which part of it, and how. HR is
     cut to multiples of 4 at the bottom and the right.
     out_path: a folder or pattern of PNG, or .mkv (FFV1 RGB), both bit-exact; other video files get H.264 at
-    crf 10, 4:4:4. Sound and tags of a video file are copied to a video file.
+    crf 10, 4:4:4. Images keep alpha, videos drop it. Sound and tags of a video file are copied to a video
+    file.
     progress: called after each frame with the number done and the number in all, where known.
     Returns the number of frames. One frame is in memory at a time; nothing stands under out_path before the
     end. Raises UsageError for an unknown kind, MediaError for files that cannot be read or written.
@@ -64,10 +65,14 @@ def degrade_video(
 
 def _degraded(frame: Frame, degrade: Callable[[Tensor], Tensor]) -> Frame:
     peak = np.iinfo(frame.pixels.dtype).max
-    hr = torch.from_numpy(frame.pixels.astype(np.float64) / peak).permute(2, 0, 1)  # (3, H, W)
-    lr = to_8bit(degrade(crop_to_multiple(hr)))
-    pixels: Pixels = lr.permute(1, 2, 0).contiguous().numpy()
-    return replace(frame, pixels=pixels)
+    planes = [frame.pixels.astype(np.float64)]
+    if frame.alpha is not None:
+        planes.append(frame.alpha.astype(np.float64)[..., None])
+    hr = torch.from_numpy(np.concatenate(planes, axis=2) / peak).permute(2, 0, 1)  # (3 or 4, H, W)
+    lr: Pixels = to_8bit(degrade(crop_to_multiple(hr))).permute(1, 2, 0).contiguous().numpy()
+    if frame.alpha is None:
+        return replace(frame, pixels=lr)
+    return replace(frame, pixels=lr[..., :3], alpha=lr[..., 3])
 
 
 def _options(out_path: Path) -> EncodeOptions:
