@@ -19,7 +19,7 @@ from statistics import fmean
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import BicubicUpscaler, ClipUpscaler, EvaluationProgress, EvaluationResult, evaluate
-from tcnet.evaluation.contenders import load_contender
+from tcnet.evaluation.methods.choice import load_contender
 from tcnet.models import load_model
 from tcnet.training.checkpoint import load_checkpoint
 from tcnet.training.config import TrainingConfig, load_config, network_config

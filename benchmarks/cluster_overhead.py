@@ -25,9 +25,10 @@ from ray.cluster_utils import Cluster
 from tcnet.cluster import open_cluster
 from tcnet.cluster.messages import done_message, unit_message
 from tcnet.cluster.pool import Pool
+from tcnet.inference import UpscaleOptions
 from tcnet.models import load_model
-from tcnet.upscale import Progress, UpscaleOptions, upscale_video
-from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.upscale import Progress, upscale_video
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.video import EncodeOptions, Frame, open_sink
 from tcnet.video.frame import ColorSpec, VideoInfo
 

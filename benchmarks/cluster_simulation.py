@@ -34,14 +34,14 @@ from torch import nn
 from tcnet.cluster.cluster import RayCluster
 from tcnet.cluster.connection import LOCAL
 from tcnet.cluster.ray_crew import RayCrew
-from tcnet.upscale import Plan, UpscaleOptions, plan_upscale
-from tcnet.upscale.elsewhere import Elsewhere
-from tcnet.upscale.job import upscale_source
-from tcnet.upscale.journal import Journal
-from tcnet.upscale.parts import Part
-from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.inference import Plan, UpscaleOptions, plan_upscale
+from tcnet.upscale.executor import Elsewhere
+from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.journal import Journal
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.run import upscale_source
+from tcnet.video.atomic_file import write_synced
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
-from tcnet.video.target import write_synced
 
 SECONDS_PER_PIXEL = 0.094 / (180 * 320)  # of the paper's GPU
 COMPUTED_FRAMES = 64  # for the 48 of a segment

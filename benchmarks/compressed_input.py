@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
+from tcnet.data.data_options import DataOptions
 from tcnet.data.degradation import to_8bit
-from tcnet.data.options import DataOptions
-from tcnet.evaluation.clip_upscaler import ClipUpscaler
-from tcnet.evaluation.contenders import load_contender
-from tcnet.evaluation.metrics import psnr
+from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.method import ClipUpscaler
+from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.training.config import ValidationOptions
 from tcnet.training.held_out import HeldOutClip, open_held_out
 

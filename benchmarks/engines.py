@@ -21,10 +21,10 @@ import torch
 
 from tcnet.export import ENGINES, export_model, open_export
 from tcnet.export.parity import moving_clip
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.precision import choose_precision
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.precision import choose_precision
 
 CPU = torch.device("cpu")
 Row = dict[str, float | str]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcnet.video import ReadOptions, open_source
-from tcnet.video.interlace import Scan, ScanMeter
+from tcnet.video.read.deinterlace import Scan, ScanMeter
 
 Luma = npt.NDArray[np.uint8]  # (H, W)
 WINDOW = (slice(40, 280), slice(60, 380))

@@ -9,11 +9,12 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tcnet.upscale import segments
-from tcnet.upscale.journal import Journal
-from tcnet.upscale.run_folder import RunFolder
-from tcnet.video import image_writer, packet_file
-from tcnet.video.muxer import Muxer
+from tcnet.upscale.output import segmented_video
+from tcnet.upscale.output.checkpoint import RunFolder
+from tcnet.upscale.output.journal import Journal
+from tcnet.video import image_writer
+from tcnet.video.write import packet_file
+from tcnet.video.write.muxer import Muxer
 
 
 def die() -> None:
@@ -105,7 +106,7 @@ VIDEO: dict[str, tuple[Callable[[int], None], range]] = {
     "segment end": (lambda count: _after(packet_file.PacketFile, "close", count), range(1, 4)),
     "final mux": (lambda count: _before(Muxer, "mux", count), range(1, 30)),
     "final mux end": (lambda count: _before(Muxer, "finish", count), range(1, 2)),
-    "final sync": (lambda count: _before(segments, "sync", count), range(1, 2)),
+    "final sync": (lambda count: _before(segmented_video, "sync", count), range(1, 2)),
     "rename": (lambda count: _before(Path, "replace", count), range(1, 4)),
 }
 IMAGES: dict[str, tuple[Callable[[int], None], range]] = {

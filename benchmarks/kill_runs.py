@@ -30,10 +30,11 @@ import numpy as np
 import torch
 
 from tcnet.cli import main as tcnet
+from tcnet.inference import plan
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.upscale import planning, upscale_video
-from tcnet.upscale.output import run_folder
+from tcnet.upscale import upscale_video
+from tcnet.upscale.output.run_output import run_folder
 
 FRAMES = 24
 SEGMENT_FRAMES = 7  # of the runs here, so that a short video has several
@@ -62,7 +63,7 @@ def main() -> None:
     choice = parser.parse_args()
     torch.set_num_threads(1)
     upscale_video.__kwdefaults__["segment_frames"] = SEGMENT_FRAMES
-    planning.PROBE_SECONDS = 0.0  # the estimate of the time may be as bad as it likes
+    plan.PROBE_SECONDS = 0.0  # the estimate of the time may be as bad as it likes
     if choice.command:
         tcnet(choice.command)
     with tempfile.TemporaryDirectory() as name:

@@ -17,13 +17,13 @@ from functools import partial
 
 import torch
 
-from tcnet.benchmark.clock import clock
-from tcnet.benchmark.contest import moving_texture
+from tcnet.inference import UpscaleOptions, Upscaler, choose_device, choose_precision
+from tcnet.inference.precision import working_copy
 from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
-from tcnet.upscale import UpscaleOptions, Upscaler, choose_device, choose_precision
-from tcnet.upscale.precision import working_copy
-from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.profiling.benchmark import moving_texture
+from tcnet.profiling.clock import clock
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.video import Frame
 
 

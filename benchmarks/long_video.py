@@ -21,13 +21,14 @@ import numpy as np
 import torch
 
 TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS / "upscale"), str(TESTS / "zoo")]
+sys.path[:0] = [str(TESTS), str(TESTS / "zoo")]
 
-from upscale_fakes import Nearest  # noqa: E402
 from zoo_extras import add_subtitles, subtitle_packets  # noqa: E402
 from zoo_specimen import Subtitles  # noqa: E402
 
-from tcnet.upscale import Progress, UpscaleOptions, upscale_video  # noqa: E402
+from fake_networks import Nearest  # noqa: E402
+from tcnet.inference import UpscaleOptions  # noqa: E402
+from tcnet.upscale import Progress, upscale_video  # noqa: E402
 from tcnet.video import EncodeOptions  # noqa: E402
 
 RATE = 24

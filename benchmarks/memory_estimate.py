@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tcnet.inference import UpscaleOptions, Upscaler
+from tcnet.inference.memory import encoder_memory, estimate_memory
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.process import keep_freed_memory
-from tcnet.upscale import UpscaleOptions, Upscaler
-from tcnet.upscale.memory import encoder_memory, estimate_memory
 from tcnet.video.frame import Frame
 
 TILES = {"tile": 80, "tile_overlap": 8}

@@ -25,11 +25,11 @@ import numpy.typing as npt
 import torch
 
 from tcnet.data.degradation import degrade_bi
-from tcnet.evaluation.metrics import psnr
+from tcnet.evaluation.metrics.fidelity import psnr
+from tcnet.inference import choose_device, choose_precision
+from tcnet.inference.scene_detection import mark_cuts
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.scenes import mark_cuts
 from tcnet.video import open_source
 from tcnet.video.frame import Frame
 

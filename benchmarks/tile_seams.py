@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from tcnet.data.degradation import degrade_bi
+from tcnet.inference import UpscaleOptions, Upscaler
+from tcnet.inference.tiling import Layout, smallest_tile
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.upscale import UpscaleOptions, Upscaler
-from tcnet.upscale.layout import Layout, smallest_tile
 from tcnet.video import open_source
 from tcnet.video.frame import Frame
 

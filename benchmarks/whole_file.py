@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 import av
 import torch
 
-from tcnet.benchmark.contest import moving_texture
+from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
-from tcnet.upscale import UpscaleOptions, Upscaler
-from tcnet.upscale.segments import SEGMENT_FRAMES
+from tcnet.profiling.benchmark import moving_texture
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.video import open_source
 
 

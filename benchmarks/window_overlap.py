@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from tcnet.data.degradation import degrade_bi
-from tcnet.evaluation.metrics import psnr
+from tcnet.evaluation.metrics.fidelity import psnr
+from tcnet.inference import choose_device, choose_precision
+from tcnet.inference.windows import plan_spans
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.upscale import choose_device, choose_precision
-from tcnet.upscale.windows import plan_spans
 from tcnet.video import open_source
 
 LEAST_FRAMES = 32

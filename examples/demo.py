@@ -11,7 +11,7 @@ import torch
 
 import tcnet
 from tcnet.data.degradation import imresize, to_8bit
-from tcnet.evaluation.metrics import psnr
+from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.video import open_source, write_png
 
 HERE = Path(__file__).parent

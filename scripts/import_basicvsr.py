@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import MediaError
-from tcnet.evaluation.peers import BASICVSR_FILES, BASICVSR_PACKAGE, BasicVSR, load_basicvsr
+from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, BASICVSR_PACKAGE, BasicVSR, load_basicvsr
 from tcnet.models import load_model, save_model
 from tcnet.network import CONFIGS, TCNet
 from tcnet.training.initialise import embed_basicvsr

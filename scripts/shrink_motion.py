@@ -26,11 +26,11 @@ from torch import Tensor, nn
 
 from tcnet.data.augmentation import draw_orientation
 from tcnet.data.cache import CachedClip
+from tcnet.data.data_options import DataOptions
 from tcnet.data.degradation import SCALE, degrade_bi, to_8bit
-from tcnet.data.options import DataOptions
 from tcnet.data.samples import open_sources
 from tcnet.errors import TcnetError, UsageError
-from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
+from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.network.flow import SPyNet

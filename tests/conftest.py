@@ -1,9 +1,13 @@
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+# With import-mode=importlib no folder of tests is on the path: this makes `fake_networks` importable.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

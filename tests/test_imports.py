@@ -54,8 +54,8 @@ def offenders(modules, forbidden):
 
 def test_the_walk_sees_the_package():
     assert len(FILES) > 50
-    assert "av" in {name.split(".")[0] for name in IMPORTS["tcnet.video.reader"]}
-    assert "tcnet.network.layers.conv3x3" in IMPORTS["tcnet.evaluation.peers"]
+    assert "av" in {name.split(".")[0] for name in IMPORTS["tcnet.video.read.reader"]}
+    assert "tcnet.network.layers.conv3x3" in IMPORTS["tcnet.evaluation.methods.basicvsr"]
 
 
 def test_the_network_imports_nothing_of_ours():
@@ -74,6 +74,7 @@ def test_video_knows_no_tensors_and_no_network():
         "torch",
         "tcnet.network",
         "tcnet.models",
+        "tcnet.inference",
         "tcnet.upscale",
         "tcnet.evaluation",
         "tcnet.training",
@@ -81,6 +82,33 @@ def test_video_knows_no_tensors_and_no_network():
     assert not offenders(
         lambda module: within(module, "tcnet.video"), lambda name: within(name, *foreign)
     )  # fmt: skip
+
+
+def test_inference_knows_frames_but_no_files():
+    foreign = (
+        "tcnet.upscale",
+        "tcnet.cluster",
+        "tcnet.evaluation",
+        "tcnet.profiling",
+        "tcnet.training",
+        "tcnet.cli",
+    )
+    assert not offenders(
+        lambda module: within(module, "tcnet.inference"),
+        lambda name: (
+            within(name, *foreign) or (within(name, "tcnet.video") and not within(name, "tcnet.video.frame"))
+        ),
+    )
+
+
+def test_reading_and_writing_know_nothing_of_each_other():
+    assert not offenders(
+        lambda module: within(module, "tcnet.video.read"), lambda name: within(name, "tcnet.video.write")
+    )
+    wings = ("tcnet.video.read", "tcnet.video.write")
+    assert not offenders(
+        lambda module: within(module, "tcnet.video.color"), lambda name: within(name, *wings)
+    )
 
 
 def test_the_command_line_does_no_computing():
@@ -94,7 +122,7 @@ def test_only_the_cluster_knows_ray_and_upscale_does_not_know_the_cluster():
         lambda module: not within(module, "tcnet.cluster"), lambda name: within(name, "ray")
     )  # fmt: skip
     assert not offenders(
-        lambda module: within(module, "tcnet.upscale", "tcnet.video"),
+        lambda module: within(module, "tcnet.inference", "tcnet.upscale", "tcnet.video"),
         lambda name: within(name, "tcnet.cluster"),
     )
     planning = (
@@ -118,7 +146,7 @@ def test_what_runs_exports_is_optional():
     """Named in few places, and not imported before it is used."""
     runtimes = ("onnx", "onnxscript", "onnxruntime", "openvino")
     assert not offenders(
-        lambda module: not within(module, "tcnet.export", "tcnet.evaluation.onnx_upscaler"),
+        lambda module: not within(module, "tcnet.export", "tcnet.evaluation.methods.onnx_method"),
         lambda name: within(name, *runtimes),
     )
     for path in FILES:
@@ -135,7 +163,9 @@ def test_what_runs_exports_is_optional():
 def test_exports_know_nothing_of_runs():
     assert not offenders(
         lambda module: within(module, "tcnet.export"),
-        lambda name: within(name, "tcnet.upscale", "tcnet.evaluation", "tcnet.training", "tcnet.web"),
+        lambda name: within(
+            name, "tcnet.inference", "tcnet.upscale", "tcnet.evaluation", "tcnet.training", "tcnet.web"
+        ),
     )
 
 
@@ -155,7 +185,7 @@ def test_only_models_reads_weights():
     allowed = {
         "tcnet.models": {"safetensors"},
         "tcnet.training.checkpoint": {"safetensors"},  # the state of a run, not weights to ship
-        "tcnet.evaluation.peers": {"pickle"},  # for the name of its error
+        "tcnet.evaluation.methods.basicvsr": {"pickle"},  # for the name of its error
     }
     for module, names in IMPORTS.items():
         used = {name.split(".")[0] for name in names} & DESERIALISERS
@@ -179,7 +209,20 @@ def loads(path):
 def test_torch_load_reads_data_only(path):
     for line, words in loads(path):
         assert words.get("weights_only") == "True", f"{path.name}:{line}"
-        assert within(name_of(path), "tcnet.evaluation.peers", "tcnet.training"), f"{path.name}:{line}"
+        assert within(name_of(path), "tcnet.evaluation.methods.basicvsr", "tcnet.training"), (
+            f"{path.name}:{line}"
+        )
+
+
+def test_no_folder_is_crowded():
+    folders = {path.parent for path in FILES}
+    crowded = {
+        str(folder.relative_to(PACKAGE)): len(list(folder.glob("[!_]*.py")))
+        for folder in folders
+        if len(list(folder.glob("[!_]*.py"))) > 15 and not any(other.parent == folder for other in folders)
+    }
+    crowded.pop("training", None)
+    assert not crowded
 
 
 def test_names_that_say_nothing_are_not_used():
@@ -210,7 +253,7 @@ def state():
     }
 
 before = state()
-import tcnet, tcnet.cli, tcnet.benchmark, tcnet.doctor, tcnet.evaluation, tcnet.training, tcnet.video
+import tcnet, tcnet.cli, tcnet.profiling, tcnet.profiling.doctor, tcnet.evaluation, tcnet.training, tcnet.video
 print(json.dumps([before, state()]))
 """
 

@@ -13,9 +13,10 @@ from tcnet.version import __version__
 
 if TYPE_CHECKING:
     from tcnet.errors import MediaError, TcnetError, UsageError
+    from tcnet.inference import UpscaleOptions, Upscaler
     from tcnet.models import ModelCard, list_models, load_model
     from tcnet.network import TCNet, TCNetConfig
-    from tcnet.upscale import Progress, UpscaleOptions, Upscaler, UpscaleResult, upscale_video
+    from tcnet.upscale import Progress, UpscaleResult, upscale_video
     from tcnet.video import EncodeOptions, Frame, ReadOptions
 
 __all__ = [
@@ -38,7 +39,14 @@ __all__ = [
     "upscale_video",
 ]
 
-_HOMES = ("tcnet.errors", "tcnet.models", "tcnet.network", "tcnet.upscale", "tcnet.video")
+_HOMES = (
+    "tcnet.errors",
+    "tcnet.inference",
+    "tcnet.models",
+    "tcnet.network",
+    "tcnet.upscale",
+    "tcnet.video",
+)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -12,7 +12,7 @@ import pytest
 
 if os.environ.get("TCNET_BROWSER"):
     # With import-mode=importlib no folder of tests is on the path.
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "upscale")]
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     from browser_page import LAUNCH, Visitor
     from playwright.sync_api import sync_playwright
     from server_process import ServerProcess

@@ -1,8 +1,8 @@
 """Weights and videos so small that a job takes seconds."""
 
 import torch
-from upscale_fakes import make_frames, make_info, make_scenes
 
+from fake_networks import make_frames, make_info, make_scenes
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.video import EncodeOptions, open_sink

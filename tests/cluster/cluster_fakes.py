@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from upscale_fakes import TemporalBox, make_info, make_scenes
 
-from tcnet.upscale import UpscaleOptions
+from fake_networks import TemporalBox, make_info, make_scenes
+from tcnet.inference import UpscaleOptions
 from tcnet.video import EncodeOptions, open_sink, open_source
 
 FRAMES = 200

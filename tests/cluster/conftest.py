@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FOLDERS = (str(HERE), str(HERE.parent / "upscale"))  # cluster_fakes and upscale_fakes
+FOLDERS = (str(HERE), str(HERE.parent))  # cluster_fakes and fake_networks
 sys.path[:0] = FOLDERS
 
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}

@@ -8,7 +8,7 @@ import sys
 import pytest
 from cluster_fakes import assert_same, write_source
 
-from tcnet.cli.display import JsonDisplay, TextDisplay, describe_activity
+from tcnet.cli.upscale.display import JsonDisplay, TextDisplay, describe_activity
 from tcnet.cluster import open_cluster
 from tcnet.errors import MediaError, UsageError
 from tcnet.models import save_model

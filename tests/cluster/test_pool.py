@@ -10,10 +10,10 @@ import pytest
 from tcnet.cluster.pool import Lost, Pool
 from tcnet.cluster.schedule import IN_FLIGHT, MOST_ATTEMPTS
 from tcnet.errors import MediaError
-from tcnet.upscale.elsewhere import Done
-from tcnet.upscale.parts import Part
-from tcnet.upscale.units import Unit
-from tcnet.upscale.windows import Span
+from tcnet.inference.windows import Span
+from tcnet.upscale.executor import Done
+from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.segment_input import Unit
 from tcnet.video.frame import Frame
 
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8), 0, 1, Fraction(1, 25))

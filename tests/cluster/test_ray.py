@@ -15,7 +15,7 @@ from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
 
 from tcnet.errors import UsageError
 from tcnet.upscale import upscale_video
-from tcnet.upscale.run_folder import RunFolder
+from tcnet.upscale.output.checkpoint import RunFolder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray, which leaves files to the collector
@@ -200,7 +200,7 @@ def test_a_process_that_is_killed_is_replaced(cluster, media):
 
 
 def test_networks_that_stream_have_nothing_to_share(media, cluster):
-    from upscale_fakes import RunningMean
+    from fake_networks import RunningMean
 
     with pytest.raises(UsageError, match=r"this model streams.*leave out --cluster"):
         upscale_video(media / "in.mkv", media / "no.mkv", model=RunningMean(), cluster=cluster, **SETTINGS)

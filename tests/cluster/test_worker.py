@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from upscale_fakes import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
 
+from fake_networks import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
 from tcnet.cluster.messages import read_done, read_unit, unit_message
 from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
 from tcnet.errors import MediaError, UsageError
+from tcnet.inference import UpscaleOptions, Upscaler
+from tcnet.inference.compute import Statistics
+from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
+from tcnet.inference.upscaler import split_scenes
 from tcnet.models import load_model
-from tcnet.upscale import UpscaleOptions, Upscaler
-from tcnet.upscale.compute import Statistics
-from tcnet.upscale.elsewhere import Work
-from tcnet.upscale.identity import weights_identity
-from tcnet.upscale.precision import FAST_INT8_FLAGS, cpu_has
-from tcnet.upscale.units import iter_units
-from tcnet.upscale.upscaler import split_scenes
+from tcnet.upscale.executor import Work
+from tcnet.upscale.output.fingerprint import weights_identity
+from tcnet.upscale.segment_input import iter_units
 from tcnet.version import __version__
 from tcnet.video.images import encode_png
 
@@ -150,7 +150,7 @@ def test_a_plan_that_cannot_be_comes_back_as_words():
 @pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize(("wish", "precision"), [("auto", "fp32"), ("int8", "int8")])
 def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, wish, precision):
-    monkeypatch.setattr("tcnet.upscale.precision.FAST_BF16_FLAGS", frozenset())
+    monkeypatch.setattr("tcnet.inference.precision.FAST_BF16_FLAGS", frozenset())
     options = UpscaleOptions(device="cpu", precision=wish)
     plan = Worker().plan(make_info(20, 24, 32), load_model("tcnet-bi"), options, None)
     assert plan.precision == plan.options.precision == precision

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from tcnet.data.data_options import DataOptions, SourceOptions
 from tcnet.data.degradation import DEGRADATIONS, to_8bit
 from tcnet.data.loader import StepNumbers, load_batches
-from tcnet.data.options import DataOptions, SourceOptions
 from tcnet.data.samples import SampleMaker, open_sources
 from tcnet.data.synthetic import generated_still
 from tcnet.errors import MediaError

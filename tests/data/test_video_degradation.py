@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from tcnet.data.data_options import VideoOptions
 from tcnet.data.degradation import degrade_bi, to_8bit
-from tcnet.data.options import VideoOptions
 from tcnet.data.synthetic import generated_still, moving_clip
 from tcnet.data.video_degradation import degrade_video_clip, draw_compression
 

@@ -11,11 +11,12 @@ from tcnet.cli import run
 from tcnet.errors import MediaError, UsageError
 from tcnet.export import ExportedNetwork, open_export
 from tcnet.export.parity import moving_clip
+from tcnet.inference import Plan, UpscaleOptions, Upscaler, plan_upscale
+from tcnet.inference.backends import check_model, engine_of, load_network
+from tcnet.inference.state import all_finite, in_float32
 from tcnet.models import save_model
-from tcnet.upscale import Plan, UpscaleOptions, Upscaler, plan_upscale, upscale_video
-from tcnet.upscale.engine import check_model, engine_of, load_network
-from tcnet.upscale.identity import weights_identity
-from tcnet.upscale.state import all_finite, in_float32
+from tcnet.upscale import upscale_video
+from tcnet.upscale.output.fingerprint import weights_identity
 from tcnet.video import Frame, open_source, write_png
 
 FP32 = UpscaleOptions(precision="fp32", device="cpu")

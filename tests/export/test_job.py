@@ -12,7 +12,7 @@ import pytest
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.export import export_model, open_export
-from tcnet.export.job import exported_for_run
+from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
 from tcnet.export.parity import CLIP_LENGTHS, SIZES, TOLERANCE, moving_clip
 from tcnet.models import load_model, save_model

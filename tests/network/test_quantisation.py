@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tcnet.benchmark.stages import all_flops
+from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.layers import ResidualBlock, convolve
 from tcnet.network.quantisation import (
@@ -14,7 +14,7 @@ from tcnet.network.quantisation import (
     measure_ranges,
     quantise,
 )
-from tcnet.upscale.precision import FAST_INT8_FLAGS, cpu_has
+from tcnet.profiling.stages import all_flops
 
 pytestmark = pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
 

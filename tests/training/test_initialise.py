@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tcnet.evaluation.peers import BasicVSR
+from tcnet.evaluation.methods.basicvsr import BasicVSR
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.training.initialise import embed_basicvsr
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tcnet.data.degradation import to_8bit
-from tcnet.evaluation.metrics import ssim
+from tcnet.evaluation.metrics.fidelity import ssim
 from tcnet.training.losses import charbonnier, dissimilarity
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tcnet.benchmark.contest import moving_texture
 from tcnet.models import load_model, save_model
 from tcnet.network import CONFIGS, TCNet
+from tcnet.profiling.benchmark import moving_texture
 from tcnet.video import write_png
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tcnet.data.cache import CachedClip
+from tcnet.data.data_options import DataOptions
 from tcnet.data.degradation import crop_to_multiple, degrade_bd, degrade_bi, to_8bit
-from tcnet.data.options import DataOptions
 from tcnet.data.samples import SampleMaker, Source, Sources
 from tcnet.errors import UsageError
 from tcnet.models import save_model

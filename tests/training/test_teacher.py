@@ -4,13 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.benchmark.contest import moving_texture
 from tcnet.errors import MediaError, UsageError
-from tcnet.evaluation.peers import find_basicvsr
+from tcnet.evaluation.methods.basicvsr import find_basicvsr
+from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
+from tcnet.profiling.benchmark import moving_texture
 from tcnet.training.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
-from tcnet.upscale.precision import FAST_INT8_FLAGS, cpu_has
 
 
 def nearest(clip):

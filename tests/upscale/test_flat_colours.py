@@ -9,9 +9,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from upscale_fakes import Nearest
 
-from tcnet.upscale import UpscaleOptions, upscale_video
+from fake_networks import Nearest
+from tcnet.inference import UpscaleOptions
+from tcnet.upscale import upscale_video
 from tcnet.video import EncodeOptions, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=24, overlap=4)

@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from upscale_fakes import Nearest
 
-from tcnet.upscale import UpscaleOptions, upscale_video
+from fake_networks import Nearest
+from tcnet.inference import UpscaleOptions
+from tcnet.upscale import upscale_video
 from tcnet.video import EncodeOptions, ReadOptions, open_source, write_png
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)

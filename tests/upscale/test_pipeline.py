@@ -6,11 +6,11 @@ import traceback
 import weakref
 
 import pytest
-from upscale_fakes import FakeSink, FakeSource, Nearest, make_frames, make_info
 
-from tcnet.upscale import UpscaleOptions, Upscaler
+from fake_networks import FakeSink, FakeSource, Nearest, make_frames, make_info
+from tcnet.inference import UpscaleOptions, Upscaler
+from tcnet.inference.scene_detection import LOOK_AHEAD
 from tcnet.upscale.pipeline import run_pipeline
-from tcnet.upscale.scenes import LOOK_AHEAD
 
 
 def through(frames):

@@ -10,11 +10,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from upscale_fakes import Nearest, TemporalBox, make_frames, make_info
 
+from fake_networks import Nearest, TemporalBox, make_frames, make_info
 from tcnet.errors import MediaError, UsageError
-from tcnet.upscale import UpscaleOptions, upscale_video
-from tcnet.upscale.run_folder import RunFolder
+from tcnet.inference import UpscaleOptions
+from tcnet.upscale import upscale_video
+from tcnet.upscale.output.checkpoint import RunFolder
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
@@ -202,7 +203,7 @@ def test_the_plan_of_the_first_run_holds(source, tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from tcnet.upscale.run_folder import RunFolder
+from tcnet.upscale.output.checkpoint import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 folder.open({}, resume=False)
 print("open", flush=True)

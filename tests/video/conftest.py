@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tcnet.video import EncodeOptions, Frame, open_sink, open_source
-from tcnet.video.segments import plan_video_encoding
+from tcnet.video.write.segments import plan_video_encoding
 
 
 @dataclass(frozen=True)

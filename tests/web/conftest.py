@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
+from tcnet.inference.upscale_options import UpscaleOptions, output_size
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.upscale.options import UpscaleOptions, output_size
-from tcnet.web.jobs import JobPlan
+from tcnet.web.jobs.job import JobPlan
 from tcnet.web.planning import plan_upload
 from tcnet.web.server import WebServer, open_socket
 from tcnet.web.service import Service

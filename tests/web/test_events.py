@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tcnet.web.changes import Changes
+from tcnet.web.jobs.changes import Changes
 
 
 @pytest.fixture

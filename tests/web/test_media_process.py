@@ -9,8 +9,8 @@ import pytest
 
 from tcnet.errors import MediaError
 from tcnet.video import read_image
-from tcnet.web.frames import frame_png
-from tcnet.web.media_process import MediaProcess
+from tcnet.web.jobs.frames import frame_png
+from tcnet.web.jobs.media_process import MediaProcess
 from tcnet.web.planning import Wishes, plan_upload, survey_upload
 from tcnet.web.settings import Limits
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tcnet.web.jobs import display_name
+from tcnet.web.jobs.job import display_name
 
 NAMES = {
     "<script>alert(1)</script>.mp4": "script>.mp4",

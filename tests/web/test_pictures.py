@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tcnet.errors import MediaError
-from tcnet.upscale.pixels import resize_pixels
+from tcnet.inference.pixels import resize_pixels
 from tcnet.video import open_source, read_image
-from tcnet.video.frame_times import frame_times
-from tcnet.web.frames import Clip, frame_png
+from tcnet.video.read.frame_times import frame_times
+from tcnet.web.jobs.frames import Clip, frame_png
 
 UNEVEN = [0, 1000, 1900, 6000, 6040, 6041, 20000, 20001, 20002, 30000, 44000, 44500, 50000]
 

@@ -4,16 +4,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "upscale"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from upscale_fakes import Nearest
 from zoo_builder import build
 from zoo_check import Case, differences
 from zoo_facts import read_facts
 from zoo_limits import LIMITS, Limit
 from zoo_specimen import Specimen
 
-from tcnet.upscale import UpscaleOptions, upscale_video
+from fake_networks import Nearest
+from tcnet.inference import UpscaleOptions
+from tcnet.upscale import upscale_video
 from tcnet.video import EncodeOptions
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=0)

@@ -147,13 +147,14 @@ def _peak_since_reset() -> int:
 
 def _serve(folder: Path, suffix: str) -> None:
     """Reads paths, writes one JSON line each."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "upscale"))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     import av
     import torch
-    from upscale_fakes import Nearest
 
+    from fake_networks import Nearest
     from tcnet.errors import TcnetError
-    from tcnet.upscale import UpscaleOptions, upscale_video
+    from tcnet.inference import UpscaleOptions
+    from tcnet.upscale import upscale_video
 
     torch.set_num_threads(1)
     channel = os.fdopen(os.dup(1), "w")  # codecs print on stdout

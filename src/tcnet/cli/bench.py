@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tcnet.benchmark import run_benchmark, write_json
-from tcnet.benchmark.result import STAGE_HEADER, stage_rows
 from tcnet.cli.console import err, out, print_table
 from tcnet.errors import UsageError
 from tcnet.models import DEFAULT_MODEL
+from tcnet.profiling import run_benchmark, write_json
+from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows
 
 
 def bench(

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from tcnet.cli.console import err, out, print_pairs, print_table
-from tcnet.doctor import examine
-from tcnet.tuning import describe_kept, keep, measure
+from tcnet.profiling.doctor import examine
+from tcnet.profiling.threads import describe_kept, keep, measure
 
 
 def doctor(

@@ -19,12 +19,12 @@ from tcnet.evaluation import (
     write_report,
 )
 from tcnet.evaluation import evaluate as run_evaluation
-from tcnet.evaluation.contenders import load_contender
-from tcnet.evaluation.instruments import load_instruments
-from tcnet.evaluation.measures import MEASURES
-from tcnet.evaluation.pictures import parse_crop
+from tcnet.evaluation.crops import parse_crop
+from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.metrics.definitions import MEASURES
+from tcnet.evaluation.metrics.estimators import load_instruments
 from tcnet.evaluation.protocol import GIVEN, default_metrics, evaluation_set
-from tcnet.upscale import choose_device
+from tcnet.inference import choose_device
 
 JOURNAL_NAME = "journal.jsonl"
 

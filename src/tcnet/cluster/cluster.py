@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from tcnet.cluster.connection import AUTO, connected
 from tcnet.cluster.pool import Pool
-from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.elsewhere import Done, Work
-from tcnet.upscale.options import UpscaleOptions
-from tcnet.upscale.planning import Plan
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.plan import Plan
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.upscale.executor import Done, Work
 from tcnet.upscale.progress import Activity
-from tcnet.upscale.units import Unit
+from tcnet.upscale.segment_input import Unit
 from tcnet.video.frame import VideoInfo
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from tcnet.errors import MediaError, TcnetError, UsageError
-from tcnet.upscale.elsewhere import Done
-from tcnet.upscale.parts import Part
-from tcnet.upscale.units import Unit
-from tcnet.upscale.windows import Span
+from tcnet.inference.windows import Span
+from tcnet.upscale.executor import Done
+from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.segment_input import Unit
 from tcnet.video.frame import Frame
-from tcnet.video.segments import Segment
+from tcnet.video.write.segments import Segment
 
 Message = Mapping[str, Any]
 

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from tcnet.cluster.schedule import MOST_ATTEMPTS, Schedule, Task
 from tcnet.errors import MediaError
-from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.elsewhere import Done, Work
-from tcnet.upscale.options import UpscaleOptions
-from tcnet.upscale.planning import Plan
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.plan import Plan
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.upscale.executor import Done, Work
 from tcnet.upscale.progress import Activity
-from tcnet.upscale.units import Unit
+from tcnet.upscale.segment_input import Unit
 from tcnet.video.frame import VideoInfo
 
 WAIT_SECONDS = 0.05

@@ -14,12 +14,12 @@ from tcnet.cluster.messages import Message, read_done, read_failure, unit_messag
 from tcnet.cluster.pool import Lost
 from tcnet.cluster.shim import Facts
 from tcnet.errors import MediaError, TcnetError, UsageError
-from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.elsewhere import Done, Work
-from tcnet.upscale.identity import weights_identity
-from tcnet.upscale.options import UpscaleOptions
-from tcnet.upscale.planning import Plan
-from tcnet.upscale.units import Unit
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.plan import Plan
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.upscale.executor import Done, Work
+from tcnet.upscale.output.fingerprint import weights_identity
+from tcnet.upscale.segment_input import Unit
 from tcnet.video.frame import VideoInfo
 
 START_SECONDS = 300.0

@@ -10,19 +10,18 @@ import torch
 
 from tcnet.cluster.messages import Message, done_message, failure_message, read_unit
 from tcnet.errors import MediaError, TcnetError
-from tcnet.upscale.compute import Compute
-from tcnet.upscale.contract import VideoNetwork
-from tcnet.upscale.elsewhere import Done, Work
-from tcnet.upscale.identity import weights_identity
-from tcnet.upscale.layout import Layout, make_layout
-from tcnet.upscale.memory import available_memory
-from tcnet.upscale.options import UpscaleOptions
-from tcnet.upscale.parts import encode_part
-from tcnet.upscale.planning import Plan, plan_upscale
-from tcnet.upscale.precision import choose_device, choose_precision
-from tcnet.upscale.shortage import OUT_OF_MEMORY, is_out_of_memory
-from tcnet.upscale.units import upscale_unit
-from tcnet.upscale.upscaler import Upscaler
+from tcnet.inference.compute import Compute
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.memory import OUT_OF_MEMORY, available_memory, is_out_of_memory
+from tcnet.inference.plan import Plan, plan_upscale
+from tcnet.inference.precision import choose_device, choose_precision
+from tcnet.inference.tiling import Layout, make_layout
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.inference.upscaler import Upscaler
+from tcnet.upscale.executor import Done, Work
+from tcnet.upscale.output.encoded_segment import encode_part
+from tcnet.upscale.output.fingerprint import weights_identity
+from tcnet.upscale.segment_input import upscale_unit
 from tcnet.version import __version__
 from tcnet.video.frame import Frame, VideoInfo
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tcnet.upscale.pixels import resize_pixels
+from tcnet.inference.pixels import resize_pixels
 from tcnet.video import Pixels, read_image
 
 CELL_HEIGHT, CELL_WIDTH, COLUMNS = 40, 44, 32  # of letters.png

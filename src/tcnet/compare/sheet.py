@@ -8,7 +8,7 @@ import numpy as np
 from tcnet.compare.labels import draw_text, put_text
 from tcnet.compare.views import Panel
 from tcnet.errors import UsageError
-from tcnet.upscale.pixels import resize_pixels
+from tcnet.inference.pixels import resize_pixels
 from tcnet.video import Pixels
 from tcnet.video.containers import MAX_SIDE
 

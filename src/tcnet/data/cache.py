@@ -12,7 +12,7 @@ import numpy as np
 
 from tcnet.errors import MediaError, TcnetError
 from tcnet.video import Pixels, ReadOptions, open_source, read_image
-from tcnet.video.target import sync
+from tcnet.video.atomic_file import sync
 
 INDEX = "index.json"
 SAMPLED_BYTES = 1 << 16  # of each end of a file: enough to tell videos apart, quick for large sets

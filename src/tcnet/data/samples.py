@@ -20,8 +20,8 @@ from tcnet.data.clips import (
     leave_out,
     read_provenance,
 )
+from tcnet.data.data_options import STILL_KINDS, DataOptions, SourceOptions
 from tcnet.data.degradation import DEGRADATIONS, SCALE, degrade_bi, to_8bit
-from tcnet.data.options import STILL_KINDS, DataOptions, SourceOptions
 from tcnet.data.synthetic import generated_still, moving_clip
 from tcnet.data.video_degradation import degrade_video_clip
 from tcnet.errors import MediaError

@@ -7,10 +7,10 @@ own and as consistent in time as it makes them.
 import numpy as np
 import torch
 
+from tcnet.data.data_options import VideoOptions
 from tcnet.data.degradation import SCALE, degrade_bi, imresize, to_8bit
-from tcnet.data.options import VideoOptions
 from tcnet.video import Pixels
-from tcnet.video.recompress import Compression, recompress
+from tcnet.video.write.recompress import Compression, recompress
 
 KERNEL_REACH = 3.0  # standard deviations
 

@@ -1,11 +1,16 @@
 """The bench: benchmark protocols, metrics, peers, reports."""
 
-from tcnet.evaluation.bench import EvaluationProgress, evaluate
-from tcnet.evaluation.clip_upscaler import BicubicUpscaler, ClipUpscaler
+from tcnet.evaluation.evaluate import EvaluationProgress, evaluate
+from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.protocol import EVALUATION_SETS
-from tcnet.evaluation.report import write_report
+from tcnet.evaluation.report.tables import (
+    consistency_legend,
+    consistency_table,
+    published_table,
+    summary_table,
+)
+from tcnet.evaluation.report.write_report import write_report
 from tcnet.evaluation.result import CropBox, EvaluationResult
-from tcnet.evaluation.tables import consistency_legend, consistency_table, published_table, summary_table
 
 __all__ = [
     "EVALUATION_SETS",

@@ -2,7 +2,7 @@
 
 The averages follow the literature: over the frames of a clip, then over clips. Nothing is cropped at the
 border, every frame counts (of Vimeo-90K the centre frame), and HR is cut to a multiple of 4 before it is
-degraded. How the clips are found and read: `tcnet.evaluation.clips`.
+degraded. How the clips are found and read: `tcnet.evaluation.datasets`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from tcnet.data.degradation import DEGRADATIONS, find_degradation
 from tcnet.errors import UsageError
-from tcnet.evaluation.measures import MEASURES, metric_label
-from tcnet.evaluation.metrics import Channel
+from tcnet.evaluation.metrics.definitions import MEASURES, metric_label
+from tcnet.evaluation.metrics.fidelity import Channel
 
 GIVEN = "none"  # the degradation of sets whose LR clips are given
 

@@ -8,7 +8,7 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from tcnet.evaluation.metrics import Channel
+from tcnet.evaluation.metrics.fidelity import Channel
 
 
 def mean_of_known(figures: Sequence[float]) -> float:

@@ -1,6 +1,6 @@
 """A TCNet as step graphs that other runtimes compute: ONNX and OpenVINO files, and running them here."""
 
-from tcnet.export.job import FORMATS, ExportResult, export_model
+from tcnet.export.export_job import FORMATS, ExportResult, export_model
 from tcnet.export.network import ExportedNetwork
 from tcnet.export.runtimes import ENGINES, open_export
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tcnet.errors import MediaError
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.video.target import sync, sync_folder
+from tcnet.video.atomic_file import sync, sync_folder
 
 FORMAT = "tcnet-training-1"
 

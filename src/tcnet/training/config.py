@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from tcnet.data.options import Count, DataOptions, Share, Table
+from tcnet.data.data_options import Count, DataOptions, Share, Table
 from tcnet.errors import UsageError
 from tcnet.network import CONFIGS, TCNetConfig
 

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from tcnet.data.cache import CachedClip, cache_clips
 from tcnet.data.clips import find_clips
+from tcnet.data.data_options import DataOptions
 from tcnet.data.degradation import SCALE, find_degradation, to_8bit
-from tcnet.data.options import DataOptions
 from tcnet.errors import MediaError
-from tcnet.evaluation.metrics import psnr
+from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.network import TCNet
 from tcnet.training.config import ValidationOptions
 from tcnet.training.processes import Processes
-from tcnet.video.recompress import Compression, recompress
+from tcnet.video.write.recompress import Compression, recompress
 
 
 @dataclass(frozen=True, slots=True)

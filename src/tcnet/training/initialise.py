@@ -9,7 +9,7 @@ zero at first, so the network begins at BasicVSR's accuracy and training can onl
 import torch
 from torch import Tensor, nn
 
-from tcnet.evaluation.peers import BasicVSR
+from tcnet.evaluation.methods.basicvsr import BasicVSR
 from tcnet.network import TCNet
 from tcnet.network.layers import NEGATIVE_SLOPE, ResidualTrunk, zero_last
 from tcnet.network.reconstruction import Reconstruction

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tcnet.evaluation.metrics import LUMA, PEAK, SSIM_SIGMA, SSIM_WINDOW, similarity
+from tcnet.evaluation.metrics.fidelity import LUMA, PEAK, SSIM_SIGMA, SSIM_WINDOW, similarity
 
 EPSILON = 1e-8  # 1e-4 squared, a fortieth of an 8-bit step
 
@@ -20,8 +20,8 @@ def charbonnier(sr_clip: Tensor, target: Tensor) -> Tensor:
 def dissimilarity(sr_clip: Tensor, target: Tensor) -> Tensor:
     """1 - SSIM on luma, the mean over all frames; a scalar, float32.
 
-    Both (B, T, 3, H, W) RGB in [0, 1], H and W at least 11. SSIM as `tcnet.evaluation.metrics` defines it, of
-    values that are not rounded; its gradient is finite everywhere.
+    Both (B, T, 3, H, W) RGB in [0, 1], H and W at least 11. SSIM as in
+    `tcnet.evaluation.metrics.fidelity`, of values that are not rounded; its gradient is finite everywhere.
     """
     return 1 - similarity(_luma(sr_clip), _luma(target), 1.0, _window_mean).mean()
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tcnet.data.data_options import STILL_KINDS
 from tcnet.data.loader import StepNumbers, load_batches
-from tcnet.data.options import STILL_KINDS
 from tcnet.data.samples import SampleMaker, Sources, open_sources
 from tcnet.errors import MediaError, UsageError
+from tcnet.inference.precision import choose_device, choose_precision
 from tcnet.network import TCNet
 from tcnet.training.checkpoint import Checkpoint, Counters, load_checkpoint, replace_file
 from tcnet.training.config import TrainingConfig, network_config, split_degradation
@@ -25,7 +26,6 @@ from tcnet.training.starting_point import divide, starting_network
 from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 from tcnet.training.toml_text import to_toml
-from tcnet.upscale.precision import choose_device, choose_precision
 
 RANGE_SAMPLES = 8
 """Training samples on which the network's ranges are measured; a few tens of thousands of positions each."""

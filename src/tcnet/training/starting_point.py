@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tcnet.errors import UsageError
-from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
+from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.training.config import TrainingConfig, network_config

@@ -20,7 +20,7 @@ from tcnet.errors import UsageError
 from tcnet.training.processes import Processes
 from tcnet.training.teacher import EnsembleTeacher
 from tcnet.video import Pixels
-from tcnet.video.target import sync
+from tcnet.video.atomic_file import sync
 
 DRAW_SEED = 1
 """Of the teacher's transforms: one for all runs, so that they share what is stored."""

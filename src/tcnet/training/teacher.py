@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tcnet.evaluation.peers import BASICVSR_FILES, find_basicvsr, load_basicvsr
+from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model, weights_hash
 from tcnet.network import CONFIGS, TCNet
 from tcnet.network.quantisation import measure_ranges, quantise

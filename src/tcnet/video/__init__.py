@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tcnet.errors import UsageError
-from tcnet.video.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
+from tcnet.video.atomic_file import check_name, check_target
 from tcnet.video.containers import (
     CONTAINERS,
     IMAGE_SUFFIXES,
@@ -31,10 +31,10 @@ from tcnet.video.images import (
     read_image,
     write_png,
 )
-from tcnet.video.options import ReadOptions
-from tcnet.video.reader import VideoReader
-from tcnet.video.target import check_name, check_target
-from tcnet.video.writer import VideoWriter
+from tcnet.video.read.read_options import ReadOptions
+from tcnet.video.read.reader import VideoReader
+from tcnet.video.write.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
+from tcnet.video.write.writer import VideoWriter
 
 __all__ = [
     "CODECS",

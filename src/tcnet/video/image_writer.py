@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.video.atomic_file import check_folder, hidden_name, nearest_folder, sync, sync_folder
 from tcnet.video.containers import is_pattern
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.images import name_pattern, write_png
-from tcnet.video.target import check_folder, hidden_name, nearest_folder, sync, sync_folder
 
 
 class ImageTarget:

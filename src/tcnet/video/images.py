@@ -15,12 +15,12 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video.alpha import is_opaque, read_alpha
-from tcnet.video.color import ToRgb
+from tcnet.video.color.alpha import is_opaque, read_alpha
+from tcnet.video.color.convert import ToRgb
+from tcnet.video.color.h273 import bit_depth, has_alpha, resolve_color
 from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
 from tcnet.video.frame import ColorSpec, Frame, Pixels, Span, VideoInfo
-from tcnet.video.h273 import bit_depth, has_alpha, resolve_color
-from tcnet.video.options import ReadOptions
+from tcnet.video.read.read_options import ReadOptions
 
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
 _IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tcnet.web.jobs import Job
+from tcnet.web.jobs.job import Job
 
 MAX_HEIGHT = 16384
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tcnet.errors import MediaError
-from tcnet.upscale import UpscaleOptions, plan_video
-from tcnet.upscale.space import room_needed
+from tcnet.inference import UpscaleOptions
+from tcnet.upscale import plan_video
+from tcnet.upscale.output.disk_space import room_needed
 from tcnet.video import EncodeOptions, VideoInfo, VideoReader
-from tcnet.web.jobs import JobPlan, Source
+from tcnet.web.jobs.job import JobPlan, Source
 from tcnet.web.settings import Limits
 
 _CODEC = "h264"  # what both containers of results get

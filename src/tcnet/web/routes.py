@@ -22,7 +22,7 @@ from tcnet.web.answers import (
     ServerModel,
 )
 from tcnet.web.guard import COOKIE, is_token
-from tcnet.web.jobs import Job, State
+from tcnet.web.jobs.job import Job, State
 from tcnet.web.refusal import Refusal
 from tcnet.web.service import Choice, Service
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from tcnet.errors import MediaError, TcnetError
-from tcnet.web.changes import Changes
-from tcnet.web.database import Database
-from tcnet.web.frames import frame_png
-from tcnet.web.jobs import Job, Refused, State, display_name
-from tcnet.web.media_process import MediaProcess, MediaReader
+from tcnet.web.jobs.changes import Changes
+from tcnet.web.jobs.database import Database
+from tcnet.web.jobs.frames import frame_png
+from tcnet.web.jobs.job import Job, Refused, State, display_name
+from tcnet.web.jobs.media_process import MediaProcess, MediaReader
+from tcnet.web.jobs.runs import COMMAND, Worker, without_paths
+from tcnet.web.jobs.store import JobStore, now
 from tcnet.web.planning import Wishes, plan_upload, survey_upload
 from tcnet.web.refusal import Refusal
-from tcnet.web.runs import COMMAND, Worker, without_paths
 from tcnet.web.settings import Settings
-from tcnet.web.store import JobStore, now
 from tcnet.web.uploads import Upload, UploadStore, size
 
 PLAN_SECONDS = 300.0

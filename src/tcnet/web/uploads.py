@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tcnet.web.database import Database
+from tcnet.web.jobs.database import Database
+from tcnet.web.jobs.store import new_id, now
 from tcnet.web.refusal import Refusal
 from tcnet.web.settings import Limits
-from tcnet.web.store import new_id, now
 
 _BUFFER = 1 << 20  # bytes written at once
 _STRAY_SECONDS = 3600  # what is younger may be about to become an upload

@@ -1,0 +1,288 @@
+"""The inputs of `tcnet upscale`: one after the other, or on a cluster some at a time."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tcnet.cli.console import err, format_seconds, print_table
+from tcnet.cli.upscale.display import Display
+from tcnet.cli.upscale.inputs import Task, plan_tasks
+from tcnet.cli.upscale.standard_input import spooled
+from tcnet.cluster import RayCluster, open_cluster
+from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.inference import Plan, UpscaleOptions
+from tcnet.inference.backends import check_model, load_network
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.upscale_options import size_name
+from tcnet.upscale import plan_video, upscale_video
+from tcnet.upscale.output.run_output import run_folder
+from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
+from tcnet.video.atomic_file import check_folder, nearest_folder
+
+STANDARD_INPUT = "-"
+AT_ONCE = 4
+"""Inputs that share a cluster: enough to keep it busy while one of them begins or ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is the same for all inputs."""
+
+    model: str
+    options: UpscaleOptions
+    encode: EncodeOptions
+    read: ReadOptions
+    overwrite: bool
+    resume: bool
+    dry_run: bool
+    debug: bool
+    on_frame: Callable[[Frame], None] | None = None
+    cluster_address: str | None = None
+    cluster: RayCluster | None = None
+
+
+def run_batch(
+    inputs: Sequence[str],
+    settings: Settings,
+    display: Display,
+    *,
+    output: Path | None,
+    template: str | None,
+    recursive: bool,
+) -> int:
+    """Upscale (or plan) all that `inputs` mean; returns the exit code. See `plan_tasks` for the rest.
+
+    Raises UsageError and MediaError for what is wrong before the first run, and for a single input.
+    """
+    if STANDARD_INPUT in inputs:
+        with _with_cluster(settings) as settings:
+            _run_standard_input(inputs, settings, display, output)
+        return 0
+    tasks = plan_tasks(
+        inputs, output=output, template=template, recursive=recursive, size=size_name(settings.options)
+    )
+    for notice in tasks.notices:
+        display.notice(notice)
+    with _with_cluster(settings) as settings:
+        if not tasks.several:
+            _run_one(tasks.tasks[0], settings, display, settings.model, in_made_folder=template is not None)
+            return 0
+        return _run_several(tasks.tasks, settings, display, in_made_folder=template is not None)
+
+
+@contextmanager
+def _with_cluster(settings: Settings) -> Iterator[Settings]:
+    """The settings with the cluster that they name, for as long as this lasts."""
+    if settings.cluster_address is None:
+        yield settings
+        return
+    check_model(settings.model, settings.options.engine)  # before machines are started
+    with open_cluster(settings.cluster_address, device=settings.options.device) as cluster:
+        yield replace(settings, cluster=cluster)
+
+
+def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
+    _, network = load_network(settings.model, settings.options.engine)  # once for all
+    runs = [
+        _Numbered(task, f"[{number}/{len(tasks)}] {task.input} → {task.output}")
+        for number, task in enumerate(tasks, 1)
+    ]
+
+    def run(numbered: _Numbered, display: Display) -> _Ended:
+        return _run_and_tell(numbered, settings, display, network, in_made_folder=in_made_folder)
+
+    if settings.cluster is None or settings.dry_run:
+        ended = [run(numbered, display) for numbered in runs]
+    else:
+        ended = _some_at_a_time(runs, run, display, settings.cluster)
+    if not settings.dry_run:
+        rows = [each.row for each in ended]
+        print_table(("file", "frames", "time", "fps", "outcome"), rows, fold=True, console=err)
+    return max(each.exit_code for each in ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    task: Task
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of one of several inputs. row: of the table at the end."""
+
+    row: tuple[str, ...]
+    exit_code: int
+
+
+def _some_at_a_time(
+    runs: Sequence[_Numbered],
+    run: Callable[[_Numbered, Display], _Ended],
+    display: Display,
+    cluster: RayCluster,
+) -> list[_Ended]:
+    """AT_ONCE of the runs in threads of their own; all stop when this one is interrupted."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        try:
+            futures = [threads.submit(lambda each: run(each, display.beside()), each) for each in runs]
+            return [future.result() for future in futures]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            cluster.close()  # what makes the threads end
+            raise
+
+
+def _run_and_tell(
+    numbered: _Numbered, settings: Settings, display: Display, network: VideoNetwork, *, in_made_folder: bool
+) -> _Ended:
+    task = numbered.task
+    begin = time.perf_counter()
+    frames = exit_code = 0
+    try:
+        outcome, frames = _run_or_keep(
+            task, settings, display, network, numbered.heading, in_made_folder=in_made_folder
+        )
+    except TcnetError as error:
+        if settings.cluster is not None and settings.cluster.closed:
+            raise  # it was stopped, and that is said elsewhere
+        if settings.debug:
+            traceback.print_exc()
+        text = str(error)
+        # Not every message names the file, which matters where there are several.
+        display.error(text if str(task.input) in text else f"{task.input}: {text}", error.exit_code)
+        exit_code = error.exit_code
+        outcome = "failed"
+    display.end()
+    seconds = time.perf_counter() - begin
+    done = outcome == "done"
+    row = (
+        str(task.input),
+        str(frames) if done else "",
+        format_seconds(seconds) if done else "",
+        f"{frames / seconds:.2f}" if done else "",
+        outcome,
+    )
+    return _Ended(row, exit_code)
+
+
+def _run_or_keep(
+    task: Task,
+    settings: Settings,
+    display: Display,
+    network: VideoNetwork,
+    heading: str,
+    *,
+    in_made_folder: bool,
+) -> tuple[str, int]:
+    """(outcome, frames)."""
+    if not settings.overwrite and _is_finished(task.output):
+        display.begin(str(task.input), heading)
+        display.kept(task.output)
+        return "kept", 0
+    frames = _run_one(task, settings, display, network, heading, in_made_folder=in_made_folder)
+    return ("planned" if settings.dry_run else "done"), frames
+
+
+def _run_one(
+    task: Task,
+    settings: Settings,
+    display: Display,
+    model: str | VideoNetwork,
+    heading: str | None = None,
+    *,
+    name: str | None = None,
+    in_made_folder: bool = False,
+) -> int:
+    """Returns the number of frames; 0 for a plan. name: of the input, where it is not its path."""
+    display.begin(name or str(task.input), heading)
+
+    def show(plan: Plan) -> None:
+        if settings.dry_run and heading is None:
+            err.print(f"{task.input} → {task.output}", markup=False)
+        display.plan(replace(plan, model=settings.model), task.output)
+
+    if settings.dry_run:
+        output = _reachable(task.output) if in_made_folder else task.output
+        show(
+            plan_video(
+                task.input, output, model=model, options=settings.options, encode=settings.encode,
+                read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+                cluster=settings.cluster,
+            )
+        )  # fmt: skip
+        return 0
+    with ExitStack() as stack:
+        if in_made_folder:
+            stack.enter_context(_made(task.output.parent))
+        result = upscale_video(
+            task.input, task.output, model=model, options=settings.options, encode=settings.encode,
+            read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+            cluster=settings.cluster, on_plan=show, on_frame=settings.on_frame, progress=display.progress,
+        )  # fmt: skip
+    display.result(result)
+    return result.frames
+
+
+def _run_standard_input(
+    inputs: Sequence[str], settings: Settings, display: Display, output: Path | None
+) -> None:
+    if len(inputs) > 1:
+        raise UsageError(f"- (standard input) stands alone, got {len(inputs)} inputs")
+    if output is None:
+        raise UsageError("- (standard input) has no name to make another from; say with -o where to write")
+    if settings.dry_run:
+        raise UsageError("--dry-run of - (standard input) would use it up; save it to a file first")
+    check_output(output, overwrite=settings.overwrite)
+    # Cleared before and after: there is nothing to continue, since the input cannot be read again.
+    with spooled(sys.stdin.buffer, output) as path:
+        settings = replace(settings, resume=False)
+        try:
+            _run_one(Task(path, output), settings, display, settings.model, name=STANDARD_INPUT)
+        except TcnetError as error:
+            text = str(error).replace(str(path), "standard input")
+            raise type(error)(text) from error
+        finally:
+            folder = run_folder(output)
+            if folder.path.exists():
+                folder.remove()
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes `folder`; what was made goes again on an error, as far as it is empty."""
+    missing = []
+    parent = folder
+    while not parent.exists():
+        missing.append(parent)
+        parent = parent.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{folder}: cannot be made ({error.strerror}); change --output-template") from error
+    try:
+        yield
+    except BaseException:
+        for made in missing:
+            with suppress(OSError):  # an unfinished run lies in it
+                made.rmdir()
+        raise
+
+
+def _reachable(output: Path) -> Path:
+    """`output`, or as long as its folder is not made, its name in the nearest one that is."""
+    if output.parent.is_dir():
+        return output
+    folder = nearest_folder(output.parent)
+    check_folder(folder)
+    return folder / output.name
+
+
+def _is_finished(output: Path) -> bool:
+    """Whether an output is there, and no unfinished run that would still put things in place."""
+    there = any(output.iterdir()) if output.is_dir() else output.exists()
+    return there and not run_folder(output).path.exists()

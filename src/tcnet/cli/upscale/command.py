@@ -1,0 +1,165 @@
+"""tcnet upscale."""
+
+import traceback
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tcnet.cli.upscale.batch import Settings, run_batch
+from tcnet.cli.upscale.display import make_display
+from tcnet.cli.upscale.inputs import TEMPLATE_FIELDS
+from tcnet.cli.upscale.preview import Preview
+from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
+from tcnet.errors import TcnetError
+from tcnet.inference import UpscaleOptions
+from tcnet.models import DEFAULT_MODEL
+from tcnet.profiling.threads import use_kept_threads
+from tcnet.video import EncodeOptions, ReadOptions
+
+
+def upscale(
+    context: typer.Context,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Video files, folders of videos, folders or patterns of images, or - for standard input.",
+            metavar="INPUT...",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File, folder or pattern (out/%05d.png) of PNGs; by default NAME.x4.mp4 or NAME.x4.mkv "
+            "beside the input, for images the folder NAME.x4.",
+        ),
+    ] = None,
+    output_template: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Names outputs, as out/{{parent}}/{{stem}}.mkv. Fields: {', '.join(TEMPLATE_FIELDS)}."
+        ),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Search folders all the way down.")] = False,
+    model: Annotated[
+        str, typer.Option(help="Name from `tcnet models`, a weight file, or an exported folder.")
+    ] = DEFAULT_MODEL,
+    scale: Annotated[int | None, typer.Option(help="4 (default), 3 or 2.")] = None,
+    height: Annotated[int | None, typer.Option(help="Output height; the width follows.")] = None,
+    width: Annotated[int | None, typer.Option(help="Output width; the height follows.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, onnxruntime or openvino; the others run exports (docs/export.md).")
+    ] = "torch",
+    compile: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile the network first, up to a minute for each size of tile: pays for long videos.",
+        ),
+    ] = False,
+    window: Annotated[int | None, typer.Option(help="Frames computed together.")] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Frames computed and dropped on each side of a window.")
+    ] = None,
+    tile: Annotated[int | None, typer.Option(help="Largest tile side in input pixels.")] = None,
+    memory_limit: Annotated[
+        float | None, typer.Option(help="GiB to stay under; by default 70 % of what is free.")
+    ] = None,
+    codec: Annotated[str | None, typer.Option(help="h264, hevc, av1, ffv1 or prores.")] = None,
+    crf: Annotated[int | None, typer.Option(help="Constant quality; lower is better.")] = None,
+    pixel_format: Annotated[str | None, typer.Option(help="FFmpeg's name, such as yuv444p10le.")] = None,
+    encoder_option: Annotated[list[str] | None, typer.Option(help="K=V, passed to the encoder.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First moment to upscale, seconds or H:MM:SS.mmm from the first frame.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="End, in the same way; left out with all after.")] = None,
+    deinterlace: Annotated[str, typer.Option(help="auto (what is interlaced), on or off.")] = "auto",
+    scene_cuts: Annotated[
+        bool, typer.Option("--scene-cuts/--no-scene-cuts", help="Find cuts and carry nothing across them.")
+    ] = True,
+    ensemble: Annotated[
+        str,
+        typer.Option(help="none, time (the reversed clip too: twice the time) or full (16 times): sharper."),
+    ] = "none",
+    frame_rate: Annotated[
+        str, typer.Option(help="For images: frames a second, such as 25 or 30000/1001.")
+    ] = "25",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    preview: Annotated[
+        Path | None, typer.Option(help="A .png that shows the newest finished frame while the run goes on.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Continue a run that was cut off, or start over.")
+    ] = True,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Share the work out with Ray: auto (a cluster that runs, else local), local (all GPUs of "
+            "this machine), or HOST:PORT (docs/cluster.md)."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check all, show the plan and what will change, and stop.")
+    ] = False,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Follow playlists to other files and addresses.")
+    ] = False,
+    progress: Annotated[
+        str,
+        typer.Option(
+            help="auto, bar, none, or json: on stdout one JSON object a line, as docs/video.md describes."
+        ),
+    ] = "auto",
+) -> None:
+    """Upscale videos by 4, with sound, times and colours kept.
+
+    Prints where the output is. The same command continues a run that was cut off. Of several inputs, one that
+    fails does not stop the others, and outputs that are there already are kept.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated; of several inputs the worst.
+    """
+    display = make_display(progress)
+    try:
+        use_kept_threads()
+        settings = Settings(
+            model=model,
+            options=UpscaleOptions(
+                window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
+                height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
+                ensemble=ensemble, engine=engine, compile=compile,
+            ),
+            encode=EncodeOptions(
+                codec=codec, crf=crf, pixel_format=pixel_format,
+                encoder_options=parse_pairs(encoder_option or []),
+            ),
+            read=ReadOptions(
+                frame_rate=parse_rate(frame_rate), start=parse_time("--start", start),
+                end=parse_time("--end", end), deinterlace=deinterlace, allow_network=allow_network,
+            ),
+            overwrite=overwrite,
+            resume=resume,
+            dry_run=dry_run,
+            debug=bool(context.obj),
+            cluster_address=cluster,
+        )  # fmt: skip
+        with ExitStack() as stack:
+            if preview is not None:
+                settings = replace(settings, on_frame=stack.enter_context(Preview(preview)))
+            code = run_batch(
+                inputs, settings, display, output=output, template=output_template, recursive=recursive
+            )
+    except TcnetError as error:
+        if context.obj:
+            traceback.print_exc()
+        display.error(str(error), error.exit_code)
+        code = error.exit_code
+    except BaseException as error:  # said by the command line itself
+        display.stopped(str(error) or "interrupted", getattr(error, "exit_code", 1))
+        raise
+    raise typer.Exit(code)

@@ -1,0 +1,114 @@
+"""Anybody's upscaler in the bench: an ONNX file, run by onnxruntime (`pip install 'tcnet[export]'`).
+
+The contract, detected by the rank of the model's one input: a whole clip, (1, T, 3, H, W) -> (1, T, 3, 4H,
+4W), or single frames, (1, 3, H, W) -> (1, 3, 4H, 4W). RGB in [0, 1], float32 or float16; the first output
+counts. Sizes that the file fixes must be those of the clips.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.inference import choose_device
+from tcnet.models import file_hash
+
+RANKS = {4: "frames", 5: "clips"}
+TYPES = {"tensor(float)": (np.float32, "fp32"), "tensor(float16)": (np.float16, "fp16")}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxUpscaler:
+    """An ONNX model under the contract above, as a ClipUpscaler; it computes on as many threads as torch."""
+
+    def __init__(self, path: Path, device: str = "auto") -> None:
+        """Raises UsageError where onnxruntime or the device is missing or the model is of another form,
+        MediaError for a file that is missing or no ONNX model.
+        """
+        runtime = _runtime(path)
+        provider, place = _provider(runtime, path, device)
+        self._session = _open(runtime, path, provider)
+        inputs = self._session.get_inputs()
+        ranks = [len(entry.shape) for entry in inputs]
+        if len(inputs) != 1 or ranks[0] not in RANKS or inputs[0].type not in TYPES:
+            found = ", ".join(f"{entry.type} of {len(entry.shape)} dimensions" for entry in inputs)
+            raise UsageError(
+                f"{path}: takes {found or 'nothing'}; it must take one float tensor, "
+                "(1, T, 3, H, W) for clips or (1, 3, H, W) for frames"
+            )
+        self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
+        self._shape = inputs[0].shape
+        self._dtype, precision = TYPES[inputs[0].type]
+        self.name = path.name
+        self.description: Mapping[str, str] = {
+            "weights": file_hash(path),
+            "precision": precision,
+            "device": place,
+            "runtime": f"onnxruntime {runtime.__version__}, whole {RANKS[ranks[0]]}",
+        }
+
+    def __call__(self, lr_clip: Tensor) -> Iterator[Tensor]:
+        lr_frames = lr_clip.numpy().astype(self._dtype)
+        if len(self._shape) == 5:
+            yield from self._run(lr_frames[None])
+            return
+        for index in range(len(lr_frames)):
+            yield from self._run(lr_frames[index : index + 1])
+
+    def _run(self, batch: np.ndarray[Any, Any]) -> Iterator[Tensor]:
+        """(1, T, 3, h, w) or (1, 3, h, w) -> its frames (3, H, W) float32."""
+        for fixed, size in zip(self._shape, batch.shape, strict=True):
+            if isinstance(fixed, int) and fixed not in (0, size):
+                raise UsageError(
+                    f"{self.name} takes {_sizes(self._shape)} alone, here it would have to take "
+                    f"{_sizes(batch.shape)}; export it with free sizes"
+                )
+        try:
+            found = self._session.run([self._output], {self._input: batch})[0]
+        except Exception as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UsageError(f"{self.name} failed on {_sizes(batch.shape)}: {reason}") from error
+        if found.ndim != batch.ndim or found.shape[0] != 1:
+            raise UsageError(f"{self.name} gave {_sizes(found.shape)} for {_sizes(batch.shape)}")
+        frames = torch.from_numpy(found.astype(np.float32))
+        yield from frames if found.ndim == 4 else frames[0]
+
+
+def _runtime(path: Path) -> Any:  # noqa: ANN401 - a module without types
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(f"{path}: ONNX models need onnxruntime: pip install 'tcnet[export]'") from error
+    return onnxruntime
+
+
+def _provider(runtime: Any, path: Path, device: str) -> tuple[str, str]:  # noqa: ANN401
+    """onnxruntime's name of where to compute, and ours."""
+    place = choose_device(device).type
+    available = runtime.get_available_providers()
+    if PROVIDERS.get(place) in available:
+        return PROVIDERS[place], place
+    if device == "auto":
+        return PROVIDERS["cpu"], "cpu"
+    raise UsageError(f"{path}: this onnxruntime does not compute on {place}; it has {', '.join(available)}")
+
+
+def _open(runtime: Any, path: Path, provider: str) -> Any:  # noqa: ANN401
+    if not path.is_file():
+        raise MediaError(f"{path}: no such ONNX model")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors; warnings about its own optimisations are not for people
+    try:
+        return runtime.InferenceSession(str(path), options, providers=[provider])
+    except Exception as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise MediaError(f"{path}: not a readable ONNX model ({reason})") from error
+
+
+def _sizes(shape: Any) -> str:  # noqa: ANN401 - numbers, or names of free dimensions
+    return f"({', '.join(str(size) for size in shape)})"

@@ -1,0 +1,1 @@
+"""What an evaluation measures: fidelity, temporal consistency, perceptual distance."""

@@ -1,0 +1,68 @@
+"""What can be measured, by name: how each figure is labelled, printed and compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from tcnet.errors import UsageError
+from tcnet.evaluation.metrics.fidelity import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric. channels: those of the set ("set"), always RGB, always Y, or none (a metric of motion).
+
+    temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
+    instrument: what it needs beside frames, a field of `Instruments`.
+    whole_clips: it has figures only once all frames of a clip are there.
+    of_truth: the ground truth has a figure of its own that is not zero; what lies below that is blurred.
+    """
+
+    name: str
+    title: str
+    decimals: int
+    lower_is_better: bool
+    temporal: bool
+    channels: str = "set"
+    instrument: Literal["flow", "lpips", "vmaf"] | None = None
+    whole_clips: bool = False
+    of_truth: bool = False
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            Measure("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
+            Measure("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
+            Measure("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
+            Measure("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
+            Measure(
+                "warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow", of_truth=True
+            ),
+            Measure("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
+            Measure("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
+            Measure(
+                "flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y", of_truth=True
+            ),
+        )
+    }
+)
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Raises UsageError for no metric, an unknown or a repeated one."""
+    if not metrics:
+        raise UsageError(f"there is nothing to measure; give at least one metric of {', '.join(MEASURES)}")
+    for metric in metrics:
+        if metric not in MEASURES:
+            raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(MEASURES)}")
+        if metrics.count(metric) > 1:
+            raise UsageError(f"metric {metric!r} is given twice")
+
+
+def metric_label(metric: str, channel: Channel) -> str:
+    """The metric with the channel it is measured on: "psnr-y"; "tof" has none."""
+    channels = MEASURES[metric].channels
+    return metric if channels == "none" else f"{metric}-{channel if channels == 'set' else channels}"

@@ -1,0 +1,52 @@
+"""What some metrics need beside frames: an estimator of motion, a network or a program that judges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tcnet.evaluation.metrics.definitions import MEASURES, check_metrics
+from tcnet.evaluation.metrics.flow_estimator import load_flow_estimator
+from tcnet.evaluation.metrics.lpips import PerceptualDistance, load_lpips
+from tcnet.evaluation.metrics.temporal import FlowEstimator
+from tcnet.evaluation.metrics.vmaf import ClipJudge, load_vmaf
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """None where no metric asks for it."""
+
+    flow: FlowEstimator | None = None
+    lpips: PerceptualDistance | None = None
+    vmaf: ClipJudge | None = None
+
+    def only(self, metrics: Sequence[str]) -> "Instruments":
+        """Without those that `metrics` do not need. Raises ValueError where one that they need is missing."""
+        needed = _needed(metrics)
+        if missing := sorted(name for name in needed if getattr(self, name) is None):
+            raise ValueError(f"the metrics {', '.join(metrics)} need {missing[0]!r} among the instruments")
+        return Instruments(**{name: getattr(self, name) for name in needed})
+
+    @property
+    def names(self) -> dict[str, str]:
+        """For the record: figures of different instruments do not compare."""
+        there = {"flow": self.flow, "lpips": self.lpips, "vmaf": self.vmaf}
+        return {kind: instrument.name for kind, instrument in there.items() if instrument is not None}
+
+
+def load_instruments(metrics: Sequence[str], device: torch.device) -> Instruments:
+    """Those that `metrics` need, on `device`.
+
+    Raises UsageError for an unknown metric and where a package or a program is missing.
+    """
+    check_metrics(metrics)
+    needed = _needed(metrics)
+    return Instruments(
+        flow=load_flow_estimator(device) if "flow" in needed else None,
+        lpips=load_lpips(device) if "lpips" in needed else None,
+        vmaf=load_vmaf() if "vmaf" in needed else None,
+    )
+
+
+def _needed(metrics: Sequence[str]) -> set[str]:
+    return {need for metric in metrics if (need := MEASURES[metric].instrument) is not None}

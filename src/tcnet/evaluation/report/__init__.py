@@ -1,0 +1,1 @@
+"""An evaluation as tables, curves, pictures and an HTML page."""

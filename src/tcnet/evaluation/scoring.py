@@ -1,0 +1,125 @@
+"""One upscaler on one clip: its frames, timed and checked, and every figure of them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tcnet.data.degradation import to_8bit
+from tcnet.errors import TcnetError, UsageError
+from tcnet.evaluation.datasets import PreparedClip
+from tcnet.evaluation.methods.method import ClipUpscaler
+from tcnet.evaluation.metrics.definitions import MEASURES
+from tcnet.evaluation.metrics.estimators import Instruments
+from tcnet.evaluation.metrics.fidelity import METRICS, Channel, rgb_to_y
+from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
+from tcnet.evaluation.result import ClipScores
+
+
+@dataclass(slots=True)
+class RestoredClip:
+    """An upscaler's restoration of a clip, made frame by frame while it is iterated.
+
+    Yields the index of each measured frame and its 8-bit codes (3, 4H, 4W). seconds: spent so far, moving the
+    frames to the CPU included.
+    """
+
+    upscaler: ClipUpscaler
+    clip: PreparedClip
+    seconds: float = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        restorations = self.clip.restorations
+        partial: dict[int, Tensor] = {}  # by measured frame, where several restorations are averaged
+        for index, sr_frame in enumerate(self._frames()):
+            for measured, sources in enumerate(restorations):
+                if index in sources:
+                    share = sr_frame / len(sources)
+                    partial[measured] = partial[measured] + share if measured in partial else share
+                    if index == max(sources):
+                        yield measured, to_8bit(partial.pop(measured))
+
+    def _frames(self) -> Iterator[Tensor]:
+        """All SR frames in order, float32 on the CPU."""
+        count, _, height, width = self.clip.lr_clip.shape
+        expected = (3, 4 * height, 4 * width)
+        began = time.perf_counter()
+        frames = iter(self.upscaler(self.clip.lr_clip))
+        for index in range(count):
+            with torch.no_grad():
+                sr_frame = next(frames, None)
+                if sr_frame is None:
+                    raise UsageError(
+                        f"{self.upscaler.name} gave {index} of the {count} frames of {self.clip.name}"
+                    )
+                sr_frame = sr_frame.cpu()  # waits for the device, so it belongs to the time
+            self.seconds += time.perf_counter() - began
+            self._check(sr_frame, index, expected)
+            yield sr_frame
+            began = time.perf_counter()
+        if next(frames, None) is not None:
+            raise UsageError(f"{self.upscaler.name} gave more than the {count} frames of {self.clip.name}")
+
+    def _check(self, sr_frame: Tensor, index: int, expected: tuple[int, ...]) -> None:
+        name, clip = self.upscaler.name, self.clip.name
+        if tuple(sr_frame.shape) != expected:
+            raise UsageError(
+                f"{name} gave shape {tuple(sr_frame.shape)} for frame {index} of {clip}, not {expected}"
+            )
+        if not sr_frame.isfinite().all():
+            raise TcnetError(f"{name} gave NaN or infinity in frame {index} of {clip}; try fp32 precision")
+
+
+class ClipMeter:
+    """Collects the figures of one version of a clip, frame by frame.
+
+    Memory: one earlier frame and a few lumas, where temporal metrics are among `metrics`; for VMAF the 8-bit
+    luma of the clip.
+    """
+
+    def __init__(
+        self,
+        clip: PreparedClip,
+        metrics: Sequence[str],
+        channel: Channel,
+        instruments: Instruments | None = None,
+        motion: TrueMotion | None = None,
+    ) -> None:
+        """metrics: of MEASURES. motion: of the clip's ground truth, for metrics that need flow."""
+        self._clip = clip
+        self._channel = channel
+        self._instruments = instruments or Instruments()
+        self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
+        self._lumas: list[Tensor] = []
+        temporal = [metric for metric in metrics if MEASURES[metric].temporal]
+        self._temporal = TemporalMeter(temporal, clip.hr_clip, channel, motion)
+
+    def add(self, index: int, codes: Tensor) -> None:
+        """The frame `index` as uint8 (3, H, W); frames come in order."""
+        hr_frame = self._clip.hr_clip[index]
+        found = self._temporal.measure(index, codes)
+        for metric, figures in self._figures.items():
+            if metric in METRICS:
+                figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+            elif metric == "lpips":
+                assert self._instruments.lpips is not None
+                figures.append(self._instruments.lpips(codes, hr_frame))
+            elif metric == "vmaf":
+                self._lumas.append(_luma_codes(codes))
+            else:
+                figures.append(found[metric])
+
+    def scores(self, seconds: float) -> ClipScores:
+        if "vmaf" in self._figures:
+            assert self._instruments.vmaf is not None
+            true_lumas = torch.stack([_luma_codes(frame) for frame in self._clip.hr_clip])
+            self._figures["vmaf"] = list(self._instruments.vmaf(torch.stack(self._lumas), true_lumas))
+        frames = {metric: tuple(figures) for metric, figures in self._figures.items()}
+        return ClipScores(self._clip.name, frames, seconds, upscaled=len(self._clip.lr_clip))
+
+
+def _luma_codes(codes: Tensor) -> Tensor:
+    """uint8 RGB (3, H, W) -> luma rounded to uint8 (H, W)."""
+    return rgb_to_y(codes)[0].round().to(torch.uint8)

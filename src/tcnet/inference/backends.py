@@ -1,0 +1,60 @@
+"""Which engine computes a network: torch, or another one that runs it as an export."""
+
+from pathlib import Path
+
+from tcnet.errors import UsageError
+from tcnet.export.export_job import exported_for_run
+from tcnet.export.manifest import read_manifest
+from tcnet.export.network import ExportedNetwork
+from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
+from tcnet.export.runtimes import open_export
+from tcnet.inference.contract import VideoNetwork
+from tcnet.models import NAMES, load_model, weights_path
+from tcnet.network import TCNet
+
+Model = str | Path | VideoNetwork
+
+
+def check_model(model: Model, engine: str) -> None:
+    """Raises like `load_network` for what can be seen without reading weights."""
+    folder = _export_folder(model)
+    if folder is not None:
+        read_manifest(folder)
+        if engine not in OTHER_ENGINES:
+            raise UsageError(
+                f"{folder}: is an exported model, which torch does not run; add --engine onnxruntime "
+                "or --engine openvino"
+            )
+    elif isinstance(model, str | Path):
+        weights_path(model)
+
+
+def load_network(model: Model, engine: str) -> tuple[str, VideoNetwork]:
+    """(name to show, the network as `engine` runs it), in float32.
+
+    model: a name, a weight file, the folder of an export, or a network. For other engines than torch what is
+    no export becomes one first, in a temporary folder and in seconds. Raises UsageError for an unknown name
+    and an engine that is missing or does not fit, MediaError for files.
+    """
+    check_model(model, engine)
+    folder = _export_folder(model)
+    if folder is not None:
+        return str(folder), open_export(folder, engine)
+    name = str(model) if isinstance(model, str | Path) else type(model).__name__
+    network = load_model(model) if isinstance(model, str | Path) else model
+    if engine in ("torch", engine_of(network)):
+        return name, network
+    if not isinstance(network, TCNet):
+        raise UsageError(f"{engine} runs TCNets, not a {name}: leave out the engine")
+    return name, exported_for_run(network, engine)
+
+
+def engine_of(network: VideoNetwork) -> str:
+    """What computes a network: "torch", "onnxruntime" or "openvino"."""
+    return network.runtime.engine if isinstance(network, ExportedNetwork) else "torch"
+
+
+def _export_folder(model: Model) -> Path | None:
+    if isinstance(model, str | Path) and str(model) not in NAMES and Path(model).is_dir():
+        return Path(model)
+    return None

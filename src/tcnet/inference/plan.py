@@ -1,0 +1,138 @@
+"""What a run will be, before it starts: sizes, memory, time. The time is measured, not guessed."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from tcnet.inference.compute import Compute, without_gradients
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.precision import choose_placement
+from tcnet.inference.tiling import CONTEXT_WORK, Layout
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.inference.upscaler import Upscaler
+from tcnet.inference.windows import plan_spans
+from tcnet.video.frame import VideoInfo
+
+PROBE_SIDE = 32
+"""LR pixels; the probe's first size, and what further ones are multiples of."""
+PROBE_SECONDS = 0.25
+"""A run this long is long enough to scale from; shorter ones tell the size that takes half as long again."""
+COMPILING = (
+    "the network is compiled first, which takes up to a minute for each size of tile; the times shown are "
+    "without that"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run decided: `options` has no choices left, and gives the same layout at any time."""
+
+    model: str
+    device: str
+    precision: str
+    window: int | None
+    """Frames computed together; None for a forward model, which streams."""
+    overlap: int
+    tile: int | None
+    """Tile side in LR pixels; None: whole frames."""
+    tiles: int
+    output_width: int
+    output_height: int
+    memory: int
+    """Estimated peak in bytes on the device."""
+    memory_limit: int
+    seconds_per_frame: float | None
+    """Measured on a probe and scaled by area, overlaps included; None if not measured."""
+    seconds: float | None
+    """For the whole video; None if its length is not known or nothing was measured."""
+    notices: tuple[str, ...]
+    options: UpscaleOptions
+
+
+def plan_upscale(
+    info: VideoInfo,
+    network: VideoNetwork,
+    options: UpscaleOptions | None = None,
+    *,
+    model: str | None = None,
+    measure: bool = True,
+) -> Plan:
+    """Decide device, precision, window and tiles for the video `info`.
+
+    model: the name to show (default: the class's). measure: run the network on a probe for about a second;
+    without, the plan has no times. Raises UsageError or MediaError when the video cannot be upscaled so.
+    """
+    options = options or UpscaleOptions()
+    _, chosen = choose_placement(network, options.device, options.precision, compiled=options.compile)
+    # A probe is not worth compiling for.
+    upscaler = Upscaler(network, replace(options, precision=chosen.name, compile=False))
+    sample_bytes = 1 if info.bit_depth <= 8 else 2
+    limit = upscaler.memory_limit()
+    layout = upscaler.layout(info.height, info.width, sample_bytes)
+    memory = upscaler.memory_needed(layout, sample_bytes)
+    speed = measure_speed(upscaler.compute, layout) if measure else None
+    per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
+    known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
+    return Plan(
+        model=type(network).__name__ if model is None else model,
+        device=str(upscaler.compute.device),
+        precision=chosen.name,
+        window=layout.window or None,
+        overlap=layout.overlap,
+        tile=layout.tile if layout.tiled else None,
+        tiles=len(layout.tiles),
+        output_width=layout.out_width,
+        output_height=layout.out_height,
+        memory=memory,
+        memory_limit=limit,
+        seconds_per_frame=per_frame,
+        seconds=known,
+        notices=(*upscaler.memory_notices(layout, sample_bytes), *((COMPILING,) if options.compile else ())),
+        options=replace(
+            options,
+            device=upscaler.compute.device.type,
+            precision=chosen.name,
+            window=layout.window or options.window,
+            overlap=layout.overlap if layout.window else options.overlap,
+            tile=layout.tile,
+        ),
+    )
+
+
+def measure_speed(compute: Compute, layout: Layout) -> float:
+    """Seconds for one LR pixel of one frame, measured on a group of frames of noise; warm-up not counted."""
+    least = compute.network.minimum_size
+    frames = compute.network.config.group_size
+    generator = torch.Generator().manual_seed(0)
+    side = PROBE_SIDE
+    _run_probe(compute, torch.zeros(1, frames, 3, least, least))
+    while True:
+        height, width = (max(least, min(side, length)) for length in (layout.height, layout.width))
+        clip = torch.rand(1, frames, 3, height, width, generator=generator)
+        seconds = _run_probe(compute, clip)
+        if seconds >= PROBE_SECONDS or side >= max(layout.height, layout.width, 1):
+            return seconds / (frames * height * width)
+        side = PROBE_SIDE * math.ceil(side * math.sqrt(1.5 * PROBE_SECONDS / max(seconds, 1e-6)) / PROBE_SIDE)
+
+
+def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
+    clip = clip.to(compute.device)
+    begin = time.perf_counter()
+    total = 0.0
+    for picture in without_gradients(compute.network.frames(clip)):
+        total += float(picture.mean())  # waits for an accelerator
+    return time.perf_counter() - begin
+
+
+def computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count: int | None) -> float:
+    """LR pixels computed for each frame of output, the overlap of tiles included, and that of windows by what
+    it costs."""
+    if not layout.window:
+        return float(layout.computed_area)
+    group = network.config.group_size
+    length = frame_count or 100 * layout.window  # long enough for the first and last window not to matter
+    spans = plan_spans(length, layout.window, layout.overlap, group)
+    dropped = sum(span.stop - span.start for span in spans) - length
+    return layout.computed_area * (1 + CONTEXT_WORK * dropped / length)

@@ -1,0 +1,197 @@
+"""Which device and which number format to compute with."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from tcnet.errors import UsageError
+from tcnet.export.network import ExportedNetwork
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.upscale_options import DEVICES, PRECISIONS
+from tcnet.network import TCNet
+from tcnet.network.compilation import compile_stages
+from tcnet.network.ensemble import SelfEnsemble
+from tcnet.network.quantisation import quantise
+
+CPU_INFO = Path("/proc/cpuinfo")
+FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
+"""Processor flags with which bf16 convolutions beat fp32 ones (3 to 5 times with AMX)."""
+FAST_INT8_FLAGS = frozenset({"amx_int8", "avx512_vnni", "avx_vnni"})
+"""Processor flags with which 8-bit integers are multiplied in hardware, with sums in 32 bits."""
+
+
+AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A number format. dtype: of weights and features; int8: of what `tcnet.network.quantisation` leaves."""
+
+    name: str
+    dtype: torch.dtype
+
+    @property
+    def quantised(self) -> bool:
+        return self.name == "int8"
+
+    @property
+    def floating(self) -> "Precision":
+        """What computes that which is not quantised."""
+        return next(each for each in _FLOATING.values() if each.dtype == self.dtype)
+
+
+FP32 = Precision("fp32", torch.float32)
+BF16 = Precision("bf16", torch.bfloat16)
+FP16 = Precision("fp16", torch.float16)
+_FLOATING = {precision.name: precision for precision in (FP32, BF16, FP16)}
+
+
+def choose_placement(
+    network: VideoNetwork,
+    device: str,
+    precision: str,
+    *,
+    compiled: bool = False,
+    cpu_info: Path = CPU_INFO,
+) -> tuple[torch.device, Precision]:
+    """Where and in which precision to compute a network; raises UsageError for what its engine cannot do.
+
+    auto: as `choose_precision`, but int8 in place of fp32 on a CPU that has it in hardware, if the network
+    can be quantised and is not to be compiled: two thirds of the time or less, for 0.01 dB (docs/results.md).
+    Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
+    """
+    if not isinstance(network, ExportedNetwork):
+        place = choose_device(device)
+        chosen = choose_precision(precision, place, cpu_info)
+        if precision == "auto" and chosen == FP32 and not compiled and _quantisable(network):
+            return place, preferred_integers(place, cpu_info) or chosen
+        return place, chosen
+    engine, there = network.runtime.engine, network.runtime.precisions
+    if device not in ("auto", "cpu"):
+        raise UsageError(
+            f"engine {engine} computes on the cpu here: leave out device {device}, or the engine"
+        )
+    if precision not in ("auto", *there):
+        raise UsageError(
+            f"engine {engine} computes in {' or '.join(there)} here, not in {precision}: use auto, "
+            "or leave out the engine"
+        )
+    return torch.device("cpu"), _FLOATING[there[-1] if precision == "auto" else precision]
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for "auto", "cpu", "cuda" or "mps". Raises UsageError when it is not there."""
+    if name not in DEVICES:
+        raise UsageError(f"unknown device {name!r}: choose one of {', '.join(DEVICES)}")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(candidate for candidate in ("cuda", "mps", "cpu") if available[candidate])
+    if not available[name]:
+        there = ", ".join(candidate for candidate, present in available.items() if present)
+        raise UsageError(f"device {name} is not available here: choose one of {there}, or auto")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO) -> Precision:
+    """The precision for "auto", "fp32", "bf16", "fp16" or "int8" on `device`.
+
+    auto: bf16 where the hardware computes it fast, else fp16 on CUDA, else fp32. Raises UsageError for
+    fp16 on a CPU, where torch's convolutions are about 50 times slower than in fp32, and for int8 elsewhere
+    than on a CPU that has it in hardware.
+    """
+    if name not in PRECISIONS:
+        raise UsageError(f"unknown precision {name!r}: choose one of {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise UsageError("precision fp16 is about 50 times slower than fp32 on a CPU: use auto, bf16 or fp32")
+    if name == "int8":
+        return _int8(device, cpu_info)
+    if name != "auto":
+        return _FLOATING[name]
+    if device.type == "cuda":
+        return BF16 if torch.cuda.is_bf16_supported(including_emulation=False) else FP16
+    return BF16 if device.type == "cpu" and cpu_has(FAST_BF16_FLAGS, cpu_info) else FP32
+
+
+def preferred_integers(device: torch.device, cpu_info: Path = CPU_INFO) -> Precision | None:
+    """int8 where it is faster than what `choose_precision` chooses by itself by more than its error is worth:
+    on CPUs that have it in hardware, but not bf16."""
+    slow = device.type == "cpu" and not cpu_has(FAST_BF16_FLAGS, cpu_info)
+    return _int8(device, cpu_info) if slow and cpu_has(FAST_INT8_FLAGS, cpu_info) else None
+
+
+def _int8(device: torch.device, cpu_info: Path) -> Precision:
+    if device.type != "cpu":
+        raise UsageError(f"precision int8 is for CPUs, not for {device.type}: use auto, or device cpu")
+    if not cpu_has(FAST_INT8_FLAGS, cpu_info):
+        flags = " or ".join(sorted(FAST_INT8_FLAGS))
+        raise UsageError(
+            f"precision int8 needs a processor with {flags}, which this one lacks: use auto; a run that "
+            "began in int8 on another machine starts over with --no-resume"
+        )
+    return Precision("int8", choose_precision("auto", device, cpu_info).dtype)
+
+
+def cpu_has(flags: frozenset[str], cpu_info: Path = CPU_INFO) -> bool:
+    """Whether the processor has any of `flags`; False without `cpu_info` (not Linux)."""
+    if not cpu_info.exists():
+        return False
+    for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "flags":
+            return not flags.isdisjoint(value.split())
+    return False
+
+
+def working_copy(network: AnyNetwork, device: torch.device, precision: Precision) -> AnyNetwork:
+    """The network on `device` in `precision`, in eval mode: itself if it is so, else a copy; never changed.
+
+    Raises UsageError for int8 and a network that cannot be quantised.
+    """
+    if isinstance(network, ExportedNetwork):
+        return network.to(device=device, dtype=precision.dtype)
+    parameter = next(iter(network.parameters()), None)
+    as_wanted = parameter is None or (parameter.device, parameter.dtype) == (device, precision.dtype)
+    if as_wanted and not network.training and not precision.quantised:
+        return network
+    made = copy.deepcopy(network).eval().to(device=device, dtype=precision.dtype)
+    if precision.quantised:
+        _quantise(made)
+    return made
+
+
+def compiled_copy(network: AnyNetwork) -> AnyNetwork:
+    """A copy whose stages are compiled. Raises UsageError for other networks and where nothing compiles."""
+    made = copy.deepcopy(network)
+    try:
+        compile_stages(_tcnet(made, "compile", "leave it out"))
+    except ValueError as error:
+        raise UsageError(f"compile: {error}, or leave it out") from error
+    return made
+
+
+def _inner(network: VideoNetwork) -> VideoNetwork:
+    """What it ensembles, or itself."""
+    return network.network if isinstance(network, SelfEnsemble) else network
+
+
+def _quantisable(network: VideoNetwork) -> bool:
+    inner = _inner(network)
+    return isinstance(inner, TCNet) and bool(inner.ranges)
+
+
+def _tcnet(network: VideoNetwork, wish: str, instead: str) -> TCNet:
+    """The TCNet that it is or ensembles. Raises UsageError, what is wished and what to do, for others."""
+    inner = _inner(network)
+    if not isinstance(inner, TCNet):
+        raise UsageError(f"{wish} is for TCNets, not for a {type(inner).__name__}: {instead}")
+    return inner
+
+
+def _quantise(network: VideoNetwork) -> None:
+    try:
+        quantise(_tcnet(network, "precision int8", "use auto"))
+    except ValueError as error:
+        raise UsageError(f"precision int8: {error}; use auto, or train the model a little further") from error

@@ -1,0 +1,198 @@
+"""Frames in, frames of up to four times the size out, in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from tcnet.errors import MediaError, UsageError
+from tcnet.inference.backends import engine_of
+from tcnet.inference.bidirectional import upscale_windows
+from tcnet.inference.compute import Compute, Statistics
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.memory import ASSUMED_MEMORY, MEMORY_SHARE, available_memory, estimate_memory
+from tcnet.inference.pixels import largest_code
+from tcnet.inference.precision import choose_placement
+from tcnet.inference.scene_detection import iter_scenes, mark_cuts
+from tcnet.inference.streaming import upscale_recurrent
+from tcnet.inference.tiling import Layout, choose_layout
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.network import TCNet
+from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
+from tcnet.video.frame import Frame
+
+LEAST_HELD = 8
+"""LR frames that are held in search of the scene in which to begin, however short memory is."""
+
+
+class Upscaler:
+    """A network with its options, device and precision; upscales one stream of frames at a time.
+
+    network: in float32, or already in the wanted precision; it is not changed. Raises UsageError when the
+    options' device or precision is not to be had here, or the network cannot be ensembled.
+    """
+
+    def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
+        self.options = options or UpscaleOptions()
+        if self.options.engine not in ("torch", engine_of(network)):
+            raise UsageError(
+                f"engine {self.options.engine} is wanted, but this network is run by {engine_of(network)}"
+            )
+        network = ensembled(network, self.options.ensemble)
+        self.compute = Compute(
+            network,
+            *choose_placement(
+                network, self.options.device, self.options.precision, compiled=self.options.compile
+            ),
+            compiled=self.options.compile,
+        )
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.compute.statistics
+
+    def memory_limit(self) -> int:
+        """Bytes to stay under on the device: the options', or a share of what is available now."""
+        if self.options.memory_limit is not None:
+            return self.options.memory_limit
+        available = available_memory(self.compute.device)
+        return int(MEMORY_SHARE * (ASSUMED_MEMORY if available is None else available))
+
+    def memory_needed(self, layout: Layout, sample_bytes: int) -> int:
+        """Estimated peak bytes on the device; sample_bytes: 1 for uint8 frames, 2 for uint16."""
+        estimate = estimate_memory(layout, self.compute.network, self.compute.precision.dtype, sample_bytes)
+        return estimate.on(self.compute.device)
+
+    def layout(self, height: int, width: int, sample_bytes: int) -> Layout:
+        """Windows and tiles for LR frames of height x width, from the options and the memory there is.
+
+        Raises MediaError for frames under the network's minimum, UsageError for windows and tiles that are
+        too small, and when the options' memory limit is too low for any.
+        """
+        limit = self.memory_limit()
+        layout = choose_layout(
+            self.compute.network,
+            self.options,
+            height,
+            width,
+            lambda layout: self.memory_needed(layout, sample_bytes) <= limit,
+        )
+        needed = self.memory_needed(layout, sample_bytes)
+        if self.options.memory_limit is not None and needed > limit:
+            raise UsageError(
+                f"{width}x{height} needs about {_gib(needed)} with {_described(layout)}, over the memory "
+                f"limit of {_gib(limit)}: raise it, or give a smaller tile, window or output size"
+            )
+        return layout
+
+    def memory_notices(self, layout: Layout, sample_bytes: int) -> tuple[str, ...]:
+        """What to tell of a run without a given limit: usually nothing, or that memory may not do."""
+        if self.options.memory_limit is not None:
+            return ()
+        notices = []
+        needed, limit = self.memory_needed(layout, sample_bytes), self.memory_limit()
+        if available_memory(self.compute.device) is None:
+            notices.append(f"this system does not tell its free memory: {_gib(limit)} are assumed")
+        if needed > limit:
+            notices.append(
+                f"the run may need {_gib(needed)} of memory, more than the {_gib(limit)} planned with"
+            )
+        return tuple(notices)
+
+    def stream(self, frames: Iterable[Frame], *, skip: int = 0, align: int | None = None) -> Iterator[Frame]:
+        """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
+
+        As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
+        by bicubic interpolation). A bidirectional network gives them window by window, a forward network as
+        soon as it can. Windows and recurrence end at scene cuts, which are looked for in all frames, also in
+        those that are skipped.
+
+        skip: this many frames at the beginning are not given out, and computed only where others depend on
+        them. The others are bit-identical to those of a run without skip, as long as both have the same
+        options and memory does not run out. Beyond the end nothing is given.
+
+        align: windows end at multiples of this many frames too, as `plan_windows` says.
+
+        Raises MediaError for frames that are too small, that change size or type in mid-stream, or that are
+        not finite when computed in float32; ValueError for a negative skip and for arrays that are no
+        pictures.
+        """
+        if skip < 0:
+            raise ValueError(f"skip must be at least 0, got {skip}")
+        checked = of_one_size(frames)
+        first = next(checked, None)
+        if first is None:
+            return
+        height, width, _ = first.pixels.shape
+        itemsize = first.pixels.itemsize
+        layout = self.layout(height, width, itemsize)
+        self.statistics.notices.extend(self.memory_notices(layout, itemsize))
+        scenes = split_scenes(chain([first], checked), self.options, self.statistics)
+        del first  # or it would live as long as the stream
+        if self.compute.network.config.propagation == "forward":
+            hold = self._frames_to_hold(layout, itemsize) if skip else 0
+            yield from upscale_recurrent(self.compute, self.options, layout, scenes, skip, hold)
+        else:
+            yield from upscale_windows(self.compute, self.options, layout, scenes, skip, align)
+
+    def _frames_to_hold(self, layout: Layout, sample_bytes: int) -> int:
+        """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
+        spare = self.memory_limit() - self.memory_needed(layout, sample_bytes)
+        return max(LEAST_HELD, spare // (layout.height * layout.width * 3 * sample_bytes))
+
+
+def split_scenes(
+    frames: Iterator[Frame], options: UpscaleOptions, statistics: Statistics
+) -> Iterator[Iterator[Frame]]:
+    """The frames scene by scene, as the options say; each has to be read to its end. Cuts are counted."""
+    if not options.scene_cuts:
+        yield frames
+        return
+    for number, scene in enumerate(iter_scenes(mark_cuts(frames))):
+        statistics.cuts += number > 0
+        yield scene
+
+
+def ensembled(network: VideoNetwork, name: str) -> VideoNetwork:
+    """The network itself for "none", else its self-ensemble. Raises UsageError where it cannot have one."""
+    kind = next((kind for kind in ENSEMBLES if kind == name), None)
+    if kind is None:
+        return network
+    if (engine := engine_of(network)) != "torch":
+        raise UsageError(f"ensemble {name} is computed by torch alone: leave it out, or engine {engine}")
+    if not isinstance(network, TCNet) or network.config.propagation != "bidirectional":
+        raise UsageError(
+            f"ensemble {name} needs a bidirectional model, this one streams: leave it out, or choose another"
+        )
+    return SelfEnsemble(network, kind)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _described(layout: Layout) -> str:
+    tiles = f"tiles of {layout.tile} pixels" if layout.tiled else "whole frames"
+    return f"{tiles} and windows of {layout.window} frames" if layout.window else tiles
+
+
+def of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """`frames`, as long as they look like the first.
+
+    Raises ValueError and TypeError for arrays that are no pictures.
+    """
+    shape: tuple[int, ...] = ()
+    kind = ""
+    for number, frame in enumerate(frames):
+        pixels = frame.pixels
+        if not shape:
+            if pixels.ndim != 3 or pixels.shape[2] != 3:
+                raise ValueError(f"pixels must be (H, W, 3), got {pixels.shape}")
+            largest_code(pixels.dtype)
+            shape, kind = pixels.shape, str(pixels.dtype)
+        if pixels.shape != shape or pixels.dtype != kind:
+            raise MediaError(
+                f"frame {number} (counted from 0) is {pixels.shape[1]}x{pixels.shape[0]} {pixels.dtype}, the "
+                f"frames before it are {shape[1]}x{shape[0]} {kind}: split the video there"
+            )
+        if frame.alpha is not None and (frame.alpha.shape != shape[:2] or str(frame.alpha.dtype) != kind):
+            raise ValueError(f"alpha must be {shape[:2]} {kind}, got {frame.alpha.shape} {frame.alpha.dtype}")
+        yield frame

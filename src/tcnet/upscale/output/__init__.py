@@ -1,0 +1,1 @@
+"""The output of a run: checked before the work, written in resumable pieces, in place only when complete."""

@@ -1,0 +1,103 @@
+"""What the frames of a run depend on, as JSON: by it a later run knows whether it may continue."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tcnet.export.network import ExportedNetwork
+from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.version import __version__
+from tcnet.video import ReadOptions, image_sources
+
+_HASHED_BYTES = 1 << 20  # of an input's head and of its tail: of a film, hashing all would take minutes
+_DIGITS = 16
+
+
+def run_identity(
+    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions, segment_frames: int
+) -> dict[str, Any]:
+    """Names input, weights and all options that change pixels; not the memory limit, which sets only what
+    the plan leaves open. segment_frames: where windows end."""
+    return {
+        "tcnet version": __version__,
+        "input": input_identity(input),
+        "model weights": weights_identity(network),
+        "read": plain(asdict(replace(read, allow_network=False))),
+        "options": {
+            **plain(asdict(replace(options, memory_limit=None))),
+            "segment_frames": segment_frames,
+        },
+    }
+
+
+def input_identity(path: Path) -> dict[str, Any]:
+    """Size, time of change, and hashes of head and tail; for images those of names, sizes and times."""
+    if not path.is_file():
+        if not path.is_dir() and not path.parent.is_dir():
+            return {"address": str(path)}
+        files = image_sources(path)
+        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return {"images": len(files), "hash": _hash(json.dumps(stats).encode())}
+    stat = path.stat()
+    with path.open("rb") as file:
+        head = file.read(_HASHED_BYTES)
+        file.seek(max(0, stat.st_size - _HASHED_BYTES))
+        tail = file.read(_HASHED_BYTES)
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "head": _hash(head), "tail": _hash(tail)}
+
+
+def weights_identity(network: VideoNetwork) -> str:
+    """A hash of the network's weights and configuration, whatever file or name they came by."""
+    if isinstance(network, ExportedNetwork):
+        return (
+            f"{network.manifest.weights} in {network.manifest.weight_type}, run by {network.runtime.engine}"
+        )
+    digest = hashlib.sha256(f"{type(network).__name__} {network.config!r}".encode())
+    for value in network.parameters():
+        digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:_DIGITS]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs, in words, among the keys of `new`."""
+    found = []
+    for key, value in new.items():
+        before = old.get(key)
+        if before == value:
+            continue
+        if key == "input":
+            found.append("input (the file has changed or is another)")
+        elif isinstance(value, Mapping) and isinstance(before, Mapping):
+            found += [
+                _difference(name, before.get(name), value.get(name))
+                for name in sorted(before.keys() | value.keys())
+                if before.get(name) != value.get(name)
+            ]
+        else:
+            found.append(_difference(key, before, value))
+    return found
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    return f"{name.replace('_', ' ')} (then {_shown(before)}, now {_shown(now)})"
+
+
+def _shown(value: object) -> str:
+    return "the default" if value is None else str(value)
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As it comes back from JSON; fractions as text."""
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]

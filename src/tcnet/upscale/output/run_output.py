@@ -1,0 +1,118 @@
+"""The output of a run: checked before the work begins, opened for it, continued where one was cut off."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.upscale.output.checkpoint import RunFolder
+from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.fingerprint import plain
+from tcnet.upscale.output.image_sequence import ResumableImages
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES, SegmentedVideo
+from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
+from tcnet.video.frame import FrameSink
+from tcnet.video.image_writer import ImageTarget
+from tcnet.video.write.segments import VideoEncoding, plan_video_encoding
+
+
+class RunSink(FrameSink, Protocol):
+    """A FrameSink that may hold the first `done` frames already; `complete`: it holds all. notices: lines for
+    people, all there are after `finish`. add: takes frames that were encoded elsewhere."""
+
+    @property
+    def done(self) -> int: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def notices(self) -> tuple[str, ...]: ...
+    def add(self, part: Part) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output that can be written. notices: what will not be as in the input, known before the work."""
+
+    path: Path
+    info: VideoInfo
+    folder: RunFolder
+    encoding: VideoEncoding | None
+    copy_from: Path
+    overwrite: bool
+    resume: bool
+    segment_frames: int
+    notices: tuple[str, ...]
+
+    def continued(self, identity: Mapping[str, Any], options: UpscaleOptions) -> UpscaleOptions:
+        """The options to plan with: where a run continues, all that its own plan decided (window, tiles,
+        precision), so that the rest comes out as it would have.
+
+        Raises UsageError for an unfinished run with another identity.
+        """
+        if not self.resume:
+            return options
+        self.folder.check(identity)
+        header, _ = self.folder.stored()
+        if header is None:
+            return options
+        return replace(UpscaleOptions(**header["plan"]), memory_limit=options.memory_limit)
+
+    def open(self, identity: Mapping[str, Any], options: UpscaleOptions) -> SegmentedVideo | ResumableImages:
+        """options: the plan's. Raises like the sinks."""
+        identity = {**identity, "plan": plain(asdict(replace(options, memory_limit=None)))}
+        if self.encoding is None:
+            sources = image_sources(self.copy_from, self.info)
+            return ResumableImages(
+                self.path, identity, info=self.info, sources=sources, overwrite=self.overwrite,
+                resume=self.resume,
+            )  # fmt: skip
+        return SegmentedVideo(
+            self.encoding, identity, overwrite=self.overwrite, resume=self.resume,
+            segment_frames=self.segment_frames,
+        )  # fmt: skip
+
+
+def prepare_output(
+    path: Path,
+    *,
+    info: VideoInfo,
+    encode: EncodeOptions | None,
+    copy_from: Path,
+    overwrite: bool,
+    resume: bool,
+    allow_network: bool = False,
+    segment_frames: int = SEGMENT_FRAMES,
+) -> Output:
+    """Checks all that can be known of an output before the work begins; nothing is written.
+
+    info: of the output. Raises UsageError for wishes that cannot be met, MediaError for a place that must not
+    or cannot be written to.
+    """
+    is_video = names_video(path)
+    folder = run_folder(path)
+    _, lines = folder.stored() if resume else (None, [])
+    # A run cut off while it moved its result into place finds some of it, or all, there.
+    moving = any("final" in line for line in lines)
+    check_output(path, info=info, options=encode, copy_from=copy_from, overwrite=overwrite or moving)
+    encoding: VideoEncoding | None = None
+    notices: tuple[str, ...] = ()
+    if is_video:
+        source = copy_from if is_video_file(copy_from) else None
+        encoding = plan_video_encoding(
+            path, info=info, options=encode or EncodeOptions(), copy_from=source, allow_network=allow_network
+        )
+        notices = encoding.trial().notices
+    if done := _frames(lines):
+        notices = (f"continues an unfinished run: {done} frames are there", *notices)
+    return Output(path, info, folder, encoding, copy_from, overwrite, resume, segment_frames, notices)
+
+
+def run_folder(output: Path) -> RunFolder:
+    """Where an unfinished run of `output` keeps what it has done. Raises UsageError like `names_video`."""
+    return RunFolder(output if names_video(output) else ImageTarget(output, sources=()).folder)
+
+
+def _frames(lines: list[Mapping[str, Any]]) -> int:
+    segments = sum(int(line["segment"]["frames"]) for line in lines if "segment" in line)
+    return segments + sum("image" in line for line in lines)

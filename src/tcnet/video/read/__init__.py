@@ -1,0 +1,1 @@
+"""Video files to frames: exact times, right colours, constant memory; damage is skipped and counted."""

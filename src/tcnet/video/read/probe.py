@@ -1,0 +1,87 @@
+"""What only decoded pictures tell of a video file: a few at three places, before the work begins."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import islice
+
+from av.sidedata.sidedata import Type as SideDataType
+
+from tcnet.video.color.alpha import is_opaque, read_alpha
+from tcnet.video.color.h273 import has_alpha
+from tcnet.video.color.hdr import read_hdr, side_data_of
+from tcnet.video.frame import HdrMetadata
+from tcnet.video.read.decoder import PictureStream, TimedPicture, hides_alpha
+from tcnet.video.read.deinterlace import Scan, ScanMeter
+
+_PICTURES = 24  # looked at, at each place
+_OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and black leads tell little
+DOLBY_VISION = "Dolby Vision metadata"
+_NOT_CARRIED = {
+    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ metadata of single frames",
+    SideDataType.DOVI_METADATA: DOLBY_VISION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """first: the tick of the first picture, None if none can be decoded. pixel_format: as decoded.
+
+    alpha: some picture is not opaque. captions: some picture has them. not_carried: what else pictures have
+    with them and frames cannot hold.
+    """
+
+    first: int | None = None
+    pixel_format: str | None = None
+    alpha: bool = False
+    captions: bool = False
+    hdr: HdrMetadata | None = None
+    rotation: int = 0
+    scan: Scan = field(default_factory=Scan)
+    not_carried: tuple[str, ...] = ()
+
+
+def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
+    """Leaves the stream somewhere else. duration: of the video in seconds, for the places to look at."""
+    found = _look(stream.pictures())
+    if found.pixel_format is not None and hides_alpha(stream.stream) and not has_alpha(found.pixel_format):
+        text = "the alpha channel, which this build of FFmpeg does not decode"
+        found = replace(found, not_carried=(*found.not_carried, text))
+    assert stream.stream.time_base is not None
+    if found.first is None or duration is None:
+        return found
+    length = duration / stream.stream.time_base
+    if length < 6 * _PICTURES * stream.step:
+        return found
+    for place in _OTHER_PLACES:
+        if stream.seek(found.first + round(length * place)):
+            other = _look(stream.pictures())
+            found = replace(
+                found,
+                alpha=found.alpha or other.alpha,
+                captions=found.captions or other.captions,
+                scan=found.scan + other.scan,
+            )
+    return found
+
+
+def _look(pictures: Iterator[TimedPicture]) -> Survey:
+    meter = ScanMeter()
+    found = Survey()
+    for entry in islice(pictures, _PICTURES):
+        picture = entry.picture
+        attached = side_data_of(picture)
+        if found.first is None:
+            found = Survey(
+                first=entry.pts,
+                pixel_format=picture.format.name,
+                hdr=read_hdr(attached),
+                rotation=picture.rotation,
+                not_carried=tuple(text for kind, text in _NOT_CARRIED.items() if kind in attached),
+            )
+        if SideDataType.A53_CC in attached:
+            found = replace(found, captions=True)
+        if not found.alpha and has_alpha(picture.format.name) and not is_opaque(read_alpha(picture)):
+            found = replace(found, alpha=True)
+        meter.feed(picture)
+    return replace(found, scan=meter.finish())

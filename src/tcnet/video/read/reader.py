@@ -1,0 +1,292 @@
+"""A video file as frames: exact times, right colours, constant memory."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+
+from tcnet.errors import MediaError
+from tcnet.video.color.alpha import is_opaque, read_alpha
+from tcnet.video.color.convert import ToRgb
+from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
+from tcnet.video.color.hdr import side_data_of
+from tcnet.video.containers import check_size, open_input
+from tcnet.video.frame import Frame, Pixels, VideoInfo
+from tcnet.video.read.crop import Crop
+from tcnet.video.read.decoder import PictureStream, TimedPicture
+from tcnet.video.read.deinterlace import Deinterlacing
+from tcnet.video.read.probe import DOLBY_VISION, Survey, survey
+from tcnet.video.read.read_options import ReadOptions
+from tcnet.video.read.stream_info import describe, find_crop, stream_duration
+from tcnet.video.read.trim import Part, describe_part, find_part
+from tcnet.video.timestamps import Gaps
+
+# These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
+# what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
+_REPORTS_SITING = frozenset(
+    ["h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "theora", "dvvideo", "cavs"]
+)
+_FIELD_NAMES = {"tff": "top field first", "bff": "bottom field first"}
+
+
+class VideoReader:
+    """A FrameSource over one file. Iterating again starts over.
+
+    `notices` says in lines for people what was damaged or odd; it is complete once the iteration has ended.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
+        """Raises MediaError for a file that is missing, empty, no video, or absurd in size, and UsageError
+        for a part of it that has no frame."""
+        self.path = path
+        self._options = options or ReadOptions()
+        with self._open() as container:
+            whole = describe(container, path)
+            pictures = PictureStream(container, path, step=_step(whole))
+            self._survey = survey(pictures, whole.duration)
+        self._part: Part | None = None
+        if self._options.cuts:
+            with self._open() as container:
+                pictures = PictureStream(container, path, step=_step(whole))
+                self._part = find_part(self._options, pictures, self._survey.first, whole)
+        self._whole = whole
+        self._info = _described(whole, self._survey, self._part)
+        self._notices = _before(self._info, self._survey, self._options)
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._info
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return self._notices
+
+    def __iter__(self) -> Iterator[Frame]:
+        with self._open() as container:
+            fields = Deinterlacing(self._options.deinterlace, self._survey.scan)
+            run = _Decoding(container, self.path, self._whole, self._info, self._part, fields)
+            try:
+                yield from run.frames()
+            finally:
+                self._notices = _before(self._info, self._survey, self._options) + run.notices()
+
+    def close(self) -> None:
+        """Nothing stays open between iterations."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> InputContainer:
+        return open_input(self.path, allow_network=self._options.allow_network)
+
+
+def _described(whole: VideoInfo, found: Survey, part: Part | None) -> VideoInfo:
+    info = whole if part is None else describe_part(whole, part)
+    return replace(
+        info,
+        pixel_format=found.pixel_format or whole.pixel_format,
+        alpha=found.alpha,
+        captions=found.captions,
+        hdr=found.hdr,
+        interlaced=found.scan.interlaced,
+        rotation=found.rotation,
+    )
+
+
+def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, ...]:
+    """What can be told before the first frame."""
+    lines = []
+    order = _FIELD_NAMES.get(found.scan.parity)
+    kind = f"interlaced ({order})" if order else "interlaced"
+    if info.interlaced and options.deinterlace == "off":
+        lines.append(f"the input is {kind} and stays so: its combs are enlarged (--deinterlace off)")
+    elif info.interlaced:
+        lines.append(f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)")
+    lines += [f"not carried over: {text}" for text in found.not_carried]
+    if DOLBY_VISION in found.not_carried and info.color.transfer == UNSPECIFIED:
+        # What stands alone without the metadata (profiles 7 and 8) says so: PQ, HLG or BT.709.
+        lines.append(
+            "colours will be wrong: this looks like Dolby Vision of profile 5; convert it to HDR10 first"
+        )
+    return tuple(lines)
+
+
+class _Decoding:
+    """One pass over a file."""
+
+    def __init__(
+        self,
+        container: InputContainer,
+        path: Path,
+        whole: VideoInfo,
+        info: VideoInfo,
+        part: Part | None,
+        fields: Deinterlacing,
+    ) -> None:
+        """whole: as the headers describe the file; info: of what is read."""
+        self._container = container
+        self._path = path
+        self._whole = whole
+        self._info = info
+        self._part = part
+        self._fields = fields
+        self._step = _step(whole)
+        self._pictures = PictureStream(container, path, step=self._step)
+        self._stream = self._pictures.stream
+        self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
+        self._crop = find_crop(container, path)
+        left_out = (self._crop.left + self._crop.right, self._crop.top + self._crop.bottom)
+        self._stored_size = (info.width + left_out[0], info.height + left_out[1])
+        self._longest = 0  # ticks that a frame stood so far
+        self._gaps = Gaps(self._step)
+        self._resized = 0
+        self._transparent = 0
+        self._count = 0
+        self._end: int | None = None
+
+    def frames(self) -> Iterator[Frame]:
+        """One frame is held back: how long a picture stands is known when the next one comes."""
+        part = self._part
+        shift = part.shift if part else 0
+        held: Frame | None = None
+        held_duration = 0
+        for entry in self._fields.apply(self._entries()):
+            if part and entry.pts < part.start:
+                continue
+            pts = entry.pts - shift
+            if held is not None:
+                self._longest = max(self._longest, pts - held.pts)
+                self._gaps.add(pts - held.pts)
+                yield replace(held, duration=pts - held.pts)
+            if part and part.end is not None and entry.pts >= part.end:
+                return
+            held, held_duration = self._frame(entry.picture, pts), entry.duration
+            self._count += 1
+        if held is None:
+            raise MediaError(f"{self._path}: no frame could be decoded; the file is damaged or cut short")
+        duration = self._last_duration(held.pts + shift, held_duration)
+        self._end = held.pts + shift + duration
+        yield replace(held, duration=duration)
+
+    def _entries(self) -> Iterator[TimedPicture]:
+        if self._part is None or self._part.shift == 0:
+            return self._pictures.pictures()
+        return self._pictures.pictures_from(self._part.start, self._part.first)
+
+    def _frame(self, picture: VideoFrame, pts: int) -> Frame:
+        width, height = self._stored_size
+        if (picture.width, picture.height) != (width, height):
+            check_size(picture.width, picture.height, self._path)
+            self._resized += 1
+            picture = picture.reformat(width, height, interpolation=Interpolation.BICUBIC)
+        alpha = self._alpha(picture)
+        pixels = self._to_rgb(picture)
+        if self._crop != Crop():
+            pixels = self._crop.of(pixels)
+            alpha = None if alpha is None else self._crop.of(alpha)
+        captions = side_data_of(picture).get(SideDataType.A53_CC, b"")
+        return Frame(pixels, pts, 0, self._info.time_base, alpha, captions)
+
+    def _alpha(self, picture: VideoFrame) -> Pixels | None:
+        """Present in every frame of a video that has alpha, and in none of any other."""
+        alpha = read_alpha(picture) if has_alpha(picture.format.name) else None
+        if self._info.alpha:
+            if alpha is not None:
+                return alpha
+            size = (picture.height, picture.width)
+            if bit_depth(picture.format.name) <= 8:
+                return np.full(size, 255, np.uint8)
+            return np.full(size, 65535, np.uint16)
+        self._transparent += alpha is not None and not is_opaque(alpha)
+        return None
+
+    def _last_duration(self, pts: int, own: int) -> int:
+        """The last frame's: up to the end that the container states, else the frame's own."""
+        length = stream_duration(self._stream, self._info.time_base)
+        if length is not None and not self._pictures.times.shift:
+            end = round(length / self._info.time_base) + (self._stream.start_time or 0)
+            # A stated end far behind the last frame is a lost tail, no long last frame.
+            if 0 < end - pts <= max(own, self._step, self._longest, 1) * 2:
+                return end - pts
+        return own or self._step
+
+    def notices(self) -> tuple[str, ...]:
+        damage, times = self._pictures.damage, self._pictures.times
+        lines = self._fields.notices(self._count)
+        if damage.packets:
+            lines.append(f"{damage.packets} damaged packets were skipped")
+        if damage.pictures:
+            lines.append(f"{damage.pictures} frames were decoded with errors")
+        if damage.untimed:
+            lines.append(f"{damage.untimed} frames had no timestamp; theirs follow from their neighbours")
+        if times.moved:
+            lines.append(f"{times.moved} timestamps did not increase and were moved by the least amount")
+        if times.restarts:
+            lines.append(f"the clock was reset {times.restarts} times; time goes on without a gap")
+        if self._gaps.found:
+            seconds = float(self._gaps.ticks * self._info.time_base)
+            lines.append(
+                f"{self._gaps.count} gaps in time, {seconds:.2f} s in all: frames were lost or never "
+                "recorded, and the one before each gap stands longer"
+            )
+        if self._resized:
+            size = f"{self._info.width}x{self._info.height}"
+            lines.append(f"{self._resized} frames of another size were scaled to {size}")
+        if self._transparent:
+            lines.append(
+                f"{self._transparent} frames have transparent pixels, which are dropped: "
+                "none was found where the file was looked into"
+            )
+        if (missing := self._missing_seconds()) > 0:
+            lines.append(
+                f"the last {float(missing):.2f} s could not be read: the file is cut short or damaged"
+            )
+        return tuple(lines)
+
+    def _missing_seconds(self) -> Fraction:
+        """How much earlier than stated the video ended; 0 where that is within what headers get wrong, and
+        where it was not read to its end."""
+        if self._end is None or self._whole.duration is None or self._pictures.times.restarts:
+            return Fraction(0)
+        tick = self._info.time_base
+        start = (self._stream.start_time or 0) * tick
+        missing = start + self._whole.duration - self._end * tick
+        own = stream_duration(self._stream, tick) is not None
+        # The length of the whole file may be that of a longer sound track.
+        alone = own or len(self._container.streams) == 1
+        tolerance = 2 * self._step * tick if alone else Fraction(1, 2)
+        return missing if missing > max(tolerance, Fraction(1, 50)) else Fraction(0)
+
+
+def _step(info: VideoInfo) -> int:
+    """Ticks from one frame to the next by the nominal rate; 0 if unknown."""
+    return 0 if info.frame_rate is None else round(1 / (info.frame_rate * info.time_base))
+
+
+def _needs_siting(stream: VideoStream) -> bool:
+    context = stream.codec_context
+    pixel_format = context.pix_fmt or ""
+    if is_rgb_like(pixel_format) or pixel_format.startswith("yuvj"):
+        return False
+    codec = context.codec.canonical_name
+    if "422" in pixel_format:
+        return codec != "mjpeg"
+    if codec == "av1":
+        # av1C: the low two bits of its third byte are chroma_sample_position, 0 when unknown.
+        extradata = context.extradata
+        return extradata is None or len(extradata) < 3 or extradata[2] & 3 == 0
+    return codec not in _REPORTS_SITING

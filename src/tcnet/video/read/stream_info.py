@@ -1,0 +1,84 @@
+"""What the headers of a video file say, as a VideoInfo."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from tcnet.errors import MediaError
+from tcnet.video.color.h273 import bit_depth, resolve_color
+from tcnet.video.containers import main_video
+from tcnet.video.frame import VideoInfo
+from tcnet.video.read.crop import Crop, matroska_crop
+from tcnet.video.timestamps import tagged_end
+
+
+def describe(container: InputContainer, path: Path) -> VideoInfo:
+    """What the headers say. Raises MediaError for a stream that cannot be decoded or whose size is absurd."""
+    stream = main_video(container, path)
+    context = stream.codec_context
+    pixel_format = context.pix_fmt
+    if pixel_format is None:
+        raise MediaError(f"{path}: no picture of its video stream could be decoded; the file is damaged")
+    time_base = stream.time_base
+    if time_base is None:
+        raise MediaError(f"{path}: its video stream has no time base; the file is damaged")
+    duration = stream_duration(stream, time_base)
+    if duration is None and container.duration is not None:
+        duration = Fraction(container.duration, av.time_base)
+        if "matroska" in container.format.name:  # which counts from time zero, the others from the start
+            duration -= (stream.start_time or 0) * time_base
+    rate = _frame_rate(stream)
+    count = stream.frames or None
+    if duration is not None and rate is not None:
+        shown = max(1, round(duration * rate))
+        # Headers also count what an edit list leaves out.
+        if count is None or shown < count * Fraction(98, 100):
+            count = shown
+    crop = find_crop(container, path)
+    return VideoInfo(
+        width=context.width - crop.left - crop.right,
+        height=context.height - crop.top - crop.bottom,
+        time_base=time_base,
+        frame_rate=rate,
+        frame_count=count,
+        duration=duration,
+        bit_depth=8 if bit_depth(pixel_format) <= 8 else min(bit_depth(pixel_format), 16),
+        pixel_format=pixel_format,
+        color=resolve_color(
+            pixel_format,
+            context.height,
+            matrix=context.colorspace,
+            color_range=context.color_range,
+            primaries=context.color_primaries,
+            transfer=context.color_trc,
+        ),
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        codec=context.codec.canonical_name,
+    )
+
+
+def find_crop(container: InputContainer, path: Path) -> Crop:
+    """What the container wants left out; what the codec leaves out is gone when a picture is decoded."""
+    if "matroska" not in container.format.name:
+        return Crop()
+    context = main_video(container, path).codec_context
+    return matroska_crop(path, context.width, context.height)
+
+
+def stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | None:
+    """Seconds from the first frame's start to the last one's end, where the container says so."""
+    if stream.duration is not None and stream.container.format.name != "asf":  # which gives the file's
+        return stream.duration * time_base
+    end = tagged_end(stream)
+    return None if end is None else end - (stream.start_time or 0) * time_base
+
+
+def _frame_rate(stream: VideoStream) -> Fraction | None:
+    """The exact nominal rate (30000/1001) when the average confirms it, else the average (VFR)."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if average and guessed:
+        return guessed if abs(guessed / average - 1) < Fraction(1, 100) else average
+    return average or guessed or None

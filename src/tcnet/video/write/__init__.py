@@ -1,0 +1,1 @@
+"""Frames to video files, with everything of the input but its picture: sound, subtitles, chapters, tags."""

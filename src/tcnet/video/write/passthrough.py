@@ -1,0 +1,364 @@
+"""Everything of the input but its picture, copied as it is: sound, subtitles, attachments, chapters, tags."""
+
+import io
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import av
+from av.codec.context import CodecContext
+from av.container import OutputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import AttachmentStream, Stream
+from av.video.stream import VideoStream
+
+from tcnet.video.color.hdr import side_data_of
+from tcnet.video.containers import CONTAINERS, main_video, open_input
+from tcnet.video.frame import Span
+from tcnet.video.timestamps import RisingTimes, tagged_end
+from tcnet.video.write.copied_trim import Cutter
+from tcnet.video.write.transcode import Converter, convert_stream
+
+# Tags that describe the old file and would be wrong, or are written anew, in the new one.
+_STALE_TAGS = frozenset(
+    (
+        *("encoder", "duration", "bps", "number_of_frames", "number_of_bytes"),  # of streams in Matroska
+        *("major_brand", "minor_version", "compatible_brands", "vendor_id"),  # of MP4
+        "alpha_mode",  # of VP8 and VP9
+    )
+)
+_ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
+_COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
+_RESTART_SECONDS = 1
+_TRIAL_PACKETS = 500
+
+
+class Passthrough:
+    """The copied streams of one input, opened a second time and read only as far as the video has come."""
+
+    def __init__(
+        self, path: Path, output: OutputContainer, span: Span | None = None, *, allow_network: bool = False
+    ) -> None:
+        """Adds the streams to `output`, whose header is not written yet. span: the part to copy.
+        allow_network: see `open_input`.
+
+        A stream that the container cannot hold is converted, or left out; `notices` say so at once. Raises
+        MediaError for an input that cannot be opened.
+        """
+        self._input = open_input(path, allow_network=allow_network)
+        self._allow_network = allow_network
+        self._path = path
+        self._output = output
+        self._span = span
+        self._cutter = None if span is None else Cutter(span)
+        self._notices: list[str] = []
+        self._copies: dict[int, Stream] = {}
+        self._converters: dict[int, Converter] = {}
+        self._times: dict[int, RisingTimes] = {}
+        self._ends: dict[int, int] = {}  # the tick at which a stream ends, where Matroska's tags say so
+        self._pending: Packet[Stream] | None = None
+        self._damaged = 0
+        try:
+            self._video = main_video(self._input, path)
+            self._add_streams()
+        except BaseException:
+            self.close()
+            raise
+        self._packets = self._demux()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        lines = list(self._notices)
+        if self._damaged:
+            lines.append(f"{self._damaged} damaged packets of the copied streams were skipped")
+        moved = sum(times.moved + times.restarts for times in self._times.values())
+        if moved:
+            lines.append(f"{moved} timestamps of the copied streams did not increase and were moved")
+        return tuple(lines)
+
+    def describe_video(self, stream: VideoStream, scale: tuple[Fraction, Fraction]) -> None:
+        """Gives the new video the old one's tags, disposition and rotation, enlarged by `scale` (x, y)."""
+        stream.metadata.update(_kept(self._video.metadata))
+        stream.disposition = self._video.disposition
+        matrix = self._display_matrix()
+        if matrix is not None:
+            # The shift (elements 6 and 7, 16.16 fixed point) is in pixels.
+            matrix[6] = round(matrix[6] * scale[0])
+            matrix[7] = round(matrix[7] * scale[1])
+            stream.set_display_matrix(matrix)
+
+    def describe_file(self) -> None:
+        """Copies the file's tags and its chapters."""
+        self._output.metadata.update(_kept(self._input.metadata))
+        chapters = self._input.chapters()
+        if self._cutter is not None:
+            chapters = self._cutter.chapters(chapters)
+        if chapters:
+            self._output.set_chapters(chapters)
+
+    @property
+    def video_size(self) -> tuple[int, int]:
+        return self._video.codec_context.width, self._video.codec_context.height
+
+    @property
+    def sample_rates(self) -> tuple[int, ...]:
+        return tuple(
+            s.codec_context.sample_rate for s in self._input.streams.audio if s.index in self._copies
+        )
+
+    def mux_until(self, seconds: Fraction | None) -> None:
+        """Copies the packets that start before `seconds` (None: all that are left), in the input's order."""
+        while True:
+            if self._pending is None:
+                self._pending = next(self._packets, None)
+            packet = self._pending
+            if packet is None:
+                if seconds is None:
+                    self._end_conversion()
+                return
+            start = packet.dts if packet.dts is not None else packet.pts
+            if seconds is not None and start is not None and start * packet.time_base >= seconds:
+                return
+            self._pending = None
+            self._mux(packet)
+
+    def count_damaged(self) -> None:
+        """One more packet that was refused, after it had been taken."""
+        self._damaged += 1
+
+    def close(self) -> None:
+        self._input.close()
+
+    def _add_streams(self) -> None:
+        first = _first_packets(self._path, allow_network=self._allow_network)
+        for stream in self._input.streams:
+            if stream.index == self._video.index:
+                stream.discard = av.stream.Discard.all
+                continue
+            unknown = _codec(stream) is None and stream.type != "attachment"
+            if unknown or (stream.type == "video" and not stream.disposition & _ATTACHED_PICTURE):
+                # A chapter list in MP4 is a data stream of its own; chapters are copied as such.
+                if not (stream.type == "data" and self._input.chapters()):
+                    self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
+                stream.discard = av.stream.Discard.all
+                continue
+            if stream.type == "video" and self._output.format.name in ("matroska", "webm"):
+                self._attach_cover(stream, first.get(stream.index))
+                stream.discard = av.stream.Discard.all
+                continue
+            copy = self._add_copy(stream, first.get(stream.index))
+            if copy is None:
+                stream.discard = av.stream.Discard.all
+                continue
+            copy.metadata.update(_kept(stream.metadata))
+            copy.disposition = stream.disposition
+            if not isinstance(stream, AttachmentStream):
+                self._copies[stream.index] = copy
+                restart = round(_RESTART_SECONDS / (stream.time_base or Fraction(1, 1000)))
+                self._times[stream.index] = RisingTimes(restart=restart)
+
+    def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
+        """In Matroska a cover picture is an attached file, though it is read as a video stream."""
+        kind = _COVER_TYPES.get(_codec(stream) or "")
+        if packet is None or kind is None or self._output.format.name == "webm":
+            self._notices.append(f"the cover picture (stream {stream.index}) is not carried over")
+            return
+        name = stream.metadata.get("filename", f"cover.{kind}")
+        mime = stream.metadata.get("mimetype", f"image/{kind}")
+        self._output.add_attachment(name, mime, bytes(packet))
+
+    def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream | None:
+        """The stream for the copy, or for another form of it; None where the container holds neither."""
+        muxer = self._output.format.name
+        if _holds(muxer, stream, packet):
+            return self._output.add_stream_from_template(stream, opaque=True)
+        if isinstance(stream, AttachmentStream):
+            self._notices.append(f"the attachment {stream.name} is left out: {muxer} holds none; write .mkv")
+            return None
+        converter = convert_stream(self._output, stream)
+        if converter is not None:
+            self._converters[stream.index] = converter
+            self._notices.append(
+                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}: {muxer} cannot hold it "
+                "as it is"
+            )
+            return converter.stream
+        others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
+        advice = f"; write {' or '.join(others)} to keep it" if others else ""
+        self._notices.append(
+            f"stream {stream.index} ({_kind(stream)}) is left out: {muxer} cannot hold it{advice}"
+        )
+        return None
+
+    def _demux(self) -> "Iterator[Packet[Stream]]":
+        streams = [self._input.streams[index] for index in self._copies]
+        if not streams:
+            return
+        packets = self._input.demux(streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError):
+                self._damaged += 1
+                if self._damaged > 100:
+                    return
+                packets = self._input.demux(streams)
+                continue
+            if packet is None:
+                return
+            # The last, empty ones only flush decoders; empty texts fill the gaps between subtitles in MP4,
+            # whose writer makes its own.
+            if not packet.size or (_is_mov_text(packet.stream) and bytes(packet) == b"\0\0"):
+                continue
+            if self._cutter is None or self._cutter.keep(packet):
+                yield packet
+
+    def _mux(self, packet: "Packet[Stream]") -> None:
+        index = packet.stream_index
+        if packet.dts is None and packet.pts is None:
+            packet.dts = packet.pts = 0  # a cover picture
+        if packet.dts is not None:
+            self._learn_end(packet)
+            dts = self._times[index].place(packet.dts, packet.duration or 0)
+            if packet.pts is not None:
+                packet.pts += dts - packet.dts
+            packet.dts = dts
+            left = self._ends.get(index, dts) - dts
+            if 0 < left < (packet.duration or 0):
+                packet.duration = left
+        if index in self._converters:
+            self._convert(index, packet)
+            return
+        self._write(index, packet)
+
+    def _write(self, index: int, packet: "Packet[Stream]") -> None:
+        """A packet that the muxer refuses is damaged: the first one of its stream was tried before."""
+        if packet.has_sidedata("new_extradata"):
+            packet = _without_new_header(packet)
+        packet.stream = self._copies[index]
+        try:
+            self._output.mux(packet)
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # the file it is written to
+                raise
+            self._damaged += 1
+
+    def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
+        try:
+            converted = self._converters[index].convert(packet)
+        except (av.FFmpegError, ValueError):
+            self._damaged += 1
+            return
+        for other in converted:
+            self._write(index, other)
+
+    def _end_conversion(self) -> None:
+        """What decoders and encoders held back."""
+        for index in self._converters:
+            self._convert(index, None)
+
+    def _learn_end(self, packet: "Packet[Stream]") -> None:
+        """Matroska keeps no length of packets, only where the stream ends; without it a last, partly filled
+        packet would make the copy longer than the original. A first packet before zero is encoder delay,
+        which the tag counts in and timestamps do not.
+        """
+        times = self._times[packet.stream_index]
+        end = tagged_end(packet.stream)
+        if times.last is not None or end is None:
+            return
+        if self._span is None:
+            self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
+        elif self._span.end is None:
+            self._ends[packet.stream_index] = round((end - self._span.shift) / packet.time_base)
+
+    def _display_matrix(self) -> list[int] | None:
+        """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
+        with open_input(self._path, allow_network=self._allow_network) as container:
+            stream = main_video(container, self._path)
+            try:
+                picture = next(container.decode(stream), None)
+            except (av.FFmpegError, ValueError):
+                return None  # the reader says what is wrong with this file
+            if picture is None:
+                return None
+            matrix = side_data_of(picture).get(SideDataType.DISPLAYMATRIX)
+        return None if matrix is None else list(struct.unpack("=9i", matrix[:36]))
+
+
+def _without_new_header(packet: "Packet[Stream]") -> "Packet[Stream]":
+    """A header in mid-stream: Matroska has no place for a second one, and gives up the whole file."""
+    bare: Packet[Stream] = av.Packet(bytes(packet))
+    bare.time_base, bare.pts, bare.dts = packet.time_base, packet.pts, packet.dts
+    bare.duration, bare.is_keyframe = packet.duration, packet.is_keyframe
+    for data in packet.iter_sidedata():
+        if data.data_type != "new_extradata":
+            bare.set_sidedata(data)
+    return bare
+
+
+def _is_mov_text(stream: Stream) -> bool:
+    return stream.type == "subtitle" and stream.codec_context.name == "mov_text"
+
+
+def _kept(metadata: dict[str, str]) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in _STALE_TAGS and not key.startswith("_STATISTICS")
+    }
+
+
+def _kind(stream: Stream) -> str:
+    return f"{stream.type}, {_codec(stream) or 'unknown codec'}"
+
+
+def _codec(stream: Stream) -> str | None:
+    context = cast(CodecContext | None, stream.codec_context)  # PyAV's stubs know of no stream without
+    return None if context is None else context.name
+
+
+def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
+    """Whether a muxer takes the stream: asked by writing a file of one packet into memory.
+
+    The list that FFmpeg keeps of codecs by container does not tell: MP4 is said to take what its writer then
+    refuses, for some streams (PCM without a channel layout) only when the file is ended.
+    """
+    if isinstance(stream, AttachmentStream):
+        return muxer == "matroska"
+    trial = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        copy = trial.add_stream_from_template(stream, opaque=True)
+        trial.start_encoding()
+        if packet is not None:
+            packet.stream = copy
+            trial.mux(packet)
+        trial.close()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _first_packets(path: Path, *, allow_network: bool) -> "dict[int, Packet[Stream]]":
+    """The first packet of each stream but the video, as far as they come early in the file."""
+    found: dict[int, Packet[Stream]] = {}
+    with open_input(path, allow_network=allow_network) as container:
+        others = [
+            s
+            for s in container.streams
+            if s.type in ("audio", "subtitle") or (s.type == "video" and s.disposition & _ATTACHED_PICTURE)
+        ]
+        if not others:
+            return found
+        try:
+            for packet in islice(container.demux(others), _TRIAL_PACKETS):
+                if packet.size:
+                    found.setdefault(packet.stream_index, packet)
+                if len(found) == len(others):
+                    break
+        except (av.FFmpegError, OSError):
+            return found  # damage is met, counted and told of when the streams are copied
+    return found

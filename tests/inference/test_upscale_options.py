@@ -1,0 +1,50 @@
+import pytest
+
+from tcnet.errors import UsageError
+from tcnet.inference.upscale_options import UpscaleOptions, output_size
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (96, 132)),
+        ({"scale": 4}, (96, 132)),
+        ({"scale": 3}, (72, 100)),  # 99 is odd
+        ({"scale": 2}, (48, 66)),
+        ({"height": 96}, (96, 132)),
+        ({"height": 60}, (60, 82)),  # 82.5
+        ({"width": 100}, (72, 100)),  # 72.7
+        ({"width": 2}, (2, 2)),
+    ],
+)
+def test_output_size_keeps_the_aspect_ratio_and_is_even(options, expected):
+    assert output_size(24, 33, UpscaleOptions(**options)) == expected
+
+
+def test_no_size_beyond_the_networks_scale():
+    with pytest.raises(UsageError, match=r"height 98 is more than x4 of this input: the most is 96"):
+        output_size(24, 33, UpscaleOptions(height=98))
+    with pytest.raises(UsageError, match=r"width 134 .* the most is 132"):
+        output_size(24, 33, UpscaleOptions(width=134))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"height": 100, "width": 100}, "height and width exclude each other"),
+        ({"scale": 2, "width": 100}, "scale and width exclude each other"),
+        ({"scale": 5}, "scale is 5"),
+        ({"height": 101}, "height is 101, it must be even"),
+        ({"width": 0}, "width is 0"),
+        ({"window": 0}, "window is 0, it must be at least 1"),
+        ({"overlap": -1}, "overlap is -1"),
+        ({"tile": 0}, "tile is 0"),
+        ({"tile_overlap": -1}, "tile overlap is -1"),
+        ({"memory_limit": 0}, "memory limit is 0"),
+        ({"precision": "half"}, "unknown precision 'half'"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        UpscaleOptions(**options)

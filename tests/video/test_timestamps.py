@@ -1,0 +1,56 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcnet.video.timestamps import Gaps, RisingTimes
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1), st.integers(0, 500), st.integers(0, 50))
+def test_always_strictly_increasing(times, restart, step):
+    rising = RisingTimes(restart=restart)
+    placed = [rising.place(time, step) for time in times]
+    assert all(b > a for a, b in itertools.pairwise(placed))
+    if all(b > a for a, b in itertools.pairwise(times)):
+        assert placed == times
+        assert (rising.moved, rising.restarts) == (0, 0)
+
+
+def test_a_small_step_back_moves_one_frame_by_the_least():
+    rising = RisingTimes(restart=100)
+    assert [rising.place(time, 10) for time in (0, 10, 9, 20)] == [0, 10, 11, 20]
+    assert (rising.moved, rising.restarts) == (1, 0)
+
+
+def test_a_reset_shifts_all_that_follows():
+    rising = RisingTimes(restart=100)
+    assert [rising.place(time, 10) for time in (500, 510, 0, 10, 20)] == [500, 510, 520, 530, 540]
+    assert (rising.moved, rising.restarts) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("durations", "gaps"),
+    [
+        ([40] * 10, None),
+        ([33, 34, 33] * 4, None),
+        ([40] * 5 + [120] + [40] * 5, (1, 80)),
+        ([40, 40, 80, 40, 40, 160], (2, 160)),
+        ([40, 33, 7, 80, 200, 66, 100], None),  # the rate varies
+        ([40, 33, 40, 7, 80, 200, 40], None),
+        ([40] * 9 + [55, 80], (1, 40)),
+        ([400] * 10, None),
+    ],
+)
+def test_gaps_are_found_where_the_rate_is_constant(durations, gaps):
+    found = Gaps(step=40)
+    for duration in durations:
+        found.add(duration)
+    assert ((found.count, found.ticks) if found.found else None) == gaps
+
+
+def test_without_a_rate_there_are_no_gaps():
+    found = Gaps(step=0)
+    for duration in (40, 0, 400):
+        found.add(duration)
+    assert not found.found
