@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from tcnet import tuning
 from tcnet.errors import MediaError
+from tcnet.profiling import threads
 from tcnet.profiling.threads import Tuning, keep, kept, machine, tuning_path, use_kept_threads
 
 
@@ -18,7 +18,7 @@ def _own_settings(tmp_path, monkeypatch):
 
 
 def test_what_is_measured_is_kept_and_used(tcnet, monkeypatch):
-    monkeypatch.setattr(tuning, "CLIP", (1, 1, 3, 16, 16))
+    monkeypatch.setattr(threads, "CLIP", (1, 1, 3, 16, 16))
     before = torch.get_num_threads()
     done = tcnet("doctor", "--tune")
     assert done.code == 0
@@ -37,7 +37,7 @@ def test_what_is_measured_is_kept_and_used(tcnet, monkeypatch):
 
 
 def test_counts_go_up_to_the_cores():
-    assert [tuning._counts(cores) for cores in (1, 2, 6, 8)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [threads._counts(cores) for cores in (1, 2, 6, 8)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]
 
 
 @pytest.mark.parametrize("case", ["none", "another machine", "said otherwise"])

@@ -110,7 +110,7 @@ def test_every_combination_of_matrix_range_depth_and_chroma(tmp_path, matrix, fu
     assert (color.matrix, color.full_range, color.primaries, color.transfer) == (MATRICES[matrix], full, 1, 1)
 
 
-@pytest.mark.parametrize("depth", [10, 12, 16])  # 8 bits: tests/upscale/test_job.py
+@pytest.mark.parametrize("depth", [10, 12, 16])  # 8 bits: tests/upscale/test_run.py
 def test_rgb_is_exact(tmp_path, depth):
     pixel_format = f"gbrp{depth}le"
     source = write_patches(tmp_path / "in.mkv", pixel_format, depth, matrix=0, full=True)

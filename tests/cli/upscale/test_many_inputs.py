@@ -1,6 +1,6 @@
 import pytest
 
-from tcnet.cli import batch
+from tcnet.cli.upscale import batch
 
 
 def files(folder):

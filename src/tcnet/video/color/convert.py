@@ -1,6 +1,6 @@
 """Decoded pictures of any pixel format to R'G'B' and back, by the equations of ITU-T H.273.
 
-Two engines, chosen by measurement (tests/video/test_color.py holds both to the equations):
+Two engines, chosen by measurement (tests/video/color/test_convert.py holds both to the equations):
 
 - libswscale, where it is exact to half a code: 8-bit Y'CbCr to RGB, RGB to 8-bit limited-range Y'CbCr, packed
   and planar RGB of any depth, and the resampling of chroma planes. It must be told matrix and range; left
