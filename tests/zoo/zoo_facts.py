@@ -11,6 +11,8 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from zoo_pictures import DEFAULT_MATRIX, GRID, LUMA, MOTION, code_range, samples
 
+from tcnet.video.pyav import LENIENT_TAGS, exact, side_data
+
 _ATTACHED = 1 << 10
 _STALE = {
     "encoder", "duration", "major_brand", "minor_version", "compatible_brands", "vendor_id", "handler_name",
@@ -75,7 +77,7 @@ def read_facts(path: Path, *, enlarged: int = 1) -> Facts:
     """enlarged: how many times larger the picture is than that of the zoo."""
     if path.is_dir():
         return _folder_facts(path, enlarged)
-    with av.open(f"file:{path.absolute()}", metadata_errors="replace") as container:
+    with av.open(f"file:{path.absolute()}", **LENIENT_TAGS) as container:
         streams = list(container.streams)
         video = next(s for s in streams if s.type == "video" and not s.disposition & _ATTACHED)
         pictures, packets, end = [], {s.index: [] for s in streams}, None
@@ -100,8 +102,8 @@ def read_facts(path: Path, *, enlarged: int = 1) -> Facts:
             container=container.format.name,
             codec=context.codec.canonical_name,
             end=end,
-            rate=video.average_rate,
-            ratio=video.sample_aspect_ratio or Fraction(1),
+            rate=exact(video.average_rate),
+            ratio=exact(video.sample_aspect_ratio) or Fraction(1),
             video_tags=_tags(video),
             video_disposition=int(video.disposition),
             tracks=[_track(s, packets[s.index], path) for s in streams if s.type in ("audio", "subtitle")],
@@ -162,7 +164,7 @@ def _picture_facts(pictures: list[av.VideoFrame], time_base: Fraction, enlarged:
 def _side_data(picture: av.VideoFrame) -> dict[Type, bytes]:
     """Where PyAV fails on a kind that it has no name for (Exif): a matrix of the rotation alone."""
     try:
-        return {data.type: bytes(data) for data in picture.side_data}
+        return side_data(picture)
     except ValueError:
         turn = {-90: (0, 1 << 16, -1 << 16, 0)}.get(picture.rotation)
         if turn is None:
@@ -288,7 +290,7 @@ def _text(codec: str, data: bytes) -> str:
 
 
 def _samples(path: Path, index: int) -> tuple[np.ndarray, Fraction]:
-    with av.open(f"file:{path.absolute()}", metadata_errors="replace") as container:
+    with av.open(f"file:{path.absolute()}", **LENIENT_TAGS) as container:
         frames = list(container.decode(container.streams[index]))
     if not frames:
         return np.zeros((1, 0)), Fraction(0)

@@ -10,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.video.pyav import LENIENT_TAGS, clean_tags
 
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 # A header that claims more is taken for damage, not for a picture. 16K television has 15360x8640.
@@ -78,13 +79,13 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
     if allow_network and _names_other_files(path):
         kind |= {"safe": "0"} if path.read_bytes()[:8] == b"ffconcat" else {"allowed_extensions": "ALL"}
     try:
-        return av.open(
+        container: InputContainer = av.open(
             f"file:{path.absolute()}",
             "r",
             # max_pixels is the decoder's own guard against absurd sizes while it probes.
             options={"max_pixels": str(MAX_PIXELS)},
             container_options=kind,
-            metadata_errors="replace",
+            **LENIENT_TAGS,
         )
     except (av.FFmpegError, ValueError) as error:
         if not allow_network and _names_other_files(path):
@@ -95,6 +96,9 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
         raise MediaError(
             f"{path}: cannot be read as video ({reason}); it is damaged, cut short or of another kind"
         ) from error
+    for tags in (container.metadata, *(stream.metadata for stream in container.streams)):
+        clean_tags(tags)
+    return container
 
 
 def check_input_file(path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tcnet.errors import MediaError
 from tcnet.video import EncodeOptions, ReadOptions, open_source
+from tcnet.video.pyav import side_data
 from tcnet.video.write.captions import _escaped, with_captions
 from tcnet.video.write.segments import plan_video_encoding
 
@@ -27,8 +28,7 @@ def captions_of(path):
     with av.open(str(path)) as container:
         found = []
         for picture in container.decode(video=0):
-            attached = {data.type: bytes(data) for data in picture.side_data}
-            found.append(attached.get(SideDataType.A53_CC, b""))
+            found.append(side_data(picture).get(SideDataType.A53_CC, b""))
     return found
 
 

@@ -2,13 +2,12 @@
 
 import struct
 from fractions import Fraction
-from typing import cast
 
 import av
-from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 from tcnet.video.frame import ColorSpec, HdrMetadata
+from tcnet.video.pyav import side_data
 
 TRANSFER_PQ = 16
 TRANSFER_HLG = 18
@@ -27,11 +26,9 @@ def is_hdr(color: ColorSpec) -> bool:
 def side_data_of(picture: av.VideoFrame) -> dict[SideDataType, bytes]:
     """What is attached to a decoded picture, by kind."""
     try:
-        attached = cast(SideDataContainer, picture.side_data)  # PyAV's stubs call it a dictionary
+        return side_data(picture)
     except ValueError:
-        # One of a kind that PyAV has no name for (Exif) keeps the others from being read.
         return _rotation_only(picture)
-    return {data.type: bytes(data) for data in attached}
 
 
 def _rotation_only(picture: av.VideoFrame) -> dict[SideDataType, bytes]:

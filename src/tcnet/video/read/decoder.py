@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
 from tcnet.video.containers import main_video
+from tcnet.video.pyav import exact
 from tcnet.video.timestamps import RisingTimes
 
 # FFmpeg's own decoders leave out the alpha channel, which lies in a second stream inside each packet.
@@ -45,15 +46,20 @@ class Damage:
 
 
 class PictureStream:
-    """The main video of an open container. step: usual ticks from one picture to the next, 0 if unknown."""
+    """The main video of an open container.
+
+    time_base: seconds of a tick. step: usual ticks from one picture to the next, 0 if unknown.
+    """
 
     def __init__(self, container: InputContainer, path: Path, *, step: int) -> None:
         self._container = container
         self._path = path
         self.step = step
         self.stream = main_video(container, path)
-        if self.stream.time_base is None:
+        time_base = exact(self.stream.time_base)
+        if time_base is None:
             raise MediaError(f"{path}: its video stream has no time base; the file is damaged")
+        self.time_base = time_base
         self.stream.codec_context.thread_type = "AUTO"
         for other in container.streams:
             if other.index != self.stream.index:
@@ -91,7 +97,7 @@ class PictureStream:
                     yield entry
                     yield from pictures
                     return
-            back = max(2 * back, round(1 / self._time_base))
+            back = max(2 * back, round(1 / self.time_base))
         if not self.seek(first):
             raise MediaError(f"{self._path}: cannot be searched; read it from its start (without --start)")
         yield from self.pictures()
@@ -106,9 +112,7 @@ class PictureStream:
         return True
 
     def _reset(self) -> None:
-        assert self.stream.time_base is not None
-        self._time_base = self.stream.time_base
-        self.times = RisingTimes(restart=round(_RESTART_SECONDS / self._time_base))
+        self.times = RisingTimes(restart=round(_RESTART_SECONDS / self.time_base))
         self.damage = Damage()
         self._counts_packets = self._container.format.name == _COUNTS_PACKETS
         self._packet_times: list[int] = []  # a heap

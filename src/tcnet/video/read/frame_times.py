@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tcnet.video.containers import main_video, open_input
+from tcnet.video.pyav import exact
 
 
 def frame_times(path: Path) -> list[Fraction]:
@@ -14,6 +15,7 @@ def frame_times(path: Path) -> list[Fraction]:
     """
     with open_input(path) as container:
         stream = main_video(container, path)
-        assert stream.time_base is not None  # muxers set it
+        time_base = exact(stream.time_base)
+        assert time_base is not None  # muxers set it
         ticks = sorted(p.pts for p in container.demux(stream) if p.size and p.pts is not None)
-        return [(tick - ticks[0]) * stream.time_base for tick in ticks]
+        return [(tick - ticks[0]) * time_base for tick in ticks]

@@ -47,10 +47,9 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     if found.pixel_format is not None and hides_alpha(stream.stream) and not has_alpha(found.pixel_format):
         text = "the alpha channel, which this build of FFmpeg does not decode"
         found = replace(found, not_carried=(*found.not_carried, text))
-    assert stream.stream.time_base is not None
     if found.first is None or duration is None:
         return found
-    length = duration / stream.stream.time_base
+    length = duration / stream.time_base
     if length < 6 * _PICTURES * stream.step:
         return found
     for place in _OTHER_PLACES:

@@ -11,6 +11,7 @@ from tcnet.errors import MediaError
 from tcnet.video.color.h273 import bit_depth, resolve_color
 from tcnet.video.containers import main_video
 from tcnet.video.frame import VideoInfo
+from tcnet.video.pyav import exact
 from tcnet.video.read.crop import Crop, matroska_crop
 from tcnet.video.timestamps import tagged_end
 
@@ -22,7 +23,7 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
     pixel_format = context.pix_fmt
     if pixel_format is None:
         raise MediaError(f"{path}: no picture of its video stream could be decoded; the file is damaged")
-    time_base = stream.time_base
+    time_base = exact(stream.time_base)
     if time_base is None:
         raise MediaError(f"{path}: its video stream has no time base; the file is damaged")
     duration = stream_duration(stream, time_base)
@@ -55,7 +56,7 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
             primaries=context.color_primaries,
             transfer=context.color_trc,
         ),
-        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        sample_aspect_ratio=exact(stream.sample_aspect_ratio) or Fraction(1),
         codec=context.codec.canonical_name,
     )
 
@@ -78,7 +79,7 @@ def stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | None
 
 def _frame_rate(stream: VideoStream) -> Fraction | None:
     """The exact nominal rate (30000/1001) when the average confirms it, else the average (VFR)."""
-    average, guessed = stream.average_rate, stream.guessed_rate
+    average, guessed = exact(stream.average_rate), exact(stream.guessed_rate)
     if average and guessed:
         return guessed if abs(guessed / average - 1) < Fraction(1, 100) else average
-    return average or guessed or None
+    return average or guessed

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import CONTAINERS, main_video, open_input
 from tcnet.video.frame import Span
+from tcnet.video.pyav import clean_tags
 from tcnet.video.timestamps import RisingTimes, tagged_end
 from tcnet.video.write.copied_trim import Cutter
 from tcnet.video.write.transcode import Converter, convert_stream
@@ -95,6 +96,8 @@ class Passthrough:
         """Copies the file's tags and its chapters."""
         self._output.metadata.update(_kept(self._input.metadata))
         chapters = self._input.chapters()
+        for chapter in chapters:
+            clean_tags(chapter["metadata"])
         if self._cutter is not None:
             chapters = self._cutter.chapters(chapters)
         if chapters:

@@ -1,0 +1,46 @@
+"""Where PyAV 18, the last one for Python 3.11, and PyAV 19 differ."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from numbers import Rational
+from typing import Any, cast
+
+from av.container import InputContainer
+from av.sidedata.sidedata import SideData, SideDataContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+
+# PyAV 18 refuses a file whose tags are not UTF-8 unless told otherwise; PyAV 19 cannot be told.
+LENIENT_TAGS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if hasattr(InputContainer, "metadata_errors") else {}
+)
+
+
+def exact(number: Rational | None) -> Fraction | None:
+    """A time base, a rate or an aspect ratio of PyAV as a Fraction; None where it is not set.
+
+    PyAV 19 has a type of its own for them, which is never None and rounds what it computes with its like.
+    """
+    return Fraction(number) if number else None
+
+
+def side_data(picture: VideoFrame) -> dict[SideDataType, bytes]:
+    """What is attached to a decoded picture, by kind.
+
+    Raises ValueError where PyAV 18 has no name for a kind (Exif): it keeps all others from being read.
+    """
+    attached = cast(SideDataContainer, picture.side_data)  # the stubs of PyAV 18 call it a dictionary
+    entries = cast(Iterable[SideData | SideDataType], attached)  # PyAV 18 gives the data, PyAV 19 their kinds
+    found = (attached[entry] if isinstance(entry, SideDataType) else entry for entry in entries)
+    return {data.type: bytes(data) for data in found}
+
+
+def clean_tags(tags: dict[str, str]) -> None:
+    """Replaces, in place, what is not UTF-8; PyAV 19 reads it as surrogates, which nothing else takes."""
+    for key, text in list(tags.items()):
+        del tags[key]
+        tags[_clean(key)] = _clean(text)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
