@@ -4,8 +4,8 @@
 
 FIRST and SECOND: each a weight file, a model of the package, or a configuration (.toml), which stands for the
 weights that its run begins with. OUT has the first weights times 1 - share plus the second times share, often
-better than either (docs/log.md). What int8 needs to know of a model is not averaged:
-scripts/measure_ranges.py measures it.
+better than either (docs/experiments/2026-11-28-weight-averaging.md). The ranges that int8 needs are not
+averaged: scripts/measure_ranges.py measures them.
 """
 
 import argparse

@@ -17,9 +17,9 @@ def keep_threads_asleep() -> None:
 
     Threads of torch's CPU kernels wait for each other hundreds of times a frame. libgomp lets them spin
     meanwhile, and beside any other busy process two of them then run up to thirty times slower than one
-    (docs/log.md). Where other processes leave half of the cores free, spinning ten times longer is up to a
-    sixth faster, because waking a thread takes longer than what it waits for. libgomp reads this once, when
-    torch is loaded.
+    (docs/experiments/2026-11-23-spinning-threads.md). Where other processes leave half of the cores free,
+    spinning ten times longer is up to a sixth faster, because waking a thread takes longer than what it waits
+    for. libgomp reads this once, when torch is loaded.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000" if _cores_are_free() else "1000")
@@ -40,9 +40,9 @@ def _cores_are_free(load: Path = Path("/proc/loadavg")) -> bool:
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next feature maps, unless the environment tunes its allocator.
 
-    As it comes, each block above 32 MiB is taken from the system and given back when it is freed, and every
-    page of it mapped anew: at 540x960 a fifth of the time (docs/log.md). All threads share one arena, because
-    others cannot hold such blocks.
+    By default each block above 32 MiB is mapped from the system and returned when it is freed, and every page
+    of it faults anew: at 540x960 a fifth of the time (docs/experiments/2026-11-23-freed-memory.md). All threads
+    share one arena, because others cannot hold such blocks.
     """
     tuned = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get(
         "GLIBC_TUNABLES", ""

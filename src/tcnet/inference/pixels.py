@@ -19,7 +19,7 @@ def clip_tensor(frames: Sequence[Frame], device: torch.device, rows: Span, colum
     """The tile rows x columns of n >= 0 uint8 or uint16 frames -> (1, n, 3, h, w) float32 in [0, 1].
 
     An odd width is continued by repeating the last column: with AMX convolutions take two to four times as
-    long at odd widths (docs/log.md). Whoever uses the pictures leaves out what is beyond the tile.
+    long at odd widths (docs/experiments/2026-11-28-odd-widths.md). The caller crops what is beyond the tile.
     """
     tile = (slice(rows.start, rows.stop), slice(columns.start, columns.stop))
     height, width = rows.stop - rows.start, columns.stop - columns.start

@@ -124,8 +124,8 @@ def _taps(positions: Tensor, length: int) -> tuple[Tensor, tuple[Tensor, Tensor]
 def halved(frames: Tensor) -> Tensor:
     """(N, C, 2h, 2w) -> (N, C, h, w), each value of 4x4 with the weights 1 3 3 1 in both directions.
 
-    Frames that were made smaller alias; averages of 2x2 leave so much of it that motion found at half the
-    size is worse (0.02 dB of tcnet-lite, docs/log.md).
+    Downscaled frames alias; 2x2 averages leave so much of it that motion found at half the size is worse
+    (0.02 dB of tcnet-lite, docs/experiments/2026-11-28-lite-motion-aliasing.md).
     """
     x = F.pad(frames, (1, 1, 1, 1), mode="replicate")
     x = (x[..., 1:-2:2, :] + x[..., 2:-1:2, :]).mul_(3).add_(x[..., 0:-3:2, :]).add_(x[..., 3::2, :])
@@ -157,7 +157,7 @@ class SPyNet(nn.Module):
     Six levels from 1/32 of the size to the full size; each corrects the doubled flow of the level below. For
     live use one level can serve all sizes and the last sizes be left out: the finest of the published levels,
     used for four sizes up to the half, warps nearly as well at a sixth of the parameters and a quarter of
-    the operations (docs/log.md, 2026-11-23).
+    the FLOPs (docs/experiments/2026-11-23-lite-motion.md).
     """
 
     mean: Tensor

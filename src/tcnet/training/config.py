@@ -33,8 +33,8 @@ class OptimisationOptions(Table):
 
     steps: Count
     method: Literal["adam", "muon"] = "adam"
-    """"muon": convolution kernels with at least 16 inputs and outputs by Muon, all else by Adam. From scratch
-    it learns much faster (docs/log.md, 2026-11-23)."""
+    """"muon": convolution kernels with at least 16 inputs and outputs by Muon, the rest by Adam. From scratch
+    it learns much faster (docs/experiments/2026-11-23-muon.md)."""
     batch: Count = 2
     """Samples that one process computes at once."""
     accumulate: Count = 1

@@ -65,7 +65,7 @@ class EncoderPlan:
 
 
 # crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality. Its
-# "medium" takes three times as much of the processor for files of the same size (docs/log.md, 2026-11-28).
+# "medium" takes three times the CPU for files of the same size (docs/experiments/2026-11-28-x264-presets.md).
 CODECS: dict[str, CodecChoice] = {
     "h264": CodecChoice(
         ("libx264",),
