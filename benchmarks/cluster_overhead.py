@@ -23,7 +23,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from tcnet.cluster import open_cluster
-from tcnet.cluster.messages import done_message, unit_message
+from tcnet.cluster.messages import done_message, segment_message
 from tcnet.cluster.pool import Pool
 from tcnet.inference import UpscaleOptions
 from tcnet.models import load_model
@@ -87,11 +87,11 @@ def counting(sent: list[int]) -> Callable[..., object]:
     """`Pool.compute` that notes the bytes of frames sent, and of what came back."""
     compute = Pool.compute
 
-    def counted(pool: Pool, work: object, units: Iterator, waiting: Callable[[], None]) -> Iterator:
+    def counted(pool: Pool, work: object, segments: Iterator, waiting: Callable[[], None]) -> Iterator:
         def seen() -> Iterator:
-            for unit in units:
-                sent[0] += sum(pixels.nbytes for pixels in unit_message(unit)["pixels"])
-                yield unit
+            for segment in segments:
+                sent[0] += sum(pixels.nbytes for pixels in segment_message(segment)["pixels"])
+                yield segment
 
         for done in compute(pool, work, seen(), waiting):
             sent[1] += sum(len(file) for file in done_message(done)["files"])

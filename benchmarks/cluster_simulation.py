@@ -2,12 +2,12 @@
 
     python benchmarks/cluster_simulation.py [--workers 1,2,4,8,16,32,64] [--size 270x480] [--rounds 5]
 
-Each worker is a process of its own that takes a unit (a segment of 48 frames with its context), waits as long
-as a GPU would compute, and sends back as many bytes as a segment has. A GPU computes two windows of 32 frames
+Each worker is a process of its own that takes a segment (48 frames with their context), waits as long as
+a GPU would compute, and sends back as many bytes as a segment has. A GPU computes two windows of 32 frames
 for a segment; at the paper's 94 ms for a frame of 320x180, and as much for each pixel of other sizes, that
 makes 13.5 s at 480x270 (to 1080p) and 6 s at 320x180 (to 720p).
 
-Everything else is real: frames go through the search for cuts, the cutting into units, Ray's object store,
+Everything else is real: frames go through the search for cuts, the cutting into segments, Ray's object store,
 the schedule, the order of results, and files synced to the disk with their journal. Decoding is left out:
 frames come from memory.
 
@@ -36,7 +36,7 @@ from tcnet.cluster.connection import LOCAL
 from tcnet.cluster.ray_crew import RayCrew
 from tcnet.inference import Plan, UpscaleOptions, plan_upscale
 from tcnet.upscale.executor import Elsewhere
-from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Journal
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.upscale.run import upscale_source
@@ -58,13 +58,13 @@ class Waits:
     def facts(self) -> dict[str, object]:
         return {"host": "here", "versions": {}, "memory": None}
 
-    def compute(self, run: str, shared: list, unit: dict) -> dict:
+    def compute(self, run: str, shared: list, segment: dict) -> dict:
         begin = time.monotonic()
-        frames = sum(keep_stop - keep_start for *_, keep_start, keep_stop in unit["windows"])
+        frames = sum(keep_stop - keep_start for *_, keep_start, keep_stop in segment["windows"])
         data = os.urandom(shared[2])
         time.sleep(max(0.0, shared[3] - (time.monotonic() - begin)))
         return {
-            "frames": frames, "segment": None, "files": [data], "windows": len(unit["windows"]),
+            "frames": frames, "segment": None, "files": [data], "windows": len(segment["windows"]),
             "recomputed_windows": 0, "recomputed_frames": 0, "repeated_frames": 0, "newest": None,
         }  # fmt: skip
 
@@ -135,7 +135,7 @@ class DiskSink:
         self._journal = Journal(folder / "journal.jsonl")
         self._journal.start({})
 
-    def add(self, part: Part) -> None:
+    def add(self, part: EncodedSegment) -> None:
         write_synced(self._folder / "segment", part.files[0])
         self._journal.append({"segment": part.frames, "number": self.done})
         self.done += part.frames
@@ -147,8 +147,8 @@ class DiskSink:
 def measure(
     cluster: WaitingCluster, workers: int, rounds: int, delay: float, size: tuple[int, int]
 ) -> dict[str, float]:
-    units = workers * rounds
-    source = Source(units * SEGMENT_FRAMES, *size)
+    segments = workers * rounds
+    source = Source(segments * SEGMENT_FRAMES, *size)
     busy = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         sink = DiskSink(Path(name))
@@ -158,14 +158,14 @@ def measure(
             align=SEGMENT_FRAMES, elsewhere=Elsewhere(cluster, None, source.info, wants_frames=False),
         )  # fmt: skip
         seconds = time.perf_counter() - begin
-    assert sink.done == units * SEGMENT_FRAMES
+    assert sink.done == segments * SEGMENT_FRAMES
     return {
         "workers": workers,
-        "units": units,
+        "segments": segments,
         "seconds": round(seconds, 2),
-        "fps": round(units * SEGMENT_FRAMES / seconds, 1),
+        "fps": round(segments * SEGMENT_FRAMES / seconds, 1),
         "efficiency": round(rounds * delay / seconds, 3),
-        "driver_ms_per_unit": round(1000 * (time.process_time() - busy) / units, 1),
+        "driver_ms_per_segment": round(1000 * (time.process_time() - busy) / segments, 1),
     }
 
 
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", default="1,2,4,8,16,32,64")
     parser.add_argument("--size", default="270x480", help="of LR frames, height x width")
-    parser.add_argument("--rounds", type=int, default=5, help="units for each worker; twice from 16 on")
+    parser.add_argument("--rounds", type=int, default=5, help="segments for each worker; twice from 16 on")
     parser.add_argument("--report", type=Path, help="JSON file to write")
     choice = parser.parse_args()
     torch.set_num_threads(1)
@@ -217,7 +217,7 @@ def main() -> None:
 
 
 def table(rows: list[dict[str, float]]) -> str:
-    head = "| workers | units | seconds | frames a second | efficiency | driver, ms of CPU a unit |"
+    head = "| workers | segments | seconds | frames a second | efficiency | driver, ms of CPU a segment |"
     lines = [head, "|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
     return "\n".join(lines)

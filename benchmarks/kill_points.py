@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tcnet.upscale.output import segmented_video
-from tcnet.upscale.output.checkpoint import RunFolder
+from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.upscale.output.journal import Journal
 from tcnet.video import image_writer
 from tcnet.video.write import packet_file
@@ -74,14 +74,14 @@ def _half_line(count: int) -> None:
 
 def _half_removed(count: int) -> None:
     """The output has its name, and of the folder one file is gone."""
-    remove = RunFolder.remove
+    remove = Checkpoint.remove
 
     def half(self):
         for file in sorted(self.path.glob("*.segment"))[:1]:
             file.unlink()
         die()
 
-    RunFolder.remove = _nth(remove, count, half)
+    Checkpoint.remove = _nth(remove, count, half)
 
 
 def _between_moves(count: int) -> None:

@@ -34,7 +34,7 @@ from tcnet.inference import plan
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import upscale_video
-from tcnet.upscale.output.run_output import run_folder
+from tcnet.upscale.output.run_output import checkpoint_of
 
 FRAMES = 24
 SEGMENT_FRAMES = 7  # of the runs here, so that a short video has several
@@ -151,9 +151,9 @@ def run_until_done(
         assert status == -signal.SIGKILL, f"exit code {status}: {text}"
         kills.append(point)
         output = Path(arguments[arguments.index("-o") + 1])
-        if output.exists() and run_folder(output).stored()[0] is None:
+        if output.exists() and checkpoint_of(output).stored()[0] is None:
             # Killed behind its last deed: the output stands, and at most an empty folder is left beside it.
-            run_folder(output).remove()
+            checkpoint_of(output).remove()
             return kills
     raise AssertionError(f"{target}: not done after {MOST_ATTEMPTS} attempts")
 

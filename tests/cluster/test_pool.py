@@ -11,20 +11,20 @@ from tcnet.cluster.pool import Lost, Pool
 from tcnet.cluster.schedule import IN_FLIGHT, MOST_ATTEMPTS
 from tcnet.errors import MediaError
 from tcnet.inference.windows import Span
-from tcnet.upscale.executor import Done
-from tcnet.upscale.output.encoded_segment import Part
-from tcnet.upscale.segment_input import Unit
+from tcnet.upscale.executor import SegmentResult
+from tcnet.upscale.output.encoded_segment import EncodedSegment
+from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import Frame
 
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8), 0, 1, Fraction(1, 25))
 
 
-def unit(number):
-    return Unit(number, number * 2, [FRAME, FRAME], (Span(0, 2, 0, 1), Span(0, 2, 1, 2)))
+def segment(number):
+    return SegmentInput(number, number * 2, [FRAME, FRAME], (Span(0, 2, 0, 1), Span(0, 2, 1, 2)))
 
 
-def units(count):
-    return (unit(number) for number in range(count))
+def segments(count):
+    return (segment(number) for number in range(count))
 
 
 def ignore():
@@ -68,16 +68,16 @@ class FakeCrew:
     def begin(self, work):
         return work
 
-    def keep(self, unit):
+    def keep(self, segment):
         self.kept += 1
-        return unit
+        return segment
 
-    def send(self, worker, run, unit):
+    def send(self, worker, run, segment):
         self.sent += 1
         ticket = self.sent
-        reason = self.on_send(worker, unit.number)
-        part = Part(2, None, (f"{run} {unit.number}".encode(),))
-        self.outcomes[ticket] = Lost(reason) if reason else lambda: Done(part, 2, 0, 0, 0, None)
+        reason = self.on_send(worker, segment.number)
+        part = EncodedSegment(2, None, (f"{run} {segment.number}".encode(),))
+        self.outcomes[ticket] = Lost(reason) if reason else lambda: SegmentResult(part, 2, 0, 0, 0, None)
         self.held[worker] = self.held.get(worker, 0) + 1
         self.most_held = max(self.most_held, *self.held.values())
         self.held_by = {**getattr(self, "held_by", {}), ticket: worker}
@@ -112,17 +112,17 @@ def pool():
 
 
 def texts(done):
-    return [each.part.files[0].decode() for each in done]
+    return [each.encoded.files[0].decode() for each in done]
 
 
 def test_results_come_in_order(pool):
     crew = FakeCrew(workers=3)
-    assert texts(pool(crew).compute("run", units(20), ignore)) == [f"run {number}" for number in range(20)]
+    assert texts(pool(crew).compute("run", segments(20), ignore)) == [f"run {number}" for number in range(20)]
     assert crew.most_held <= IN_FLIGHT
 
 
 def test_a_run_without_units_ends(pool):
-    assert not list(pool(FakeCrew()).compute("run", units(0), ignore))
+    assert not list(pool(FakeCrew()).compute("run", segments(0), ignore))
 
 
 def test_runs_share_the_workers(pool):
@@ -131,7 +131,7 @@ def test_runs_share_the_workers(pool):
     results = {}
 
     def run(name):
-        results[name] = texts(shared.compute(name, units(15), ignore))
+        results[name] = texts(shared.compute(name, segments(15), ignore))
 
     threads = [threading.Thread(target=run, args=(name,)) for name in "abc"]
     for thread in threads:
@@ -146,9 +146,9 @@ def test_no_more_is_decoded_than_workers_can_take_soon(pool, workers):
     crew = FakeCrew(workers)
     crew.gate.clear()
     told = []
-    taken = pool(crew).compute("run", units(10_000), lambda: told.append(crew.kept))
+    taken = pool(crew).compute("run", segments(10_000), lambda: told.append(crew.kept))
     threading.Timer(1.5, crew.gate.set).start()
-    assert next(taken).part.files == (b"run 0",)
+    assert next(taken).encoded.files == (b"run 0",)
     assert max(told) <= IN_FLIGHT * workers + 2
     taken.close()
 
@@ -156,7 +156,7 @@ def test_no_more_is_decoded_than_workers_can_take_soon(pool, workers):
 def test_what_a_lost_worker_had_is_done_elsewhere(pool):
     crew = FakeCrew(2, lambda worker, number: "its power failed" if worker == "w0" and number > 4 else None)
     shared = pool(crew)
-    assert texts(shared.compute("run", units(12), ignore)) == [f"run {number}" for number in range(12)]
+    assert texts(shared.compute("run", segments(12), ignore)) == [f"run {number}" for number in range(12)]
     assert crew.dropped == ["w0"]
     assert shared.notices() == [
         "the worker on host 0 was lost (its power failed); what it had was done elsewhere"
@@ -168,13 +168,13 @@ def test_a_unit_that_kills_workers_ends_its_run_and_no_other(pool):
     crew = FakeCrew(8, lambda worker, number: "out of memory" if number == 3 else None)
     shared = pool(crew)
     with pytest.raises(MediaError, match=rf"segment 3 .*: {MOST_ATTEMPTS} workers were lost over it"):
-        list(shared.compute("run", units(6), ignore))
-    assert texts(shared.compute("other", units(3), ignore)) == ["other 0", "other 1", "other 2"]
+        list(shared.compute("run", segments(6), ignore))
+    assert texts(shared.compute("other", segments(3), ignore)) == ["other 0", "other 1", "other 2"]
 
 
 def test_what_workers_or_the_source_raise_is_raised_in_the_run(pool):
     def broken():
-        yield unit(0)
+        yield segment(0)
         raise MediaError("the file is damaged")
 
     crew = FakeCrew()
@@ -188,7 +188,7 @@ def test_what_workers_or_the_source_raise_is_raised_in_the_run(pool):
     crew.send = lambda *_: crew.outcomes.setdefault("ticket", refuse) and "ticket"
     crew.wait = lambda tickets, seconds: dict.fromkeys(tickets, refuse)
     with pytest.raises(MediaError, match="NaN"):
-        list(shared.compute("run", units(1), ignore))
+        list(shared.compute("run", segments(1), ignore))
 
 
 def test_when_no_worker_can_be_hoped_for_all_runs_end(pool):
@@ -197,7 +197,7 @@ def test_when_no_worker_can_be_hoped_for_all_runs_end(pool):
     crew.gate.clear()
     threading.Timer(0.3, lambda: setattr(crew, "failure", MediaError("no worker"))).start()
     with pytest.raises(MediaError, match="no worker"):
-        list(shared.compute("run", units(5), ignore))
+        list(shared.compute("run", segments(5), ignore))
     with pytest.raises(MediaError, match="no worker"):
         shared.plan(None, None, None, None)
 
@@ -209,7 +209,7 @@ def test_closing_ends_the_runs(pool):
     closing = threading.Timer(0.3, shared.close)
     closing.start()
     with pytest.raises(MediaError, match="closed while the run was at work; the same command continues"):
-        list(shared.compute("run", units(5), ignore))
+        list(shared.compute("run", segments(5), ignore))
     closing.join()
     assert crew.closed
 
@@ -232,4 +232,4 @@ def test_a_worker_that_comes_later_is_given_work(pool):
         crew.names["late"] = "host"
 
     threading.Thread(target=come).start()
-    assert len(list(shared.compute("run", units(4), ignore))) == 4
+    assert len(list(shared.compute("run", segments(4), ignore))) == 4

@@ -15,7 +15,7 @@ from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
 
 from tcnet.errors import UsageError
 from tcnet.upscale import upscale_video
-from tcnet.upscale.output.checkpoint import RunFolder
+from tcnet.upscale.output.checkpoint import Checkpoint
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray, which leaves files to the collector
@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_refused(nodes):
 
 
 def segments(output):
-    return sum("segment" in line for line in RunFolder(output).stored()[1])
+    return sum("segment" in line for line in Checkpoint(output).stored()[1])
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def killed(nodes, media):
     assert process.returncode == -signal.SIGKILL, said
     assert said == ("", "")  # nothing of Ray's on the terminal
     assert 4 <= segments(out) < FRAMES // 10
-    shutil.copytree(RunFolder(out).path, RunFolder(media / "other.mkv").path)
+    shutil.copytree(Checkpoint(out).path, Checkpoint(media / "other.mkv").path)
     return out, media / "other.mkv"
 
 

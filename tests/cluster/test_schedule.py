@@ -40,7 +40,7 @@ def test_a_worker_has_two_tasks_at_most():
     assert schedule.windows_under_way == 2 * len(under_way)
 
 
-def test_jobs_take_turns_whatever_their_number_of_units():
+def test_jobs_take_turns_whatever_their_number_of_segments():
     schedule, numbers = filled(jobs=3)
     order = []
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""What workers do, in this process: units as messages, errors as messages."""
+"""What workers do, in this process: segments as messages, errors as messages."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fake_networks import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
-from tcnet.cluster.messages import read_done, read_unit, unit_message
+from tcnet.cluster.messages import read_done, read_segment, segment_message
 from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions, Upscaler
@@ -17,7 +17,7 @@ from tcnet.inference.upscaler import split_scenes
 from tcnet.models import load_model
 from tcnet.upscale.executor import Work
 from tcnet.upscale.output.fingerprint import weights_identity
-from tcnet.upscale.segment_input import iter_units
+from tcnet.upscale.segment_input import iter_segment_inputs
 from tcnet.version import __version__
 from tcnet.video.images import encode_png
 
@@ -30,7 +30,7 @@ def work_for(network, options=OPTIONS, *, wants_frames=False):
 
 
 def cut(frames, align=10, skip=0):
-    return list(iter_units(split_scenes(iter(frames), OPTIONS, Statistics()), 12, 4, 4, align, skip))
+    return list(iter_segment_inputs(split_scenes(iter(frames), OPTIONS, Statistics()), 12, 4, 4, align, skip))
 
 
 @pytest.mark.parametrize("skip", [0, 3, 10, 29, 40])
@@ -39,8 +39,8 @@ def test_units_give_what_a_stream_gives(skip):
     network = TemporalBox(4)
     worker = Worker()
     worker.take_on("run", work_for(network), weights_identity(network))
-    done = [read_done(worker.compute("run", unit_message(unit))) for unit in cut(lr, skip=skip)]
-    pngs = [png for each in done for png in each.part.files]
+    done = [read_done(worker.compute("run", segment_message(segment))) for segment in cut(lr, skip=skip)]
+    pngs = [png for each in done for png in each.encoded.files]
     upscaler = Upscaler(network, OPTIONS)
     whole = list(upscaler.stream(lr, skip=skip, align=10))
     assert pngs == [encode_png(frame.pixels, None) for frame in whole]
@@ -51,9 +51,9 @@ def test_a_unit_survives_the_journey():
     lr = list(make_frames(12, dtype=np.uint16))
     alpha = np.full((24, 32), 7, np.uint16)
     lr[3] = replace(lr[3], alpha=alpha, captions=b"\xfc\x94\x20")
-    (unit, last) = cut(lr)
-    for sent in (unit, last):
-        got = read_unit(unit_message(sent))
+    (segment, last) = cut(lr)
+    for sent in (segment, last):
+        got = read_segment(segment_message(sent))
         assert (got.number, got.first, got.windows, got.skip) == (
             sent.number,
             sent.first,
@@ -69,7 +69,7 @@ def test_a_unit_survives_the_journey():
             np.testing.assert_array_equal(before.pixels, after.pixels)
             assert (before.alpha is None) == (after.alpha is None)
             assert before.captions == after.captions
-    assert unit.size == sum(frame.pixels.nbytes for frame in unit.frames) + alpha.nbytes
+    assert segment.size == sum(frame.pixels.nbytes for frame in segment.frames) + alpha.nbytes
 
 
 def test_other_weights_are_refused_and_both_named():
@@ -95,8 +95,8 @@ def test_a_recomputed_frame_is_counted_and_the_newest_sent_where_wanted():
     network = BreaksInReducedPrecision()
     worker = Worker()
     worker.take_on("run", work_for(network, options, wants_frames=True), weights_identity(network))
-    (unit,) = cut(lr)
-    done = read_done(worker.compute("run", unit_message(unit)))
+    (segment,) = cut(lr)
+    done = read_done(worker.compute("run", segment_message(segment)))
     assert done.recomputed_frames > 0
     assert done.recomputed_windows == 1
     assert done.newest.pts == lr[-1].pts
@@ -109,7 +109,7 @@ def test_damaged_weights_are_an_error_of_the_run():
     lr[4].pixels[0, 0] = 255
     worker = Worker()
     worker.take_on("run", work_for(network), weights_identity(network))
-    message = worker.compute("run", unit_message(cut(lr)[0]))
+    message = worker.compute("run", segment_message(cut(lr)[0]))
     with pytest.raises(MediaError, match=r"frame 4 .*NaN or infinity even in float32"):
         read_done(message)
 
@@ -123,7 +123,7 @@ def test_want_of_memory_is_said_with_what_is_to_be_done():
     network = TooLarge(4)
     worker = Worker()
     worker.take_on("run", work_for(network), weights_identity(network))
-    message = worker.compute("run", unit_message(cut(list(make_frames(10)))[0]))
+    message = worker.compute("run", segment_message(cut(list(make_frames(10)))[0]))
     with pytest.raises(MediaError, match=r"ran out of memory on cpu .*windows of 12 frames.*smaller --tile"):
         read_done(message)
 
@@ -138,7 +138,7 @@ def test_other_failures_are_not_taken_for_want_of_memory():
     worker = Worker()
     worker.take_on("run", work_for(network), weights_identity(network))
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        worker.compute("run", unit_message(cut(list(make_frames(10)))[0]))
+        worker.compute("run", segment_message(cut(list(make_frames(10)))[0]))
 
 
 def test_a_plan_that_cannot_be_comes_back_as_words():

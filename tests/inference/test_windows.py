@@ -67,7 +67,7 @@ def scenes(draw):
 
 
 @given(scenes())
-def test_kept_frames_partition_the_scene_and_end_where_stretches_do(scene):
+def test_kept_frames_partition_the_scene_and_end_where_segments_do(scene):
     begin, end, *_, align = scene
     windows = plan_windows(*scene)
     assert [i for span in windows for i in range(span.keep_start, span.keep_stop)] == [*range(begin, end)]
@@ -81,8 +81,8 @@ def test_windows_are_within_size_scene_and_steps(scene):
     for span in plan_windows(*scene):
         assert begin <= span.start <= span.keep_start < span.keep_stop <= span.stop <= end
         assert span.stop - span.start <= size
-        stretch = begin if align is None else max(begin, span.keep_start // align * align)
-        assert span.start == begin or (span.start - stretch) % multiple == 0
+        segment = begin if align is None else max(begin, span.keep_start // align * align)
+        assert span.start == begin or (span.start - segment) % multiple == 0
 
 
 @given(scenes())
@@ -103,8 +103,8 @@ def test_windows_are_not_a_few_frames(scene):
 
 
 @given(scenes(), st.integers(0, 200))
-def test_what_a_stretch_needs_does_not_depend_on_the_rest_of_the_scene(scene, more):
-    """A cluster computes stretches apart, and a run that continues begins with one."""
+def test_what_a_segment_needs_does_not_depend_on_the_rest_of_the_scene(scene, more):
+    """A cluster computes segments apart, and a run that continues begins with one."""
     begin, end, size, overlap, multiple, align = scene
     align = align or 48
     windows = plan_windows(begin, end, size, overlap, multiple, align)
@@ -171,7 +171,7 @@ def test_a_segment_is_one_default_window_or_two_of_the_next_length():
     ]
 
 
-def test_what_is_left_of_a_stretch_is_shared_by_two_windows():
+def test_what_is_left_of_a_segment_is_shared_by_two_windows():
     assert plan_windows(0, 33, 32, 4, 4) == [Span(0, 24, 0, 20), Span(16, 33, 20, 33)]
     assert plan_windows(46, 60, 32, 4, 4, 48) == [Span(46, 60, 46, 48), Span(46, 60, 48, 60)]
 

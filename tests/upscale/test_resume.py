@@ -15,7 +15,7 @@ from fake_networks import Nearest, TemporalBox, make_frames, make_info
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions
 from tcnet.upscale import upscale_video
-from tcnet.upscale.output.checkpoint import RunFolder
+from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
@@ -68,7 +68,7 @@ def assert_same(path, expected):
 
 
 def folder(output):
-    return RunFolder(output).path
+    return Checkpoint(output).path
 
 
 def names(path):
@@ -190,7 +190,7 @@ def test_the_plan_of_the_first_run_holds(source, tmp_path):
     out = tmp_path / "out.mkv"
     free = replace(OPTIONS, window=None, overlap=None)
     cut(source, out, 29, options=free)
-    header, lines = RunFolder(out).stored()
+    header, lines = Checkpoint(out).stored()
     assert header["plan"]["window"] == 56
     header["plan"]["window"] = 16
     journal = folder(out) / "journal.jsonl"
@@ -203,8 +203,8 @@ def test_the_plan_of_the_first_run_holds(source, tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from tcnet.upscale.output.checkpoint import RunFolder
-folder = RunFolder(Path(sys.argv[1]))
+from tcnet.upscale.output.checkpoint import Checkpoint
+folder = Checkpoint(Path(sys.argv[1]))
 folder.open({}, resume=False)
 print("open", flush=True)
 time.sleep(60)
@@ -231,7 +231,7 @@ def join_failed(source, out):
     with pytest.raises(MediaError, match="the same command continues"):
         run(source, out)
     (folder(out) / "final").rmdir()
-    assert RunFolder(out).stored()[1][-1] == {"end": 30}
+    assert Checkpoint(out).stored()[1][-1] == {"end": 30}
 
 
 def test_when_the_join_failed_only_that_is_done_again(source, tmp_path):
@@ -250,7 +250,7 @@ def test_a_run_killed_around_the_rename_ends_well(source, tmp_path, moved):
     whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
     run(source, whole)
     join_failed(source, out)
-    RunFolder(out).append({"final": whole.stat().st_size})
+    Checkpoint(out).append({"final": whole.stat().st_size})
     whole.rename(out if moved else folder(out) / "final")
     before = (out if moved else folder(out) / "final").read_bytes()
     assert run(source, out).frames == 30
@@ -261,7 +261,7 @@ def test_a_run_killed_around_the_rename_ends_well(source, tmp_path, moved):
 def test_a_file_of_another_at_the_final_place_is_not_taken_for_ours(source, tmp_path):
     out = tmp_path / "out.mkv"
     join_failed(source, out)
-    RunFolder(out).append({"final": 12345})
+    Checkpoint(out).append({"final": 12345})
     out.write_bytes(b"precious")
     with pytest.raises(MediaError, match="exists already"):
         run(source, out)
@@ -287,7 +287,7 @@ def test_a_full_disk_stops_the_join_and_nothing_is_lost(source, tmp_path, name):
     with files_up_to(largest), pytest.raises(MediaError, match=r"writing failed.*the same command continues"):
         run(source, out)
     assert not out.exists()
-    assert sum("segment" in line for line in RunFolder(out).stored()[1]) == 6
+    assert sum("segment" in line for line in Checkpoint(out).stored()[1]) == 6
     run(source, out)
     assert_same(out, tmp_path / f"whole_{name}")
     assert not folder(out).exists()

@@ -59,9 +59,9 @@ def metadata(name: str) -> str:
     return f"filename {base64.b64encode(name.encode()).decode()}".strip()  # no value: an empty name
 
 
-def quick_plan(input, output, source, wishes):
+def quick_plan(input, output, source, request):
     """Like `plan_upload`, without measuring a network."""
-    options = UpscaleOptions(scale=wishes.scale, height=wishes.height)
+    options = UpscaleOptions(scale=request.scale, height=request.height)
     height, width = output_size(source.height, source.width, options)
     return JobPlan(
         width=width, height=height, seconds=1.5, frames=source.frames, notices=(f"a note on {input}",),

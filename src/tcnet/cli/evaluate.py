@@ -73,14 +73,14 @@ def evaluate(
             help="What the report shows enlarged of a clip; by default where bicubic interpolation is worst.",
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure all anew; do not go on.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Metric all anew; do not go on.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     limit_frames: Annotated[
         int | None, typer.Option(help="A quick look at the first frames of each clip; not the protocol.")
     ] = None,
 ) -> None:
-    """Measure models on a benchmark by its published protocol; peers side by side on the same frames."""
+    """Metric models on a benchmark by its published protocol; peers side by side on the same frames."""
     if degradation is None:
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)

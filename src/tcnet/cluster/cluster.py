@@ -10,9 +10,9 @@ from tcnet.cluster.pool import Pool
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.upscale.executor import Done, Work
+from tcnet.upscale.executor import SegmentResult, Work
 from tcnet.upscale.progress import Activity
-from tcnet.upscale.segment_input import Unit
+from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ class RayCluster:
         times = [None if time is None else time / workers for time in (plan.seconds_per_frame, plan.seconds)]
         return replace(plan, seconds_per_frame=times[0], seconds=times[1])
 
-    def compute(self, work: Work, units: Iterator[Unit], waiting: Callable[[], None]) -> Iterator[Done]:
-        """All units in their order; `waiting` is called now and then. Raises what they raise."""
-        return self._pool.compute(work, units, waiting)
+    def compute(
+        self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
+    ) -> Iterator[SegmentResult]:
+        """All segments in their order; `waiting` is called now and then. Raises what they raise."""
+        return self._pool.compute(work, segments, waiting)
 
     def activity(self) -> Activity:
         """What the cluster does just now."""

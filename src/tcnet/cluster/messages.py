@@ -12,30 +12,30 @@ import numpy as np
 
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.inference.windows import Span
-from tcnet.upscale.executor import Done
-from tcnet.upscale.output.encoded_segment import Part
-from tcnet.upscale.segment_input import Unit
+from tcnet.upscale.executor import SegmentResult
+from tcnet.upscale.output.encoded_segment import EncodedSegment
+from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import Frame
 from tcnet.video.write.segments import Segment
 
 Message = Mapping[str, Any]
 
 
-def unit_message(unit: Unit) -> Message:
+def segment_message(segment: SegmentInput) -> Message:
     return {
-        "number": unit.number,
-        "first": unit.first,
-        "skip": unit.skip,
-        "windows": [(span.start, span.stop, span.keep_start, span.keep_stop) for span in unit.windows],
+        "number": segment.number,
+        "first": segment.first,
+        "skip": segment.skip,
+        "windows": [(span.start, span.stop, span.keep_start, span.keep_stop) for span in segment.windows],
         # Contiguous, or Ray would copy them twice.
-        "pixels": [np.ascontiguousarray(frame.pixels) for frame in unit.frames],
-        "alphas": [frame.alpha for frame in unit.frames],
-        "captions": [frame.captions for frame in unit.frames],
-        "times": [_time(frame) for frame in unit.frames],
+        "pixels": [np.ascontiguousarray(frame.pixels) for frame in segment.frames],
+        "alphas": [frame.alpha for frame in segment.frames],
+        "captions": [frame.captions for frame in segment.frames],
+        "times": [_time(frame) for frame in segment.frames],
     }
 
 
-def read_unit(message: Message) -> Unit:
+def read_segment(message: Message) -> SegmentInput:
     frames = [
         Frame(pixels, *_read_time(time), alpha, captions)
         for pixels, time, alpha, captions in zip(
@@ -43,15 +43,15 @@ def read_unit(message: Message) -> Unit:
         )  # the pixels are views of what Ray holds, read-only
     ]
     windows = tuple(Span(*numbers) for numbers in message["windows"])
-    return Unit(message["number"], message["first"], frames, windows, message["skip"])
+    return SegmentInput(message["number"], message["first"], frames, windows, message["skip"])
 
 
-def done_message(done: Done) -> Message:
+def done_message(done: SegmentResult) -> Message:
     newest = done.newest
     return {
-        "frames": done.part.frames,
-        "segment": None if done.part.segment is None else asdict(done.part.segment),
-        "files": list(done.part.files),
+        "frames": done.encoded.frames,
+        "segment": None if done.encoded.segment is None else asdict(done.encoded.segment),
+        "files": list(done.encoded.files),
         "windows": done.windows,
         "recomputed_windows": done.recomputed_windows,
         "recomputed_frames": done.recomputed_frames,
@@ -68,7 +68,7 @@ def read_failure(message: Message) -> TcnetError:
     return (UsageError if message["usage"] else MediaError)(message["error"])
 
 
-def read_done(message: Message) -> Done:
+def read_done(message: Message) -> SegmentResult:
     """Raises what a `failure_message` says."""
     if "error" in message:
         raise read_failure(message)
@@ -77,8 +77,8 @@ def read_done(message: Message) -> Done:
     if message["newest"] is not None:
         pixels, time, alpha = message["newest"]
         newest = Frame(pixels, *_read_time(time), alpha)
-    return Done(
-        part=Part(
+    return SegmentResult(
+        encoded=EncodedSegment(
             message["frames"], None if segment is None else Segment(**segment), tuple(message["files"])
         ),
         windows=message["windows"],

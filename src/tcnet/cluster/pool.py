@@ -1,4 +1,4 @@
-"""Runs share workers: a thread of its own hands out their units and takes what is done.
+"""Runs share workers: a thread of its own hands out their segments and takes what is done.
 
 Nothing here knows Ray: workers are reached through a `Crew`.
 """
@@ -14,13 +14,13 @@ from tcnet.errors import MediaError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.upscale.executor import Done, Work
+from tcnet.upscale.executor import SegmentResult, Work
 from tcnet.upscale.progress import Activity
-from tcnet.upscale.segment_input import Unit
+from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
 WAIT_SECONDS = 0.05
-"""How long the thread listens to workers before it looks for new units."""
+"""How long the thread listens to workers before it looks for new segments."""
 SETTLE_SECONDS = 30.0
 """How long a plan waits for workers that start, when some are there: on a busy cluster some never do."""
 TICK_SECONDS = 0.5
@@ -29,7 +29,7 @@ TICK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What became of a unit whose worker died, or was given up. reason: for people."""
+    """What became of a segment whose worker died, or was given up. reason: for people."""
 
     reason: str
 
@@ -38,7 +38,7 @@ class Crew(Protocol):
     """Workers and the way to them. `plan`, `keep` and `begin` are called by runs, all else by one thread."""
 
     def ready(self) -> dict[str, str]:
-        """The workers that can be given units now, by name, and the machine that each is on.
+        """The workers that can be given segments now, by name, and the machine that each is on.
 
         To be called often. Raises TcnetError when there is none to hope for.
         """
@@ -56,20 +56,20 @@ class Crew(Protocol):
         """What `plan_upscale` gives there. Raises like it."""
 
     def most_bytes(self) -> int | None:
-        """How much of units may be under way at once."""
+        """How much of segments may be under way at once."""
 
-    def keep(self, unit: Unit) -> Any:  # noqa: ANN401 - the crew's own
-        """Stores a unit where workers can fetch it, as long as what is returned lives."""
+    def keep(self, segment: SegmentInput) -> Any:  # noqa: ANN401 - the crew's own
+        """Stores a segment where workers can fetch it, as long as what is returned lives."""
 
     def begin(self, work: Work) -> Any:  # noqa: ANN401 - the crew's own
-        """Stores what all units of a run share, in the same way."""
+        """Stores what all segments of a run share, in the same way."""
 
-    def send(self, worker: str, run: Any, unit: Any) -> Any:  # noqa: ANN401 - the crew's own
-        """Gives a unit to a worker; returns a ticket."""
+    def send(self, worker: str, run: Any, segment: Any) -> Any:  # noqa: ANN401 - the crew's own
+        """Gives a segment to a worker; returns a ticket."""
 
-    def wait(self, tickets: Sequence[Any], seconds: float) -> dict[Any, Callable[[], Done] | Lost]:
-        """What came of some tickets, after waiting for the first. Done is read where it is wanted, and raises
-        what the worker did."""
+    def wait(self, tickets: Sequence[Any], seconds: float) -> dict[Any, Callable[[], SegmentResult] | Lost]:
+        """What came of some tickets, after waiting for the first. A result is read where it is needed, and
+        raises what the worker did."""
 
     def drop(self, worker: str) -> None:
         """Does without a worker."""
@@ -79,10 +79,10 @@ class Crew(Protocol):
 
 @dataclass(slots=True)
 class _Run:
-    """A run as the pool keeps it. units: those that were not done yet, by number."""
+    """A run as the pool keeps it. segments: those that were not done yet, by number."""
 
     shared: Any
-    units: dict[int, Any]
+    segments: dict[int, Any]
     error: BaseException | None = None
 
 
@@ -92,7 +92,7 @@ class Pool:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._changed = threading.Condition()
-        self._schedule: Schedule[Callable[[], Done]] = Schedule(most_bytes=crew.most_bytes())
+        self._schedule: Schedule[Callable[[], SegmentResult]] = Schedule(most_bytes=crew.most_bytes())
         self._runs: dict[int, _Run] = {}
         self._tickets: dict[Any, tuple[str, Task]] = {}
         self._machines: dict[str, str] = {}
@@ -124,11 +124,13 @@ class Pool:
             reason = plan.reason
         raise MediaError(f"{MOST_ATTEMPTS} workers were lost while they planned ({reason})")
 
-    def compute(self, work: Work, units: Iterator[Unit], waiting: Callable[[], None]) -> Iterator[Done]:
-        """What came of all units, in their order; `waiting` is called now and then.
+    def compute(
+        self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
+    ) -> Iterator[SegmentResult]:
+        """What came of all segments, in their order; `waiting` is called now and then.
 
-        Raises what the units or the workers raise, and MediaError for a unit that workers died over again and
-        again.
+        Raises what the segments or the workers raise, and MediaError for a segment that worker after worker
+        died over.
         """
         shared = self._crew.begin(work)
         with self._changed:
@@ -149,11 +151,11 @@ class Pool:
                 if result is not None:
                     yield result()
                 elif wants:
-                    unit = next(units, None)
-                    exhausted = unit is None
-                    if unit is not None:
-                        self._offer(job, run, unit)
-                        del unit  # kept by the crew now
+                    segment = next(segments, None)
+                    exhausted = segment is None
+                    if segment is not None:
+                        self._offer(job, run, segment)
+                        del segment  # kept by the crew now
                 if time.monotonic() > looked_up + TICK_SECONDS:
                     looked_up = time.monotonic()
                     waiting()
@@ -184,12 +186,12 @@ class Pool:
         self._thread.join()
         self._crew.close()
 
-    def _offer(self, job: int, run: _Run, unit: Unit) -> None:
-        kept = self._crew.keep(unit)
+    def _offer(self, job: int, run: _Run, segment: SegmentInput) -> None:
+        kept = self._crew.keep(segment)
         with self._changed:
             self._raise_errors(run)
-            run.units[unit.number] = kept
-            self._schedule.offer(Task(job, unit.number, len(unit.windows), unit.size))
+            run.segments[segment.number] = kept
+            self._schedule.offer(Task(job, segment.number, len(segment.windows), segment.size))
             self._changed.notify_all()
 
     def _raise_errors(self, run: _Run | None) -> None:
@@ -238,7 +240,7 @@ class Pool:
             assigned = list(self._schedule.assign())
             runs = [self._runs[task.job] for _, task in assigned]
         for (worker, task), run in zip(assigned, runs, strict=True):
-            ticket = self._crew.send(worker, run.shared, run.units[task.number])
+            ticket = self._crew.send(worker, run.shared, run.segments[task.number])
             with self._changed:
                 self._tickets[ticket] = worker, task
         if assigned:
@@ -246,7 +248,7 @@ class Pool:
                 self._changed.notify_all()
         return bool(assigned)
 
-    def _take(self, ticket: Any, outcome: Callable[[], Done] | Lost) -> None:  # noqa: ANN401 - the crew's own
+    def _take(self, ticket: Any, outcome: Callable[[], SegmentResult] | Lost) -> None:  # noqa: ANN401 - the crew's own
         with self._changed:
             worker, task = self._tickets.pop(ticket)
             if isinstance(outcome, Lost):
@@ -255,7 +257,7 @@ class Pool:
             else:
                 self._schedule.done(worker, task, outcome)
                 if task.job in self._runs:
-                    self._runs[task.job].units.pop(task.number, None)
+                    self._runs[task.job].segments.pop(task.number, None)
             self._changed.notify_all()
 
     def _lose(self, worker: str, reason: str) -> None:

@@ -10,16 +10,16 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tcnet.cluster.messages import Message, read_done, read_failure, unit_message
+from tcnet.cluster.messages import Message, read_done, read_failure, segment_message
 from tcnet.cluster.pool import Lost
 from tcnet.cluster.shim import Facts
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.upscale.executor import Done, Work
+from tcnet.upscale.executor import SegmentResult, Work
 from tcnet.upscale.output.fingerprint import weights_identity
-from tcnet.upscale.segment_input import Unit
+from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
 START_SECONDS = 300.0
@@ -29,7 +29,7 @@ LOOK_SECONDS = 2.0
 MOST_FAILURES = 3
 """How often a worker is started anew in its place without having finished anything."""
 STORE_SHARE = 0.3
-"""Share of this machine's object store that units may fill; results and Ray's own copies need some too."""
+"""Share of this machine's object store that segments may fill; results and Ray's own copies need some too."""
 
 
 @dataclass(slots=True)
@@ -129,21 +129,21 @@ class RayCrew:
             raise read_failure(plan)
         return plan
 
-    def keep(self, unit: Unit) -> Any:  # noqa: ANN401 - a reference
-        return ray.put(unit_message(unit))
+    def keep(self, segment: SegmentInput) -> Any:  # noqa: ANN401 - a reference
+        return ray.put(segment_message(segment))
 
     def begin(self, work: Work) -> Any:  # noqa: ANN401 - a run's name, and what its workers need
         self._runs += 1
         # In a list a reference is passed on as it is: a worker fetches it when it has not got it yet.
         return f"run {self._runs}", [ray.put(work), weights_identity(work.network)]
 
-    def send(self, worker: str, run: Any, unit: Any) -> Any:  # noqa: ANN401
+    def send(self, worker: str, run: Any, segment: Any) -> Any:  # noqa: ANN401
         name, shared = run
-        ticket = self._actors[worker].compute.remote(name, shared, unit)
+        ticket = self._actors[worker].compute.remote(name, shared, segment)
         self._tickets[ticket] = worker
         return ticket
 
-    def wait(self, tickets: Sequence[Any], seconds: float) -> dict[Any, Callable[[], Done] | Lost]:
+    def wait(self, tickets: Sequence[Any], seconds: float) -> dict[Any, Callable[[], SegmentResult] | Lost]:
         some, _ = ray.wait(list(tickets), num_returns=1, timeout=seconds)
         if some:
             some, _ = ray.wait(list(tickets), num_returns=len(tickets), timeout=0)
@@ -160,7 +160,7 @@ class RayCrew:
             self._dismiss(place)
         self._places.clear()
 
-    def _outcome(self, ticket: Any) -> Callable[[], Done] | Lost:  # noqa: ANN401
+    def _outcome(self, ticket: Any) -> Callable[[], SegmentResult] | Lost:  # noqa: ANN401
         worker = self._tickets.pop(ticket)
         try:
             message = ray.get(ticket)
@@ -289,8 +289,8 @@ def _defect(error: RayTaskError) -> Exception:
     return failed
 
 
-def _raising(error: Exception) -> Callable[[], Done]:
-    def result() -> Done:
+def _raising(error: Exception) -> Callable[[], SegmentResult]:
+    def result() -> SegmentResult:
         raise error
 
     return result

@@ -10,14 +10,14 @@ Result = TypeVar("Result")
 IN_FLIGHT = 2
 """Units that a worker has at a time: one it computes, and one whose frames are on their way to it."""
 MOST_ATTEMPTS = 3
-"""Workers that may die over one unit before it is given up."""
+"""Workers that may die over one segment before it is given up."""
 OFFERED = 2
 """Units of a job that wait for a worker, decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A unit to be computed. size: bytes of its frames. number: counts up by one within the job."""
+    """A segment to be computed. size: bytes of its frames. number: counts up by one within the job."""
 
     job: int
     number: int
@@ -101,7 +101,7 @@ class Schedule(Generic[Result]):
     def wants(self, job: int) -> bool:
         """Whether a job should offer another task now."""
         state = self._jobs[job]
-        # Twice what the workers hold: so much may be finished while one slow unit is not.
+        # Twice what the workers hold: so much may be finished while one slow segment is not.
         most = 2 * self._in_flight * max(1, self.workers) + OFFERED
         return len(state.waiting) < OFFERED and state.unfinished() < most
 

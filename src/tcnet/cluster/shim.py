@@ -39,7 +39,7 @@ def actor_class() -> type:
         def plan(self, info: Any, network: Any, options: Any, model: Any) -> Any:  # noqa: ANN401 - a message
             return self._worker.plan(info, network, options, model)
 
-        def compute(self, run: str, shared: list[Any], unit: Any) -> Any:  # noqa: ANN401 - a message
+        def compute(self, run: str, shared: list[Any], segment: Any) -> Any:  # noqa: ANN401 - a message
             """shared: a reference to the Work, which is fetched once, and the hash of its weights."""
             worker = self._worker
             if not worker.knows(run):
@@ -53,6 +53,6 @@ def actor_class() -> type:
                     worker.take_on(run, ray.get(reference), weights)
                 except TcnetError as error:
                     return failure_message(error)
-            return worker.compute(run, unit)
+            return worker.compute(run, segment)
 
     return Actor

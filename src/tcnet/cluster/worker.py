@@ -1,4 +1,4 @@
-"""What a worker does: it holds a model and computes units with it, as a single machine computes windows."""
+"""What a worker does: it holds a model and computes segments with it, as one machine computes windows."""
 
 import platform
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from importlib import metadata
 
 import torch
 
-from tcnet.cluster.messages import Message, done_message, failure_message, read_unit
+from tcnet.cluster.messages import Message, done_message, failure_message, read_segment
 from tcnet.errors import MediaError, TcnetError
 from tcnet.inference.compute import Compute
 from tcnet.inference.contract import VideoNetwork
@@ -18,10 +18,10 @@ from tcnet.inference.precision import choose_device, choose_precision
 from tcnet.inference.tiling import Layout, make_layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.upscaler import Upscaler
-from tcnet.upscale.executor import Done, Work
-from tcnet.upscale.output.encoded_segment import encode_part
+from tcnet.upscale.executor import SegmentResult, Work
+from tcnet.upscale.output.encoded_segment import encode_segment
 from tcnet.upscale.output.fingerprint import weights_identity
-from tcnet.upscale.segment_input import upscale_unit
+from tcnet.upscale.segment_input import upscale_segment
 from tcnet.version import __version__
 from tcnet.video.frame import Frame, VideoInfo
 
@@ -74,7 +74,7 @@ class Worker:
         return run in self._runs
 
     def take_on(self, run: str, work: Work, weights: str) -> None:
-        """Prepares for the units of a run. weights: hash of those that the run is made with.
+        """Prepares for the segments of a run. weights: hash of those that the run is made with.
 
         Raises MediaError if what came has another, UsageError for a device that is not here.
         """
@@ -97,32 +97,32 @@ class Worker:
         while len(self._runs) > KEPT_RUNS:
             self._runs.popitem(last=False)
 
-    def compute(self, run: str, unit_message: Message) -> Message:
-        """Computes and encodes a unit of a run that was taken on."""
+    def compute(self, run: str, segment_message: Message) -> Message:
+        """Computes and encodes a segment of a run that was taken on."""
         try:
-            return done_message(self._compute(self._runs[run], unit_message))
+            return done_message(self._compute(self._runs[run], segment_message))
         except TcnetError as error:
             return failure_message(error)
 
-    def _compute(self, run: _Run, unit_message: Message) -> Done:
-        unit = read_unit(unit_message)
+    def _compute(self, run: _Run, segment_message: Message) -> SegmentResult:
+        segment = read_segment(segment_message)
         statistics = run.compute.statistics
         before = replace(statistics)
         newest: list[Frame] = []
 
         def frames() -> Iterator[Frame]:
-            for frame in upscale_unit(run.compute, run.layout, unit):
+            for frame in upscale_segment(run.compute, run.layout, segment):
                 newest[:] = [frame] if run.work.wants_frames else []
                 yield frame
 
         try:
-            part = encode_part(frames(), run.work.encoding, run.work.info)
+            part = encode_segment(frames(), run.work.encoding, run.work.info)
         except OUT_OF_MEMORY as error:
             if not is_out_of_memory(error):
                 raise
             raise self._shortage(run) from error
-        return Done(
-            part=part,
+        return SegmentResult(
+            encoded=part,
             windows=statistics.windows - before.windows,
             recomputed_windows=statistics.recomputed_windows - before.recomputed_windows,
             recomputed_frames=statistics.recomputed_frames - before.recomputed_frames,

@@ -21,7 +21,7 @@ from tcnet.evaluation.datasets import Clip, PreparedClip, find_clips, prepare_cl
 from tcnet.evaluation.evaluation_journal import ClipRecord, Journal, ModelRecord, clip_source
 from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.metrics.definitions import MEASURES, check_metrics
-from tcnet.evaluation.metrics.estimators import Instruments, load_instruments
+from tcnet.evaluation.metrics.estimators import Estimators, load_instruments
 from tcnet.evaluation.metrics.fidelity import Channel
 from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
@@ -59,11 +59,11 @@ def evaluate(
     metrics: Sequence[str] = ("psnr", "ssim"),
     limit_frames: int | None = None,
     crops: Mapping[str, CropBox] | None = None,
-    instruments: Instruments | None = None,
+    instruments: Estimators | None = None,
     journal: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
-    """Measure upscalers on a set of clips, in one pass over the clips.
+    """Metric upscalers on a set of clips, in one pass over the clips.
 
     set_name: a set of EVALUATION_SETS ("vid4", "folder"); data_dir: where its ground truth lies.
     degradation: what makes the LR clips, "BI" or "BD"; "none" for sets that bring them ("pairs").
@@ -129,7 +129,7 @@ class _Bench:
     upscalers: Sequence[ClipUpscaler]
     metrics: Sequence[str]
     channel: Channel
-    instruments: Instruments
+    instruments: Estimators
     journal: Journal
     progress: ProgressCallback | None
 

@@ -12,7 +12,7 @@ from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.datasets import PreparedClip
 from tcnet.evaluation.methods.method import ClipUpscaler
 from tcnet.evaluation.metrics.definitions import MEASURES
-from tcnet.evaluation.metrics.estimators import Instruments
+from tcnet.evaluation.metrics.estimators import Estimators
 from tcnet.evaluation.metrics.fidelity import METRICS, Channel, rgb_to_y
 from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
 from tcnet.evaluation.result import ClipScores
@@ -84,13 +84,13 @@ class ClipMeter:
         clip: PreparedClip,
         metrics: Sequence[str],
         channel: Channel,
-        instruments: Instruments | None = None,
+        instruments: Estimators | None = None,
         motion: TrueMotion | None = None,
     ) -> None:
         """metrics: of MEASURES. motion: of the clip's ground truth, for metrics that need flow."""
         self._clip = clip
         self._channel = channel
-        self._instruments = instruments or Instruments()
+        self._instruments = instruments or Estimators()
         self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
         self._lumas: list[Tensor] = []
         temporal = [metric for metric in metrics if MEASURES[metric].temporal]

@@ -76,11 +76,11 @@ def plan_windows(
     """Cut one scene, the frames begin..end-1 of a stream, into windows of at most `size` computed frames.
 
     The kept parts partition the scene, and end at the multiples of `align` in it, counted from the stream's
-    first frame: what such a stretch needs does not depend on where a run begins. Each kept frame has at least
+    first frame: what such a segment needs does not depend on where a run begins. Each kept frame has at least
     `overlap` computed frames on either side, across those ends too, or all that there are up to the scene's
-    ends. Windows begin with the scene or whole steps of `multiple` away from where their stretch begins. They
+    ends. Windows begin with the scene or whole steps of `multiple` away from where their segment begins. They
     have at least FEW_FRAMES, or half of `size`, where scene and steps allow, because a recurrent network is
-    weak on few frames alone; to that end the last two of a stretch share what is left, or take more context.
+    weak on few frames alone; to that end the last two of a segment share what is left, or take more context.
 
     Returns [] for an empty scene. Raises ValueError when `size` is too small to advance.
     """
@@ -143,12 +143,12 @@ class _Windows:
 
     def window(self, keep: int, end: int) -> Span:
         """The window whose kept part begins with `keep`, in a scene that ends before `end`."""
-        stretch_end = end if self.align is None else min(end, (keep // self.align + 1) * self.align)
+        segment_end = end if self.align is None else min(end, (keep // self.align + 1) * self.align)
         start = self._start(keep)
-        keep_stop = min(stretch_end, end if end <= start + self.size else start + self.size - self.overlap)
-        context = 0 if stretch_end == end else self.overlap
-        if 0 < stretch_end - keep_stop < self.least - self.overlap - context:
-            half = -(-(stretch_end - keep) // (2 * self.multiple)) * self.multiple
+        keep_stop = min(segment_end, end if end <= start + self.size else start + self.size - self.overlap)
+        context = 0 if segment_end == end else self.overlap
+        if 0 < segment_end - keep_stop < self.least - self.overlap - context:
+            half = -(-(segment_end - keep) // (2 * self.multiple)) * self.multiple
             keep_stop = min(keep_stop, keep + half)
         stop = min(end, keep_stop + self.overlap)
         lacking = self.least - (stop - start)
@@ -168,8 +168,8 @@ class _Windows:
 
     def _start(self, keep: int) -> int:
         """The latest item to begin with that gives `keep` its context."""
-        stretch = self.begin if self.align is None else max(self.begin, keep // self.align * self.align)
-        return max(self.begin, stretch + (keep - stretch - self.overlap) // self.multiple * self.multiple)
+        segment = self.begin if self.align is None else max(self.begin, keep // self.align * self.align)
+        return max(self.begin, segment + (keep - segment - self.overlap) // self.multiple * self.multiple)
 
 
 def _check(size: int, overlap: int, multiple: int) -> None:

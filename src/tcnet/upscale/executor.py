@@ -12,18 +12,18 @@ from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.upscaler import of_one_size, split_scenes
-from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.run_output import RunSink
 from tcnet.upscale.progress import RECENT_WINDOWS, Activity
-from tcnet.upscale.segment_input import Unit, iter_units
+from tcnet.upscale.segment_input import SegmentInput, iter_segment_inputs
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.write.segments import VideoEncoding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """What all units of one run have in common. options: the plan's. height, width: of LR frames. info: of
-    the output; encoding: None for images. wants_frames: whether each unit's newest frame is asked for."""
+    """What all segments of one run have in common. options: the plan's. height, width: of LR frames. info: of
+    the output; encoding: None for images. wants_frames: whether each segment's newest frame is asked for."""
 
     network: VideoNetwork
     options: UpscaleOptions
@@ -35,10 +35,10 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """A unit that was computed and encoded."""
+class SegmentResult:
+    """A segment, computed and encoded."""
 
-    part: Part
+    encoded: EncodedSegment
     windows: int
     recomputed_windows: int
     recomputed_frames: int
@@ -47,15 +47,17 @@ class Done:
 
 
 class Cluster(Protocol):
-    """Computes units somewhere. Several threads may use it at once, one for each run."""
+    """Computes segments somewhere. Several threads may use it at once, one for each run."""
 
     def plan(
         self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None, *, model: str | None
     ) -> Plan:
         """As `plan_upscale`, for the machines of the cluster."""
 
-    def compute(self, work: Work, units: Iterator[Unit], waiting: Callable[[], None]) -> Iterator[Done]:
-        """All units in their order; `waiting` is called now and then. Raises what they raise."""
+    def compute(
+        self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
+    ) -> Iterator[SegmentResult]:
+        """All segments in their order; `waiting` is called now and then. Raises what they raise."""
 
     def activity(self) -> Activity: ...
 
@@ -63,13 +65,13 @@ class Cluster(Protocol):
         """Lines for people on what happened so far."""
 
 
-class PartSink:
+class SegmentSink:
     """What is done elsewhere, written as it comes."""
 
     def __init__(self, sink: RunSink) -> None:
         self._sink = sink
 
-    def write(self, part: Part) -> None:
+    def write(self, part: EncodedSegment) -> None:
         self._sink.add(part)
 
     def finish(self) -> None:
@@ -88,7 +90,7 @@ class Elsewhere:
     info: VideoInfo
     wants_frames: bool
 
-    def recent_parts(self) -> int:
+    def recent_segments(self) -> int:
         """Finished parts to take the rate over: workers finish about together."""
         return max(RECENT_WINDOWS, 4 * self.cluster.activity().workers)
 
@@ -101,7 +103,7 @@ class Elsewhere:
         waiting: Callable[[], None],
         align: int,
         skip: int,
-    ) -> Iterator[Done]:
+    ) -> Iterator[SegmentResult]:
         """The frames of a source in parts of `align`, without the first `skip`. The statistics follow."""
         checked = of_one_size(frames)
         first = next(checked, None)
@@ -114,9 +116,11 @@ class Elsewhere:
         scenes = split_scenes(chain([first], checked), plan.options, statistics)
         del first  # or it would live as long as the run
         assert plan.window is not None
-        units = iter_units(scenes, plan.window, plan.overlap, network.config.group_size, align, skip)
-        for done in self.cluster.compute(work, units, waiting):
-            statistics.frames += done.part.frames
+        segments = iter_segment_inputs(
+            scenes, plan.window, plan.overlap, network.config.group_size, align, skip
+        )
+        for done in self.cluster.compute(work, segments, waiting):
+            statistics.frames += done.encoded.frames
             statistics.windows += done.windows
             statistics.recomputed_windows += done.recomputed_windows
             statistics.recomputed_frames += done.recomputed_frames

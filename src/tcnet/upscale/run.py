@@ -16,8 +16,8 @@ from tcnet.inference.plan import Plan, plan_upscale
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
 from tcnet.inference.upscaler import Upscaler
 from tcnet.models import DEFAULT_MODEL
-from tcnet.upscale.executor import Cluster, Elsewhere, PartSink, refuse_unshareable
-from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.executor import Cluster, Elsewhere, SegmentSink, refuse_unshareable
+from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import run_identity
 from tcnet.upscale.output.run_output import RunSink, prepare_output
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
@@ -191,7 +191,7 @@ def upscale_source(
     try:
         meter = RateMeter(
             source.info.frame_count, plan.seconds_per_frame, time.perf_counter(), frames_done=skip,
-            recent=RECENT_WINDOWS if elsewhere is None else elsewhere.recent_parts(),
+            recent=RECENT_WINDOWS if elsewhere is None else elsewhere.recent_segments(),
         )  # fmt: skip
         counter = _Counter(statistics, meter, progress, skip, elsewhere)
         counter.report()
@@ -211,19 +211,19 @@ def upscale_source(
             del frame  # the encoder's now
         _refuse_nothing(skip, statistics)
 
-    def compute_elsewhere(frames: Iterator[Frame]) -> Iterator[Part]:
+    def compute_elsewhere(frames: Iterator[Frame]) -> Iterator[EncodedSegment]:
         assert elsewhere is not None
         for done in elsewhere.compute(network, plan, frames, statistics, counter.report, align, skip):
             if on_frame is not None and done.newest is not None:
                 on_frame(done.newest)
-            counter.count(done.part.frames)
-            yield done.part
+            counter.count(done.encoded.frames)
+            yield done.encoded
         _refuse_nothing(skip, statistics)
 
     if elsewhere is None:
         run_pipeline(source, compute, sink, on_frame=counter.count)
     else:
-        run_pipeline(source, compute_elsewhere, PartSink(sink))
+        run_pipeline(source, compute_elsewhere, SegmentSink(sink))
     return plan, skip + statistics.frames, statistics
 
 

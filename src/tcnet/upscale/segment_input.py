@@ -1,4 +1,4 @@
-"""A stretch of a stream that can be computed by itself, anywhere: the frames it needs, and its windows."""
+"""A segment that can be computed by itself, anywhere: the frames it needs, and its windows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from tcnet.video.frame import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unit:
-    """All windows whose kept frames lie between two neighbouring multiples of the stretches' length.
+class SegmentInput:
+    """All windows whose kept frames lie between two neighbouring multiples of the segment length.
 
     frames: those from number `first` of the stream on, context included. skip: kept frames at the beginning
     that are not wanted.
@@ -31,29 +31,29 @@ class Unit:
         return sum(frame.pixels.nbytes for frame in self.frames) + sum(alphas)
 
 
-def iter_units(
+def iter_segment_inputs(
     scenes: Iterable[Iterator[Frame]], window: int, overlap: int, group: int, align: int, skip: int = 0
-) -> Iterator[Unit]:
-    """The units of a stream of scenes, without those of which the first `skip` frames are all.
+) -> Iterator[SegmentInput]:
+    """The segments of a stream of scenes, without those of which the first `skip` frames are all.
 
-    window, overlap: of the layout. group: the network's. align: frames that a unit keeps, but for the last.
-    Holds the frames of one unit and of the next window.
+    window, overlap: of the layout. group: the network's. align: frames that a segment keeps; the last keeps
+    fewer. Holds the frames of one segment and of the next window.
     """
     begin = 0  # number of the scene's first frame
-    unit = _Collected(0)
+    segment = _Collected(0)
     for scene in scenes:
         for span, frames in iter_windows(scene, window, overlap, group, begin=begin, align=align):
             begin = span.keep_stop  # of the next scene, after its last window
-            if span.keep_start // align != unit.number:
-                yield from unit.finished(skip - unit.number * align, align)
-                unit = _Collected(span.keep_start // align)
-            unit.add(span, frames)
-    yield from unit.finished(skip - unit.number * align, align)
+            if span.keep_start // align != segment.number:
+                yield from segment.finished(skip - segment.number * align, align)
+                segment = _Collected(span.keep_start // align)
+            segment.add(span, frames)
+    yield from segment.finished(skip - segment.number * align, align)
 
 
 @dataclass(slots=True)
 class _Collected:
-    """A unit whose windows come one by one."""
+    """A segment whose windows come one by one."""
 
     number: int
     windows: list[Span] = field(default_factory=list)
@@ -63,21 +63,21 @@ class _Collected:
         self.frames.update(enumerate(frames, span.start))
         self.windows.append(span)
 
-    def finished(self, skip: int, align: int) -> Iterator[Unit]:
+    def finished(self, skip: int, align: int) -> Iterator[SegmentInput]:
         if self.windows and skip < align:
             # Windows overlap, or follow each other across a cut: they leave no gap.
             numbers = range(min(self.frames), max(self.frames) + 1)
             frames = [self.frames[number] for number in numbers]
-            yield Unit(self.number, numbers[0], frames, tuple(self.windows), max(0, skip))
+            yield SegmentInput(self.number, numbers[0], frames, tuple(self.windows), max(0, skip))
 
 
-def upscale_unit(compute: Compute, layout: Layout, unit: Unit) -> Iterator[Frame]:
-    """The SR frames that are wanted of a unit. Raises like `upscale_window`."""
-    number = unit.windows[0].keep_start + unit.skip
-    for span in unit.windows:
+def upscale_segment(compute: Compute, layout: Layout, segment: SegmentInput) -> Iterator[Frame]:
+    """The SR frames that are wanted of a segment. Raises like `upscale_window`."""
+    number = segment.windows[0].keep_start + segment.skip
+    for span in segment.windows:
         if span.keep_stop <= number:
             continue
-        window = unit.frames[span.start - unit.first : span.stop - unit.first]
+        window = segment.frames[span.start - segment.first : span.stop - segment.first]
         kept = range(span.keep_start, span.keep_stop)
         for position, frame in zip(
             kept, upscale_window(compute, layout, window, span.start, kept), strict=True

@@ -20,7 +20,7 @@ from tcnet.video.frame import (
     FrameSource,
     HdrMetadata,
     Pixels,
-    Span,
+    TrimRange,
     VideoInfo,
 )
 from tcnet.video.image_writer import ImageWriter, check_images_target
@@ -51,7 +51,7 @@ __all__ = [
     "ImageWriter",
     "Pixels",
     "ReadOptions",
-    "Span",
+    "TrimRange",
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
@@ -151,5 +151,5 @@ def image_sources(path: Path | None, info: VideoInfo | None = None) -> list[Path
     part on."""
     if path is None or is_video_file(path):
         return []
-    skipped = 0 if info is None or info.span is None else round(info.span.shift / info.time_base)
+    skipped = 0 if info is None or info.trim is None else round(info.trim.shift / info.time_base)
     return list_images(path)[skipped:]

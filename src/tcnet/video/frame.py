@@ -66,7 +66,7 @@ class HdrMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TrimRange:
     """The part of a file that is read, in seconds on the file's own clock.
 
     start: of the first frame read. end: what begins there or later is left out; None: nothing is. shift: by
@@ -86,7 +86,7 @@ class VideoInfo:
     for a file; None when nothing is known. duration is in seconds. width, height: before any rotation.
     alpha: frames have alpha. captions: some have captions. interlaced: the input is; its frames come
     deinterlaced where asked for. rotation: degrees counter-clockwise by which players turn the picture.
-    span: None when all is read.
+    trim: None when all is read.
     """
 
     width: int
@@ -105,7 +105,7 @@ class VideoInfo:
     hdr: HdrMetadata | None = None
     interlaced: bool = False
     rotation: int = 0
-    span: Span | None = None
+    trim: TrimRange | None = None
 
 
 class FrameSource(Protocol):

@@ -19,7 +19,7 @@ from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.color.h273 import bit_depth, has_alpha, resolve_color
 from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
-from tcnet.video.frame import ColorSpec, Frame, Pixels, Span, VideoInfo
+from tcnet.video.frame import ColorSpec, Frame, Pixels, TrimRange, VideoInfo
 from tcnet.video.read.read_options import ReadOptions
 
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
@@ -126,12 +126,12 @@ class ImageReader:
             sample_aspect_ratio=Fraction(1),
             codec=self.files[0].suffix.lower().lstrip("."),
             alpha=first.alpha is not None and _any_transparent(first, self.files),
-            span=self._span(everything) if self._options.cuts else None,
+            trim=self._trim_range(everything) if self._options.cuts else None,
         )
 
-    def _span(self, everything: Sequence[Path]) -> Span:
+    def _trim_range(self, everything: Sequence[Path]) -> TrimRange:
         start = everything.index(self.files[0]) * self._time_base
-        return Span(start=start, end=self._options.end, shift=start)
+        return TrimRange(start=start, end=self._options.end, shift=start)
 
     @property
     def info(self) -> VideoInfo:

@@ -22,7 +22,7 @@ _PICTURES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class JobRequest:
     """What a client chose."""
 
     weights: str
@@ -50,14 +50,14 @@ def survey_upload(input: Path, limits: Limits) -> Source:
     )
 
 
-def plan_upload(input: Path, output: Path, source: Source, wishes: Wishes) -> JobPlan:
+def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) -> JobPlan:
     """Raises UsageError and MediaError for what cannot be made of it."""
     plan = plan_video(
         input,
         output,
-        model=wishes.weights,
-        options=UpscaleOptions(scale=wishes.scale, height=wishes.height),
-        encode=EncodeOptions(crf=wishes.crf),
+        model=request.weights,
+        options=UpscaleOptions(scale=request.scale, height=request.height),
+        encode=EncodeOptions(crf=request.crf),
     )
     size = (plan.output_width, plan.output_height)
     room = None

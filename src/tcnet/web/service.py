@@ -18,7 +18,7 @@ from tcnet.web.jobs.job import Job, Refused, State, display_name
 from tcnet.web.jobs.media_process import MediaProcess, MediaReader
 from tcnet.web.jobs.runs import COMMAND, Worker, without_paths
 from tcnet.web.jobs.store import JobStore, now
-from tcnet.web.planning import Wishes, plan_upload, survey_upload
+from tcnet.web.planning import JobRequest, plan_upload, survey_upload
 from tcnet.web.refusal import Refusal
 from tcnet.web.settings import Settings
 from tcnet.web.uploads import Upload, UploadStore, size
@@ -236,11 +236,11 @@ class Service:
             update |= {"scale": choice.scale, "height": choice.height}
         return job.model_copy(update=update)
 
-    def _wishes(self, job: Job) -> Wishes:
+    def _wishes(self, job: Job) -> JobRequest:
         model = self.settings.model(job.model)
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
-        return Wishes(model.weights, job.scale, job.height, job.crf)
+        return JobRequest(model.weights, job.scale, job.height, job.crf)
 
     def _plan_all(self) -> None:
         while (job_id := self._to_plan.get()) is not None:
@@ -271,8 +271,8 @@ class Service:
                 about = Refused.FILE
                 source = media.call(survey_upload, folder.input, self.settings.limits, seconds=seconds)
                 about = Refused.PLAN
-            wishes, output = self._wishes(job), folder.result(job)
-            plan = media.call(plan_upload, folder.input, output, source, wishes, seconds=seconds)
+            request, output = self._wishes(job), folder.result(job)
+            plan = media.call(plan_upload, folder.input, output, source, request, seconds=seconds)
         except TcnetError as error:
             text = without_paths(str(error), job, folder)
             text = text if job.name in text else f"{job.name}: {text}"

@@ -9,7 +9,7 @@ import torch
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import evaluate, summary_table
-from tcnet.evaluation.metrics.estimators import Instruments, load_instruments
+from tcnet.evaluation.metrics.estimators import Estimators, load_instruments
 from tcnet.evaluation.metrics.fidelity import rgb_to_y
 from tcnet.evaluation.metrics.lpips import Lpips
 from tcnet.evaluation.metrics.vmaf import FfmpegVmaf, load_vmaf
@@ -58,7 +58,7 @@ def test_each_frame_gets_its_figure_and_the_result_names_the_instruments(clip, t
     off[1] += 5
     off[2] += 9
     models = [Known("same", hr / 255), Known("off", off / 255)]
-    instruments = Instruments(lpips=MeanDifference(), vmaf=LumaDifference())
+    instruments = Estimators(lpips=MeanDifference(), vmaf=LumaDifference())
     options = {"metrics": ["psnr", "lpips", "vmaf"], "journal": tmp_path / "journal.jsonl"}
     result = evaluate("folder", folder, "BI", models, instruments=instruments, **options)
     assert result.models[0].clips[0].frames["lpips"] == (0, 0, 0)
@@ -73,17 +73,17 @@ def test_each_frame_gets_its_figure_and_the_result_names_the_instruments(clip, t
     # Figures of another instrument are measured anew.
     other = MeanDifference()
     other.name = "another"
-    again = evaluate("folder", folder, "BI", models, instruments=Instruments(lpips=other, vmaf=LumaDifference()), **options)  # fmt: skip
+    again = evaluate("folder", folder, "BI", models, instruments=Estimators(lpips=other, vmaf=LumaDifference()), **options)  # fmt: skip
     assert again.notices == (
         "measured anew, because the earlier run in journal.jsonl had another environment",
     )
 
 
 def test_instruments_that_are_missing_or_not_needed():
-    assert Instruments(lpips=MeanDifference()).only(["psnr"]) == Instruments()
+    assert Estimators(lpips=MeanDifference()).only(["psnr"]) == Estimators()
     with pytest.raises(ValueError, match="psnr, vmaf need 'vmaf' among the instruments"):
-        Instruments(lpips=MeanDifference()).only(["psnr", "vmaf"])
-    assert load_instruments(["psnr", "tgrad"], CPU) == Instruments()
+        Estimators(lpips=MeanDifference()).only(["psnr", "vmaf"])
+    assert load_instruments(["psnr", "tgrad"], CPU) == Estimators()
     with pytest.raises(UsageError, match="metric 'niqe' is unknown"):
         load_instruments(["niqe"], CPU)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tcnet.evaluation import evaluate
-from tcnet.evaluation.metrics.estimators import Instruments
+from tcnet.evaluation.metrics.estimators import Estimators
 from tcnet.evaluation.metrics.flow_estimator import SpynetEstimator, load_flow_estimator
 from tcnet.evaluation.metrics.temporal import (
     FLICKER_FRAMES,
@@ -268,7 +268,7 @@ def test_the_flow_of_the_truth_is_computed_once_for_all_models(tmp_path):
     flow = KnownFlow()
     models = [Known(name, hr_clip / 255) for name in ("a", "b", "c")]
     result = evaluate(
-        "folder", tmp_path, "BI", models, metrics=["warp", "psnr"], instruments=Instruments(flow=flow)
+        "folder", tmp_path, "BI", models, metrics=["warp", "psnr"], instruments=Estimators(flow=flow)
     )
     assert flow.calls == 2 * 3
     for model in result.models:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.upscale.output.checkpoint import RunFolder, storing
+from tcnet.upscale.output.checkpoint import Checkpoint, storing
 
 HEADER = {"input": {"size": 1}, "options": {"window": None}}
 
@@ -18,7 +18,7 @@ def names(path):
     "name", ["a.mkv", "ein film é.mkv", "Ж" * 125 + ".mkv", "x" * 251 + ".mkv", "日" * 83 + ".mp4"]
 )
 def test_the_name_says_what_it_belongs_to_and_is_never_too_long(tmp_path, name):
-    folder = RunFolder(tmp_path / name)
+    folder = Checkpoint(tmp_path / name)
     folder.open(HEADER, resume=True)
     assert folder.path.is_dir()
     assert folder.path.name.startswith(f".{name[:30]}")
@@ -29,17 +29,17 @@ def test_the_name_says_what_it_belongs_to_and_is_never_too_long(tmp_path, name):
 
 
 def test_long_names_that_differ_only_at_the_end_have_folders_of_their_own(tmp_path):
-    paths = {RunFolder(tmp_path / f"{'x' * 250}{end}").path for end in "abc"}
+    paths = {Checkpoint(tmp_path / f"{'x' * 250}{end}").path for end in "abc"}
     assert len(paths) == 3
 
 
 def test_lines_stay_until_it_is_removed(tmp_path):
-    folder = RunFolder(tmp_path / "a.mkv")
+    folder = Checkpoint(tmp_path / "a.mkv")
     assert folder.stored() == (None, [])
     assert folder.open(HEADER, resume=True) == []
     folder.append({"one": 1})
     folder.release()
-    again = RunFolder(tmp_path / "a.mkv")
+    again = Checkpoint(tmp_path / "a.mkv")
     assert again.open(HEADER, resume=True) == [{"one": 1}]
     again.release()
     (folder.path / "000000.segment").write_text("old")
@@ -50,7 +50,7 @@ def test_lines_stay_until_it_is_removed(tmp_path):
 
 
 def test_it_is_open_once_at_a_time(tmp_path):
-    first, second = RunFolder(tmp_path / "a.mkv"), RunFolder(tmp_path / "a.mkv")
+    first, second = Checkpoint(tmp_path / "a.mkv"), Checkpoint(tmp_path / "a.mkv")
     first.open(HEADER, resume=True)
     with pytest.raises(MediaError, match="another run is writing it"):
         second.open(HEADER, resume=False)
@@ -60,7 +60,7 @@ def test_it_is_open_once_at_a_time(tmp_path):
 
 
 def test_what_differs_is_named(tmp_path):
-    folder = RunFolder(tmp_path / "a.mkv")
+    folder = Checkpoint(tmp_path / "a.mkv")
     folder.open(HEADER, resume=True)
     folder.release()
     folder.check(HEADER)
@@ -75,7 +75,7 @@ def test_a_place_that_cannot_be_written_to_names_the_way_out():
     with pytest.raises(
         MediaError, match=r"cannot be written \(.*\); choose a place in another folder \(-o\)"
     ):
-        RunFolder(Path("/proc/self/a.mkv")).open(HEADER, resume=True)
+        Checkpoint(Path("/proc/self/a.mkv")).open(HEADER, resume=True)
 
 
 def test_an_error_while_storing_says_that_nothing_is_lost(tmp_path):
@@ -85,7 +85,7 @@ def test_an_error_while_storing_says_that_nothing_is_lost(tmp_path):
 
 
 def test_folders_made_on_the_way_go_with_it_unless_they_are_used(tmp_path):
-    folder = RunFolder(tmp_path / "a" / "b" / "out")
+    folder = Checkpoint(tmp_path / "a" / "b" / "out")
     folder.open(HEADER, resume=True)
     (tmp_path / "a" / "mine").write_text("x")
     folder.remove()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tcnet.errors import UsageError
-from tcnet.video import ReadOptions, Span, open_source
+from tcnet.video import ReadOptions, TrimRange, open_source
 
 NTSC = Fraction(1001, 30000)
 CASES = {
@@ -56,11 +56,11 @@ def test_exactly_the_frames_between_are_read(clips, tmp_path, case, start, end):
         np.testing.assert_array_equal(old.pixels, new.pixels)
         assert (new.pts, new.duration) == (old.pts - shift, old.duration)
     tick = source.info.time_base
-    assert source.info.span.start == wanted[0].seconds
-    assert source.info.span.shift == shift * tick
-    assert (source.info.span.end is None) == (end is None)
+    assert source.info.trim.start == wanted[0].seconds
+    assert source.info.trim.shift == shift * tick
+    assert (source.info.trim.end is None) == (end is None)
     if end is not None:
-        assert 0 <= source.info.span.end - (first + end) < tick
+        assert 0 <= source.info.trim.end - (first + end) < tick
     if case not in ("variable rate", "no times", "transport stream"):  # what is known is known exactly
         assert source.info.frame_count == len(frames)
     assert not any("cut short" in line for line in source.notices)
@@ -68,14 +68,14 @@ def test_exactly_the_frames_between_are_read(clips, tmp_path, case, start, end):
 
 def test_without_a_part_there_is_no_span(clips, tmp_path):
     source, _ = read(write(clips, tmp_path, "mp4"))
-    assert source.info.span is None
+    assert source.info.trim is None
 
 
 def test_iterating_again_gives_the_same_part(clips, tmp_path):
     path = write(clips, tmp_path, "mp4")
     with open_source(path, ReadOptions(start=Fraction(1, 2), end=Fraction(1))) as source:
         assert [f.pts for f in source] == [f.pts for f in source]
-        assert source.info.span == Span(Fraction(13, 25), Fraction(1), Fraction(13, 25))
+        assert source.info.trim == TrimRange(Fraction(13, 25), Fraction(1), Fraction(13, 25))
 
 
 @pytest.mark.parametrize(

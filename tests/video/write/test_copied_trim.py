@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from tcnet.video import EncodeOptions, ReadOptions, Span, open_sink, open_source
+from tcnet.video import EncodeOptions, ReadOptions, TrimRange, open_sink, open_source
 from tcnet.video.images import encode_png
 from tcnet.video.write.copied_trim import Cutter
 
@@ -122,7 +122,7 @@ def test_a_cover_picture_belongs_to_any_part(clips, tmp_path):
 
 
 def test_packets_without_length_count_as_instants():
-    cutter = Cutter(Span(start=Fraction(1), end=Fraction(2), shift=Fraction(1)))
+    cutter = Cutter(TrimRange(start=Fraction(1), end=Fraction(2), shift=Fraction(1)))
     kept = []
     with av.open("unused.mkv", "w", format="null") as container:
         stream = container.add_stream("pcm_s16le", rate=48000)

@@ -20,7 +20,7 @@ from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import size_name
 from tcnet.upscale import plan_video, upscale_video
-from tcnet.upscale.output.run_output import run_folder
+from tcnet.upscale.output.run_output import checkpoint_of
 from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
 from tcnet.video.atomic_file import check_folder, nearest_folder
 
@@ -247,7 +247,7 @@ def _run_standard_input(
             text = str(error).replace(str(path), "standard input")
             raise type(error)(text) from error
         finally:
-            folder = run_folder(output)
+            folder = checkpoint_of(output)
             if folder.path.exists():
                 folder.remove()
 
@@ -285,4 +285,4 @@ def _reachable(output: Path) -> Path:
 def _is_finished(output: Path) -> bool:
     """Whether an output is there, and no unfinished run that would still put things in place."""
     there = any(output.iterdir()) if output.is_dir() else output.exists()
-    return there and not run_folder(output).path.exists()
+    return there and not checkpoint_of(output).path.exists()

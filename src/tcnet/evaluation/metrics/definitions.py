@@ -10,11 +10,11 @@ from tcnet.evaluation.metrics.fidelity import Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Metric:
     """A metric. channels: those of the set ("set"), always RGB, always Y, or none (a metric of motion).
 
     temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
-    instrument: what it needs beside frames, a field of `Instruments`.
+    instrument: what it needs beside frames, a field of `Estimators`.
     whole_clips: it has figures only once all frames of a clip are there.
     of_truth: the ground truth has a figure of its own that is not zero; what lies below that is blurred.
     """
@@ -30,20 +30,20 @@ class Measure:
     of_truth: bool = False
 
 
-MEASURES: Mapping[str, Measure] = MappingProxyType(
+MEASURES: Mapping[str, Metric] = MappingProxyType(
     {
         known.name: known
         for known in (
-            Measure("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
-            Measure("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
-            Measure("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
-            Measure("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
-            Measure(
+            Metric("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
+            Metric("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
+            Metric("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
+            Metric("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
+            Metric(
                 "warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow", of_truth=True
             ),
-            Measure("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
-            Measure("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
-            Measure(
+            Metric("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
+            Metric("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
+            Metric(
                 "flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y", of_truth=True
             ),
         )

@@ -13,19 +13,19 @@ from tcnet.evaluation.metrics.vmaf import ClipJudge, load_vmaf
 
 
 @dataclass(frozen=True, slots=True)
-class Instruments:
+class Estimators:
     """None where no metric asks for it."""
 
     flow: FlowEstimator | None = None
     lpips: PerceptualDistance | None = None
     vmaf: ClipJudge | None = None
 
-    def only(self, metrics: Sequence[str]) -> "Instruments":
+    def only(self, metrics: Sequence[str]) -> "Estimators":
         """Without those that `metrics` do not need. Raises ValueError where one that they need is missing."""
         needed = _needed(metrics)
         if missing := sorted(name for name in needed if getattr(self, name) is None):
             raise ValueError(f"the metrics {', '.join(metrics)} need {missing[0]!r} among the instruments")
-        return Instruments(**{name: getattr(self, name) for name in needed})
+        return Estimators(**{name: getattr(self, name) for name in needed})
 
     @property
     def names(self) -> dict[str, str]:
@@ -34,14 +34,14 @@ class Instruments:
         return {kind: instrument.name for kind, instrument in there.items() if instrument is not None}
 
 
-def load_instruments(metrics: Sequence[str], device: torch.device) -> Instruments:
+def load_instruments(metrics: Sequence[str], device: torch.device) -> Estimators:
     """Those that `metrics` need, on `device`.
 
     Raises UsageError for an unknown metric and where a package or a program is missing.
     """
     check_metrics(metrics)
     needed = _needed(metrics)
-    return Instruments(
+    return Estimators(
         flow=load_flow_estimator(device) if "flow" in needed else None,
         lpips=load_lpips(device) if "lpips" in needed else None,
         vmaf=load_vmaf() if "vmaf" in needed else None,

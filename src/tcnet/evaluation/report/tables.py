@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tcnet.evaluation.metrics.definitions import MEASURES, Measure, metric_label
+from tcnet.evaluation.metrics.definitions import MEASURES, Metric, metric_label
 from tcnet.evaluation.report.published import MEAN, published_scores
 from tcnet.evaluation.result import EvaluationResult, ModelScores
 
@@ -111,7 +111,7 @@ def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]])
     return (title, *cells)
 
 
-def _compared(figures: Sequence[float], measure: Measure) -> Iterator[str]:
+def _compared(figures: Sequence[float], measure: Metric) -> Iterator[str]:
     """Each model's figure, from the second on with the change against the first and what it means."""
     base = figures[0]
     for index, value in enumerate(figures):
@@ -133,10 +133,10 @@ def _of_truth(truth: ModelScores | None, metric: str, clip: int | None) -> tuple
     return (_number(value, MEASURES[metric]),)
 
 
-def _number(value: float, measure: Measure) -> str:
+def _number(value: float, measure: Metric) -> str:
     return "–" if math.isnan(value) else f"{value:.{measure.decimals}f}"
 
 
-def _gain(value: float, measure: Measure) -> str:
+def _gain(value: float, measure: Metric) -> str:
     # Two models without any error are both at infinity; their difference is no number.
     return "–" if math.isnan(value) else f"{value:+.{measure.decimals}f}"

@@ -18,7 +18,7 @@ CONTINUES = "what is finished is kept: when that is mended, the same command con
 """What to tell of a run that stopped for lack of room and the like."""
 
 
-class RunFolder:
+class Checkpoint:
     """One run's folder: `.NAME.tcnet` for the output NAME. Only one process at a time has it open.
 
     A crash leaves it as it is; the lock on it goes with the process that held it.

@@ -1,4 +1,4 @@
-"""Stretches of an output as they are encoded apart from it: a segment of a video, or some images."""
+"""Segments of an output as they are encoded apart from it: part of a video, or some images."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tcnet.video.write.segments import Segment, VideoEncoding
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EncodedSegment:
     """`frames` consecutive frames. files: the file of the segment, or a PNG for each frame (segment None)."""
 
     frames: int
@@ -18,14 +18,16 @@ class Part:
     files: tuple[bytes, ...]
 
 
-def encode_part(frames: Iterable[Frame], encoding: VideoEncoding | None, info: VideoInfo) -> Part:
+def encode_segment(
+    frames: Iterable[Frame], encoding: VideoEncoding | None, info: VideoInfo
+) -> EncodedSegment:
     """encoding: None for images. info: of the output. Raises like `SegmentWriter` and `encode_png`."""
     if encoding is None:
         files = []
         for frame in frames:
             check_frame_size(frame, info)
             files.append(encode_png(frame.pixels, frame.alpha))
-        return Part(len(files), None, tuple(files))
+        return EncodedSegment(len(files), None, tuple(files))
     writer = encoding.segment(None)
     try:
         for frame in frames:
@@ -34,4 +36,4 @@ def encode_part(frames: Iterable[Frame], encoding: VideoEncoding | None, info: V
     except BaseException:
         writer.abandon()
         raise
-    return Part(segment.frames, segment, (writer.data,))
+    return EncodedSegment(segment.frames, segment, (writer.data,))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError
-from tcnet.upscale.output.checkpoint import RunFolder, storing
+from tcnet.upscale.output.checkpoint import Checkpoint, storing
 from tcnet.upscale.output.disk_space import check_room, free_room, room_needed
-from tcnet.upscale.output.encoded_segment import Part, encode_part
+from tcnet.upscale.output.encoded_segment import EncodedSegment, encode_segment
 from tcnet.upscale.output.journal import Line
 from tcnet.video import Frame, VideoInfo
 from tcnet.video.atomic_file import sync_folder, write_synced
@@ -41,7 +41,7 @@ class ResumableImages:
         self._info = info
         self._target = ImageTarget(path, sources=sources)
         self._overwrite = overwrite
-        self._folder = RunFolder(self._target.folder)
+        self._folder = Checkpoint(self._target.folder)
         self._images = self._folder.path / "images"
         self._header = {**identity, "encoding": self._described()}
         lines = self._folder.open(self._header, resume=resume)
@@ -66,9 +66,9 @@ class ResumableImages:
         """ValueError for a frame of another size or a sink that is finished or aborted, MediaError when it
         cannot be written."""
         self._check_open()
-        self.add(encode_part([frame], None, self._info))
+        self.add(encode_segment([frame], None, self._info))
 
-    def add(self, part: Part) -> None:
+    def add(self, part: EncodedSegment) -> None:
         """Takes the next frames as PNGs that were encoded elsewhere. Raises like `write`."""
         self._check_open()
         for data in part.files:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.upscale.output.checkpoint import RunFolder
-from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.checkpoint import Checkpoint
+from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES, SegmentedVideo
@@ -27,7 +27,7 @@ class RunSink(FrameSink, Protocol):
     def complete(self) -> bool: ...
     @property
     def notices(self) -> tuple[str, ...]: ...
-    def add(self, part: Part) -> None: ...
+    def add(self, part: EncodedSegment) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Output:
 
     path: Path
     info: VideoInfo
-    folder: RunFolder
+    folder: Checkpoint
     encoding: VideoEncoding | None
     copy_from: Path
     overwrite: bool
@@ -90,7 +90,7 @@ def prepare_output(
     or cannot be written to.
     """
     is_video = names_video(path)
-    folder = run_folder(path)
+    folder = checkpoint_of(path)
     _, lines = folder.stored() if resume else (None, [])
     # A run cut off while it moved its result into place finds some of it, or all, there.
     moving = any("final" in line for line in lines)
@@ -108,9 +108,9 @@ def prepare_output(
     return Output(path, info, folder, encoding, copy_from, overwrite, resume, segment_frames, notices)
 
 
-def run_folder(output: Path) -> RunFolder:
+def checkpoint_of(output: Path) -> Checkpoint:
     """Where an unfinished run of `output` keeps what it has done. Raises UsageError like `names_video`."""
-    return RunFolder(output if names_video(output) else ImageTarget(output, sources=()).folder)
+    return Checkpoint(output if names_video(output) else ImageTarget(output, sources=()).folder)
 
 
 def _frames(lines: list[Mapping[str, Any]]) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError
-from tcnet.upscale.output.checkpoint import CONTINUES, RunFolder, storing
+from tcnet.upscale.output.checkpoint import CONTINUES, Checkpoint, storing
 from tcnet.upscale.output.disk_space import check_room, free_room, room_needed
-from tcnet.upscale.output.encoded_segment import Part
+from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Line
 from tcnet.video import Frame
 from tcnet.video.atomic_file import check_target, sync, sync_folder, write_synced
@@ -47,7 +47,7 @@ class SegmentedVideo:
         self._encoding = encoding
         self._overwrite = overwrite
         self._segment_frames = segment_frames
-        self._folder = RunFolder(encoding.path)
+        self._folder = Checkpoint(encoding.path)
         self._writer: SegmentWriter | None = None
         trial = encoding.trial()
         self._parameter_sets = trial.parameter_sets
@@ -90,7 +90,7 @@ class SegmentedVideo:
             if self._writer.frames == self._segment_frames:
                 self._finish_segment()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: EncodedSegment) -> None:
         """Takes the next frames as a segment that was encoded elsewhere, whole unless it is the last one.
 
         ValueError for frames that do not fit there, MediaError for what came damaged or from another build of

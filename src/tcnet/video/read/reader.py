@@ -27,7 +27,7 @@ from tcnet.video.read.deinterlace import Deinterlacing
 from tcnet.video.read.probe import DOLBY_VISION, Survey, survey
 from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.stream_info import describe, find_crop, stream_duration
-from tcnet.video.read.trim import Part, describe_part, find_part
+from tcnet.video.read.trim import Trim, describe_trim, find_trim
 from tcnet.video.timestamps import Gaps
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
@@ -53,13 +53,13 @@ class VideoReader:
             whole = describe(container, path)
             pictures = PictureStream(container, path, step=_step(whole))
             self._survey = survey(pictures, whole.duration)
-        self._part: Part | None = None
+        self._trim: Trim | None = None
         if self._options.cuts:
             with self._open() as container:
                 pictures = PictureStream(container, path, step=_step(whole))
-                self._part = find_part(self._options, pictures, self._survey.first, whole)
+                self._trim = find_trim(self._options, pictures, self._survey.first, whole)
         self._whole = whole
-        self._info = _described(whole, self._survey, self._part)
+        self._info = _described(whole, self._survey, self._trim)
         self._notices = _before(self._info, self._survey, self._options)
 
     @property
@@ -73,7 +73,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         with self._open() as container:
             fields = Deinterlacing(self._options.deinterlace, self._survey.scan)
-            run = _Decoding(container, self.path, self._whole, self._info, self._part, fields)
+            run = _Decoding(container, self.path, self._whole, self._info, self._trim, fields)
             try:
                 yield from run.frames()
             finally:
@@ -94,8 +94,8 @@ class VideoReader:
         return open_input(self.path, allow_network=self._options.allow_network)
 
 
-def _described(whole: VideoInfo, found: Survey, part: Part | None) -> VideoInfo:
-    info = whole if part is None else describe_part(whole, part)
+def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
+    info = whole if trim is None else describe_trim(whole, trim)
     return replace(
         info,
         pixel_format=found.pixel_format or whole.pixel_format,
@@ -134,7 +134,7 @@ class _Decoding:
         path: Path,
         whole: VideoInfo,
         info: VideoInfo,
-        part: Part | None,
+        trim: Trim | None,
         fields: Deinterlacing,
     ) -> None:
         """whole: as the headers describe the file; info: of what is read."""
@@ -142,7 +142,7 @@ class _Decoding:
         self._path = path
         self._whole = whole
         self._info = info
-        self._part = part
+        self._trim = trim
         self._fields = fields
         self._step = _step(whole)
         self._pictures = PictureStream(container, path, step=self._step)
@@ -160,19 +160,19 @@ class _Decoding:
 
     def frames(self) -> Iterator[Frame]:
         """One frame is held back: how long a picture stands is known when the next one comes."""
-        part = self._part
-        shift = part.shift if part else 0
+        trim = self._trim
+        shift = trim.shift if trim else 0
         held: Frame | None = None
         held_duration = 0
         for entry in self._fields.apply(self._entries()):
-            if part and entry.pts < part.start:
+            if trim and entry.pts < trim.start:
                 continue
             pts = entry.pts - shift
             if held is not None:
                 self._longest = max(self._longest, pts - held.pts)
                 self._gaps.add(pts - held.pts)
                 yield replace(held, duration=pts - held.pts)
-            if part and part.end is not None and entry.pts >= part.end:
+            if trim and trim.end is not None and entry.pts >= trim.end:
                 return
             held, held_duration = self._frame(entry.picture, pts), entry.duration
             self._count += 1
@@ -183,9 +183,9 @@ class _Decoding:
         yield replace(held, duration=duration)
 
     def _entries(self) -> Iterator[TimedPicture]:
-        if self._part is None or self._part.shift == 0:
+        if self._trim is None or self._trim.shift == 0:
             return self._pictures.pictures()
-        return self._pictures.pictures_from(self._part.start, self._part.first)
+        return self._pictures.pictures_from(self._trim.start, self._trim.first)
 
     def _frame(self, picture: VideoFrame, pts: int) -> Frame:
         width, height = self._stored_size

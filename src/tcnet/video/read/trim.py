@@ -5,13 +5,13 @@ from fractions import Fraction
 from math import ceil
 
 from tcnet.errors import UsageError
-from tcnet.video.frame import Span, VideoInfo
+from tcnet.video.frame import TrimRange, VideoInfo
 from tcnet.video.read.decoder import PictureStream
 from tcnet.video.read.read_options import ReadOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Trim:
     """What is read, in ticks. first: of the file's first picture. start: the first picture that is kept.
     end: what begins there or later is left out; None: nothing is."""
 
@@ -25,9 +25,9 @@ class Part:
         return self.start - self.first
 
 
-def find_part(
+def find_trim(
     options: ReadOptions, pictures: PictureStream, first: int | None, whole: VideoInfo
-) -> Part | None:
+) -> Trim | None:
     """None when everything is read. first: the tick of the first picture, None where none can be decoded.
 
     Raises UsageError where no picture is left.
@@ -36,7 +36,7 @@ def find_part(
         return None
     end = None if options.end is None else first + ceil(options.end / whole.time_base)
     if options.start is None:
-        return Part(first, first, end)
+        return Trim(first, first, end)
     asked = f"{float(options.start):g} s"
     wanted = first + ceil(options.start / whole.time_base)
     entries = pictures.pictures_from(wanted, first)
@@ -49,24 +49,24 @@ def find_part(
             f"no frame begins between {asked} and {float(options.end or 0):g} s; "
             f"the next one is at {float((start - first) * whole.time_base):.3f} s"
         )
-    return Part(first, start, end)
+    return Trim(first, start, end)
 
 
-def describe_part(whole: VideoInfo, part: Part) -> VideoInfo:
+def describe_trim(whole: VideoInfo, trim: Trim) -> VideoInfo:
     """The VideoInfo of a part; its frame count is an estimate by the rate."""
     tick = whole.time_base
-    begin = part.shift * tick
+    begin = trim.shift * tick
     stop = whole.duration
-    if part.end is not None:
-        limit = (part.end - part.first) * tick
+    if trim.end is not None:
+        limit = (trim.end - trim.first) * tick
         stop = limit if stop is None else min(stop, limit)
     count: int | None = None
     if stop is not None and whole.frame_rate is not None:
         count = max(1, ceil(stop * whole.frame_rate) - ceil(begin * whole.frame_rate))
-    end: Fraction | None = None if part.end is None else part.end * tick
+    end: Fraction | None = None if trim.end is None else trim.end * tick
     return replace(
         whole,
         frame_count=count,
         duration=None if stop is None else max(stop - begin, tick),
-        span=Span(start=part.start * tick, end=end, shift=begin),
+        trim=TrimRange(start=trim.start * tick, end=end, shift=begin),
     )

@@ -116,7 +116,7 @@ class Muxer:
 
     def _open(self, container: OutputContainer, plan: EncoderPlan, copy_from: Path | None) -> None:
         if copy_from is not None:
-            self._copy = Passthrough(copy_from, container, self._info.span, allow_network=self._allow_network)
+            self._copy = Passthrough(copy_from, container, self._info.trim, allow_network=self._allow_network)
             width, height = self._copy.video_size
             scale = (Fraction(self._info.width, width), Fraction(self._info.height, height))
             self._copy.describe_video(self.stream, scale)

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import CONTAINERS, main_video, open_input
-from tcnet.video.frame import Span
+from tcnet.video.frame import TrimRange
 from tcnet.video.pyav import clean_tags
 from tcnet.video.timestamps import RisingTimes, tagged_end
 from tcnet.video.write.copied_trim import Cutter
@@ -42,9 +42,14 @@ class Passthrough:
     """The copied streams of one input, opened a second time and read only as far as the video has come."""
 
     def __init__(
-        self, path: Path, output: OutputContainer, span: Span | None = None, *, allow_network: bool = False
+        self,
+        path: Path,
+        output: OutputContainer,
+        trim: TrimRange | None = None,
+        *,
+        allow_network: bool = False,
     ) -> None:
-        """Adds the streams to `output`, whose header is not written yet. span: the part to copy.
+        """Adds the streams to `output`, whose header is not written yet. trim: the part to copy.
         allow_network: see `open_input`.
 
         A stream that the container cannot hold is converted, or left out; `notices` say so at once. Raises
@@ -54,8 +59,8 @@ class Passthrough:
         self._allow_network = allow_network
         self._path = path
         self._output = output
-        self._span = span
-        self._cutter = None if span is None else Cutter(span)
+        self._trim = trim
+        self._cutter = None if trim is None else Cutter(trim)
         self._notices: list[str] = []
         self._copies: dict[int, Stream] = {}
         self._converters: dict[int, Converter] = {}
@@ -273,10 +278,10 @@ class Passthrough:
         end = tagged_end(packet.stream)
         if times.last is not None or end is None:
             return
-        if self._span is None:
+        if self._trim is None:
             self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
-        elif self._span.end is None:
-            self._ends[packet.stream_index] = round((end - self._span.shift) / packet.time_base)
+        elif self._trim.end is None:
+            self._ends[packet.stream_index] = round((end - self._trim.shift) / packet.time_base)
 
     def _display_matrix(self) -> list[int] | None:
         """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError, TcnetError
-from tcnet.upscale.output.run_output import run_folder
+from tcnet.upscale.output.run_output import checkpoint_of
 from tcnet.video.read.frame_times import frame_times
 from tcnet.web.jobs.job import Job, JobProgress, JobResult, State
 from tcnet.web.jobs.store import JobFolder, JobStore, now
-from tcnet.web.planning import Wishes
+from tcnet.web.planning import JobRequest
 
 COMMAND = (sys.executable, "-m", "tcnet.web.jobs.child")
 STOP_SECONDS = 20.0
@@ -32,13 +32,13 @@ class Worker:
     def __init__(
         self,
         store: JobStore,
-        wishes: Callable[[Job], Wishes],
+        request: Callable[[Job], JobRequest],
         frames: int,
         command: tuple[str, ...] = COMMAND,
     ) -> None:
         """frames: the most that a run may give, whatever the header of its input says."""
         self._store = store
-        self._wishes = wishes
+        self._wishes = request
         self._frames = frames
         self._command = command
         self._wake = threading.Condition()
@@ -94,9 +94,9 @@ class Worker:
                     self._running = None
 
     def _arguments(self, job: Job) -> list[str]:
-        folder, wishes = self._store.folder(job.id), self._wishes(job)
-        options = {"--model": wishes.weights, "--scale": wishes.scale, "--height": wishes.height}
-        options |= {"--crf": wishes.crf, "--preview": str(folder.preview), "--progress": "json"}
+        folder, request = self._store.folder(job.id), self._wishes(job)
+        options = {"--model": request.weights, "--scale": request.scale, "--height": request.height}
+        options |= {"--crf": request.crf, "--preview": str(folder.preview), "--progress": "json"}
         pairs = [(name, str(value)) for name, value in options.items() if value is not None]
         return [
             "upscale",
@@ -283,7 +283,7 @@ def _begun(job: Job) -> Job:
 
 
 def _is_in_place(result: Path) -> bool:
-    return result.exists() and not run_folder(result).path.exists()
+    return result.exists() and not checkpoint_of(result).path.exists()
 
 
 def _version(preview: Path) -> int | None:
