@@ -41,8 +41,8 @@ def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next feature maps, unless the environment tunes its allocator.
 
     By default each block above 32 MiB is mapped from the system and returned when it is freed, and every page
-    of it faults anew: at 540x960 a fifth of the time (docs/experiments/2026-11-23-freed-memory.md). All threads
-    share one arena, because others cannot hold such blocks.
+    of it faults anew: at 540x960 a fifth of the time (docs/experiments/2026-11-23-freed-memory.md). All
+    threads share one arena, because others cannot hold such blocks.
     """
     tuned = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get(
         "GLIBC_TUNABLES", ""
