@@ -1,4 +1,4 @@
-"""The zoo as a table in Markdown: python tests/zoo/zoo_table.py [--keep FOLDER] > table.md
+"""The table of docs/zoo.md: python tests/zoo/zoo_table.py [--keep FOLDER] > table.md
 
 --keep: inputs and outputs stay in FOLDER, for looking at.
 """

@@ -1,0 +1,210 @@
+"""Write the tables of docs/results.md that come from benchmarks/results/*.json.
+
+    python scripts/make_results.py
+
+Each lies between the lines <!-- table: NAME FILE... --> and <!-- end -->; NAME is one of TABLES, FILE... the
+measurements it shows. A test holds the page to this script.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "results.md"
+MEASUREMENTS = ROOT / "benchmarks" / "results"
+BLOCK = re.compile(r"(<!-- table: ([\w-]+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+BASELINES = {
+    "BasicVSR, the plain way": "baseline, contiguous",
+    "BasicVSR, channels_last": "baseline, channels_last",
+}
+CONDITIONS = ("BI", "BI+crf18", "BI+crf23", "BI+crf28", "BI+crf33")
+COMPRESSED = CONDITIONS[2:]
+VARIANTS = {
+    "full": "full",
+    "forward": "forward instead of bidirectional",
+    "recurrence-only": "recurrence only, no sliding window",
+    "sliding-window-only": "sliding window only, no recurrence",
+    "single-stage-fusion": "single-stage fusion",
+    "without-alignment": "without temporal self-alignment",
+    "without-matching": "without correlative matching",
+    "without-stability": "without both (no stability module)",
+}
+
+Measurement = dict[str, Any]
+
+
+def main() -> None:
+    PAGE.write_text(made(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def made(page: str) -> str:
+    """The page with each of its tables made anew."""
+
+    def block(found: re.Match[str]) -> str:
+        start, name, files, end = found.groups()
+        return start + "\n" + "\n".join(TABLES[name]([read(file) for file in files.split()])) + "\n\n" + end
+
+    return BLOCK.sub(block, page)
+
+
+def read(file: str) -> Measurement:
+    return json.loads((MEASUREMENTS / file).read_text(encoding="utf-8"))
+
+
+def speed(measurements: Sequence[Measurement]) -> list[str]:
+    """A row for each network that was timed, run by run."""
+    rows = []
+    for run in _runs(measurements):
+        peak = run["convolution_limit"]
+        for network in run["contestants"]:
+            rows.append(
+                (
+                    BASELINES.get(network["name"], network["name"]),
+                    _whole(network["milliseconds_per_frame"]),
+                    f"{network['ratio']:.2f}",
+                    f"{network['gflop_per_frame']:.0f}",
+                    f"{100 * network['limit_fraction']:.0f} % of {peak / 1e12:.2f}",
+                    _whole(network["peak_memory"] / 2**20),
+                )
+            )
+    header = ("network", "ms a frame", "ratio", "GFLOP", "of peak, TFLOP/s", "peak memory, MiB")
+    return _table(header, rows)
+
+
+def stages(measurements: Sequence[Measurement]) -> list[str]:
+    """A column group for each TCNet that was timed by stages."""
+    networks = [
+        network for run in _runs(measurements) for network in run["contestants"] if network.get("stages")
+    ]
+    header = ["stage"]
+    for network in networks:
+        name = network["name"].split(" ")[0]
+        header += [f"{name}, ms", "MACs / output pixel", "of peak"]
+    rows = []
+    for index, stage in enumerate(networks[0]["stages"]):
+        row = ["other" if stage["name"] == "between" else stage["name"]]
+        for network in networks:
+            own = network["stages"][index]
+            peak = own["limit_fraction"]
+            row += [
+                f"{own['milliseconds_per_frame']:.1f}",
+                _whole(own["multiply_adds"]),
+                "" if peak is None else f"{100 * peak:.0f} %",
+            ]
+        rows.append(row)
+    return _table(header, rows)
+
+
+def ablation(measurements: Sequence[Measurement]) -> list[str]:
+    """Means of the seeds, each seed in brackets, and the difference from the full network."""
+    document = measurements[0]
+    full = document["variants"]["full"]["sets"]["held-out"]
+    bicubic = document["bicubic"]["held-out"]
+    rows = [["bicubic", "", f"{bicubic['psnr']:.3f}", "", f"{bicubic['warp']:.3f}", ""]]
+    for name, title in VARIANTS.items():
+        variant = document["variants"][name]
+        row = [title, f"{variant['parameters_without_motion'] / 1000:.0f} k"]
+        for metric in ("psnr", "warp"):
+            seeds = [seed[metric] for seed in variant["sets"]["held-out"].values()]
+            gain = fmean(seeds) - fmean(seed[metric] for seed in full.values())
+            row.append(f"{fmean(seeds):.3f} ({', '.join(f'{seed:.3f}' for seed in seeds)})")
+            row.append("" if name == "full" else f"{gain:+.3f}")
+        rows.append(row)
+    header = ("variant", "parameters without motion", "PSNR-Y", "vs full", "warping error", "vs full")
+    return _table(header, rows)
+
+
+def compressed_input(measurements: Sequence[Measurement]) -> list[str]:
+    """PSNR-Y by compression, and the smallest gain over bicubic of all clips and compressions."""
+    document = measurements[0]
+    base = document["bicubic"]
+    rows = []
+    for model, values in document.items():
+        means = {
+            condition: fmean(value for name, value in values.items() if name.endswith(f" {condition}"))
+            for condition in CONDITIONS
+        }
+        cells = [*means.values(), fmean(means[condition] for condition in COMPRESSED)]
+        least = "" if model == "bicubic" else f"{min(values[name] - base[name] for name in base):+.2f}"
+        rows.append([model, *(f"{value:.2f}" for value in cells), least])
+    header = ("model", "BI", "crf 18", "crf 23", "crf 28", "crf 33", "mean of 23, 28, 33", "least gain")
+    return _table(header, rows)
+
+
+def cluster(measurements: Sequence[Measurement]) -> list[str]:
+    keys = ("workers", "units", "seconds", "fps", "efficiency", "driver_ms_per_unit")
+    header = ("workers", "segments", "seconds", "frames/s", "efficiency", "driver, CPU ms a segment")
+    return _table(header, [[str(row[key]) for key in keys] for row in measurements[0]["rows"]])
+
+
+def damaged_inputs(measurements: Sequence[Measurement]) -> list[str]:
+    document = measurements[0]
+    row = (
+        document["inputs"],
+        document["outcomes"]["played"],
+        document["outcomes"]["refused"],
+        len(document["by_format"]),
+        document["slowest_seconds"],
+        document["largest_resident_set_mib"],
+    )
+    header = ("inputs", "played", "refused in one line", "formats", "slowest, s", "largest resident set, MiB")
+    return _table(header, [[f"{value:,}".replace(",", " ") for value in row]])
+
+
+def kill_runs(measurements: Sequence[Measurement]) -> list[str]:
+    document = measurements[0]
+    places = ", ".join(f"{place} {count}" for place, count in document["kills by place"].items())
+    header = ("runs", "kills", "outputs that differ", "kills by place")
+    counts = (document["runs"], document["kills"], len(document["different"]))
+    return _table(header, [[*map(str, counts), places]])
+
+
+def long_video(measurements: Sequence[Measurement]) -> list[str]:
+    document = measurements[0]
+    peaks = {name: f"{peak:.1f}" for name, peak in document["peak_mib"].items()}
+    header = ("seconds", "frames a second", *(f"peak, MiB: {name}" for name in peaks), "growth")
+    row = (
+        f"{document['seconds']:.0f}",
+        f"{document['frames_per_second']:.0f}",
+        *peaks.values(),
+        f"**+{document['growth_percent']} %**",
+    )
+    return _table(header, [row])
+
+
+TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
+    "speed": speed,
+    "stages": stages,
+    "ablation": ablation,
+    "compressed-input": compressed_input,
+    "cluster": cluster,
+    "damaged-inputs": damaged_inputs,
+    "kill-runs": kill_runs,
+    "long-video": long_video,
+}
+
+
+def _runs(measurements: Iterable[Measurement]) -> Iterable[Measurement]:
+    """A file of `tcnet bench --json` holds one run, or several under "runs"."""
+    for measurement in measurements:
+        yield from measurement.get("runs", [measurement])
+
+
+def _whole(number: float) -> str:
+    return f"{number:,.0f}".replace(",", " ")
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [
+        f"| {' | '.join(cells)} |".replace("| --- ", "|---").replace("|--- |", "|---|") for cells in lines
+    ]
+
+
+if __name__ == "__main__":
+    main()
