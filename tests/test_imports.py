@@ -74,6 +74,7 @@ def test_video_knows_no_tensors_and_no_network():
         "torch",
         "tcnet.network",
         "tcnet.models",
+        "tcnet.catalogue",
         "tcnet.inference",
         "tcnet.upscale",
         "tcnet.evaluation",

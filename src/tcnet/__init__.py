@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from tcnet.version import __version__
 
 if TYPE_CHECKING:
+    from tcnet.catalogue import ModelCard, list_models
     from tcnet.errors import MediaError, TcnetError, UsageError
     from tcnet.inference import UpscaleOptions, Upscaler
-    from tcnet.models import ModelCard, list_models, load_model
+    from tcnet.models import load_model
     from tcnet.network import TCNet, TCNetConfig
     from tcnet.upscale import Progress, UpscaleResult, upscale_video
     from tcnet.video import EncodeOptions, Frame, ReadOptions
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = (
+    "tcnet.catalogue",
     "tcnet.errors",
     "tcnet.inference",
     "tcnet.models",

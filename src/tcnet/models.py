@@ -1,16 +1,11 @@
-"""The catalogue of models, and the only place that reads or writes weights.
+"""The only place that reads or writes weights.
 
 A weight file is a safetensors file whose metadata holds the network's configuration, so that it explains
-itself; nothing else is ever deserialised from it. A card (TOML, beside the file) says what the weights are.
+itself; nothing else is ever deserialised from it. `tcnet.catalogue` knows which ones are in the package.
 """
 
 import dataclasses
-import hashlib
 import json
-import tomllib
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +13,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.catalogue import DEFAULT_MODEL, weights_path
+from tcnet.errors import MediaError
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.quantisation import expected_ranges
 
-DEFAULT_MODEL = "tcnet-video"
-NAMES = (DEFAULT_MODEL, "tcnet-bi", "tcnet-bd", "tcnet-lite")
 FORMAT = "tcnet-1"
 _RANGES = "ranges/"  # before the names of what are no weights
 # What a configuration in a file may say; far beyond all that was trained, and small enough to be built.
@@ -37,52 +31,6 @@ _BOUNDS = {
     "fusion_levels": (1, 16),
     "stability_stride": (1, 16),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
-    """What is to be known of a model before using it. `figures` are measured, each under its protocol."""
-
-    name: str
-    summary: str
-    weights: str
-    degradation: str
-    data: str
-    steps: int
-    licence: str
-    source: str
-    figures: dict[str, str]
-
-
-def list_models() -> tuple[ModelCard, ...]:
-    """The cards of the models in the package, the default first."""
-    return tuple(model_card(name) for name in NAMES)
-
-
-def model_card(name: str) -> ModelCard:
-    """The card of a model in the package. Raises UsageError for an unknown name."""
-    if name not in NAMES:
-        raise UsageError(f"unknown model {name!r}; the models are {', '.join(NAMES)}, or a .safetensors file")
-    text = (_weights_folder() / f"{name}.toml").read_text(encoding="utf-8")
-    return ModelCard(name=name, **tomllib.loads(text))
-
-
-def weights_path(model: str | Path) -> Path:
-    """The file of a model in the package, or the given .safetensors file.
-
-    Raises UsageError for an unknown name and MediaError for a missing file.
-    """
-    if isinstance(model, Path) or model.endswith(".safetensors"):
-        path = Path(model)
-        if not path.is_file():
-            raise MediaError(f"{path}: no such weight file")
-        return path
-    return _weights_folder() / model_card(model).weights
-
-
-def weights_hash(model: str | Path) -> str:
-    """First 12 hex digits of the weight file's SHA-256: names the weights in results and journals."""
-    return file_hash(weights_path(model))
 
 
 def load_model(
@@ -176,15 +124,3 @@ def _check_ranges(path: Path, network: TCNet, ranges: dict[str, torch.Tensor]) -
     for name, largest in ranges.items():
         if largest.shape != (expected[name],) or not torch.isfinite(largest).all() or (largest < 0).any():
             raise MediaError(f"{path}: the ranges of {name!r} are no {expected[name]} positive values")
-
-
-def _weights_folder() -> Path:
-    # The package is installed as files (setuptools, wheels unpacked), so the resource has a path.
-    return Path(str(resources.files("tcnet") / "weights"))
-
-
-@cache
-def file_hash(path: Path) -> str:
-    """First 12 hex digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from tcnet.catalogue import DEFAULT_MODEL, list_models, weights_hash
 from tcnet.cli import COMMANDS
+from tcnet.speeds import Speed, keep_speeds
 from tcnet.version import __version__
 
 
@@ -28,7 +30,7 @@ def test_every_command_has_help_that_loses_nothing(tcnet, command):
     assert COMMANDS[command] in " ".join(words)  # as the list of commands has it
 
 
-@pytest.mark.parametrize("wanted", ["--help", "--version", "upscal"])
+@pytest.mark.parametrize("wanted", ["--help", "--version", "models", "upscal"])
 def test_what_needs_no_torch_does_not_wait_for_it(wanted):
     code = (
         "import sys; from tcnet.cli import run; code = run(sys.argv[1:]); "
@@ -51,15 +53,34 @@ def test_an_error_as_a_process(start):
     assert (process.returncode, out, err) == (1, "", "error: missing.mkv: no such file\n")
 
 
-def test_models(tcnet):
-    text = "\n".join(tcnet("models").out)
-    for name in ("tcnet-video", "tcnet-bi", "tcnet-bd", "tcnet-lite"):
-        assert name in text
-        card = tcnet("models", "show", name)
-        assert card.code == 0
-        assert {"name", "weights", "licence", "source"} <= {
-            line.split()[0] for line in card.out if line.strip()
-        }
+def test_models(tcnet, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    listed = "\n".join(tcnet("models").out)
+    files, _, benchmarks = listed.partition("For the benchmarks")
+    assert listed.count("(default)") == files.count("(default)") == 1
+    for card in list_models():
+        assert card.name in (files if card.use == "files" else benchmarks)
+        for call in (("models", card.name), ("models", "show", card.name)):
+            shown = tcnet(*call)
+            assert shown.code == 0
+            text = "\n".join(shown.out)
+            assert f"{card.gain.psnr:+.2f} dB" in text
+            assert {"name", "weights", "licence", "source"} <= {
+                line.split()[0] for line in shown.out if line.strip()
+            }
+            assert "not measured yet" in text
+
+
+def test_models_says_how_fast_each_is_here(tcnet, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    pixels = 854 * 480 * 25 * 60
+    keep_speeds(
+        [Speed(card.name, weights_hash(card.name), "cpu", "auto", 2, 600 / pixels) for card in list_models()]
+    )
+    listed = "\n".join(tcnet("models").out)
+    assert listed.count("about 10 min") == len(list_models())
+    assert "not measured" not in listed
+    assert "with 2 threads" in "\n".join(tcnet("models", DEFAULT_MODEL).out)
 
 
 def test_degrade(tcnet, media, tmp_path):

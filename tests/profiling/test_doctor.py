@@ -1,4 +1,4 @@
-from tcnet.models import NAMES
+from tcnet.catalogue import NAMES
 from tcnet.profiling.doctor import PACKAGES, examine
 from tcnet.version import __version__
 

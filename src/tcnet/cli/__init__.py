@@ -36,8 +36,8 @@ COMMANDS = {
     "frames.",
     "degrade": "Make the low-resolution version (1/4) of a video, exactly as the benchmarks do.",
     "train": "Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped.",
-    "models": "List the models in the package, or show one's card: data, degradation, licence, measured "
-    "figures.",
+    "models": "List the models in the package: what each is for, how good, how fast here; or show the card "
+    "of one.",
     "export": "Write a model as graphs that other programs run: ONNX, or OpenVINO's format.",
     "serve": "A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.",
     "bench": "Time models and their stages against BasicVSR, alternately, and against the machine's limits.",

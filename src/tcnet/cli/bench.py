@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.cli.console import err, out, print_table
 from tcnet.errors import UsageError
-from tcnet.models import DEFAULT_MODEL
 from tcnet.profiling import run_benchmark, write_json
 from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows
 

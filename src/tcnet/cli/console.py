@@ -1,6 +1,7 @@
 """What all commands share on the terminal: results go to stdout, everything else to stderr."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from rich.console import Console
 from rich.table import Table
@@ -11,12 +12,23 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:
-    err.print(f"error: {one_line(text)}", style="red", markup=False)
+    say(f"error: {text}", style="red", console=err)
 
 
 def print_notices(notices: Sequence[str]) -> None:
     for notice in notices:
-        err.print(f"note: {one_line(notice)}", style="yellow", markup=False)
+        say(f"note: {notice}", style="yellow", console=err)
+
+
+def say(text: str, *, style: str | None = None, indent: int = 0, console: Console = out) -> None:
+    """A line for people: on a terminal broken between words, further lines indented; else as it is."""
+    text = " " * indent + one_line(text)
+    if console.is_terminal:
+        text = fill(
+            text, console.width, subsequent_indent=" " * (indent + 2), break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+    console.print(text, style=style, markup=False)
 
 
 def one_line(text: str) -> str:
@@ -55,12 +67,3 @@ def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
 
 def format_bytes(count: float) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
-
-
-def format_seconds(seconds: float) -> str:
-    """A duration for people: 8.3 s, 12:05 (min), 3:04:10 (h)."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.cli.console import err, format_bytes, out
 from tcnet.export import export_model
-from tcnet.models import DEFAULT_MODEL
 
 
 def export(

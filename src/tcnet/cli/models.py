@@ -3,30 +3,77 @@
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from tcnet.cli.console import out, print_pairs
+from tcnet.catalogue import ModelCard, list_models, model_card, weights_hash
+from tcnet.cli.console import out, print_pairs, say
+from tcnet.durations import describe_estimate
 from tcnet.errors import UsageError
-from tcnet.models import list_models, model_card, weights_hash
+from tcnet.speeds import newest_speed
+
+TITLES = {"files": "For video files", "benchmark": "For the benchmarks (on real files, the above are better)"}
+MINUTE_PIXELS = 854 * 480 * 25 * 60
+"""LR pixels of a minute of 480p at 25 frames a second, by which speeds are shown."""
+NOT_MEASURED = "not measured yet"
 
 
 def models(
-    action: Annotated[
-        str | None, typer.Argument(help="'show' for one model's card.", metavar="[show")
+    names: Annotated[
+        list[str] | None, typer.Argument(help="A model, for all that is known of it.", metavar="[NAME]")
     ] = None,
-    name: Annotated[str | None, typer.Argument(help="Name of the model.", metavar="NAME]")] = None,
 ) -> None:
-    """List the models in the package, or show one's card: data, degradation, licence, measured figures."""
-    if action is None:
-        print_pairs([(card.name, card.summary) for card in list_models()])
-        return
-    if action != "show" or name is None:
-        raise UsageError("usage: tcnet models, or tcnet models show NAME")
-    card = model_card(name)
+    """List the models in the package: what each is for, how good, how fast here; or show the card of one."""
+    match names or []:
+        case []:
+            _list()
+        case [name] | ["show", name]:  # "show", as it was called before
+            _show(model_card(name))
+        case _:
+            raise UsageError(f"one model at a time, got {' '.join(names or [])}: tcnet models NAME")
+
+
+def _list() -> None:
+    cards = list_models()
+    for use, title in TITLES.items():
+        _print_list(title, [card for card in cards if card.use == use])
+    say("Over bicubic: PSNR on luma, for input of that kind; tcnet models NAME says on what it was measured.")
+    if any(newest_speed(card) is None for card in cards):
+        say("Speeds here are measured by tcnet doctor --tune, or once tcnet upscale plans a long run.")
+
+
+def _print_list(title: str, cards: list[ModelCard]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="", box=None)
+    table.add_column("", no_wrap=True)
+    table.add_column("for", ratio=1)
+    table.add_column("over bicubic", no_wrap=True)
+    table.add_column("1 min of 480p", no_wrap=True)
+    for card in cards:
+        mark = "\n(default)" if card.default else ""
+        table.add_row(
+            f"{card.name}{mark}", card.summary, f"{card.gain.psnr:+.1f} dB, {card.gain.on}", _minute(card)
+        )
+    out.print(table)
+    out.print()
+
+
+def _minute(card: ModelCard) -> str:
+    speed = newest_speed(card)
+    return NOT_MEASURED if speed is None else describe_estimate(speed.seconds_per_pixel * MINUTE_PIXELS)
+
+
+def _show(card: ModelCard) -> None:
+    speed = newest_speed(card)
+    how = "" if speed is None else f", on {speed.device} with {speed.threads} threads"
     print_pairs(
         [
-            ("name", card.name),
-            ("summary", card.summary),
-            ("weights", f"{card.weights} (sha256 {weights_hash(name)}…)"),
+            ("name", card.name + (" (the default)" if card.default else "")),
+            ("for", f"{'video files' if card.use == 'files' else 'a benchmark'}: {card.summary}"),
+            (
+                "over bicubic",
+                f"{card.gain.psnr:+.2f} dB of PSNR on luma, {card.gain.on}: {card.gain.measured}",
+            ),
+            ("speed here", f"{_minute(card)}, for a minute of 480p at 25 frames a second{how}"),
+            ("weights", f"{card.weights} (sha256 {weights_hash(card.name)}…)"),
             ("degradation", card.degradation),
             ("data", card.data),
             ("steps", str(card.steps)),

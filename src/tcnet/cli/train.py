@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from tcnet.cli.console import err, format_seconds, print_notices
+from tcnet.cli.console import err, print_notices
+from tcnet.durations import describe_duration
 from tcnet.errors import TcnetError
 from tcnet.training.config import load_config
 from tcnet.training.loop import Progress as TrainingProgress
@@ -51,7 +52,7 @@ def train(
 
 def _summary(outcome: Outcome) -> str:
     counters = outcome.counters
-    parts = [f"{counters.step} steps in {format_seconds(counters.seconds)}"]
+    parts = [f"{counters.step} steps in {describe_duration(counters.seconds)}"]
     if counters.skipped:
         parts.append(f"{counters.skipped} skipped (not finite)")
     if counters.best is not None:
@@ -102,7 +103,7 @@ class _Display:
             parts.append(f"{progress.psnr:.3f} dB")
         if progress.skipped:
             parts.append(f"{progress.skipped} skipped")
-        parts.append(f"{format_seconds(progress.eta_seconds)} left")
+        parts.append(f"{describe_duration(progress.eta_seconds)} left")
         self._bar.update(
             self._training,
             completed=progress.step,

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from tcnet.catalogue import NAMES, model_card
 from tcnet.errors import MediaError, UsageError
 from tcnet.export.manifest import FILE_NAME, Manifest, Parity, describe, write_manifest
 from tcnet.export.network import ExportedNetwork
@@ -25,7 +26,7 @@ from tcnet.export.parity import (
     measure_parity,
 )
 from tcnet.export.runtimes import open_runtime
-from tcnet.models import NAMES, load_model, model_card
+from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.video.atomic_file import check_folder, check_name, hidden_name, sync_folder
 

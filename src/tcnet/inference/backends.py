@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tcnet.catalogue import NAMES, weights_path
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
@@ -9,7 +10,7 @@ from tcnet.export.network import ExportedNetwork
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.export.runtimes import open_export
 from tcnet.inference.contract import VideoNetwork
-from tcnet.models import NAMES, load_model, weights_path
+from tcnet.models import load_model
 from tcnet.network import TCNet
 
 Model = str | Path | VideoNetwork

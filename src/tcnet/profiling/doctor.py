@@ -3,22 +3,22 @@
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 
 import torch
 
+from tcnet.catalogue import DEFAULT_MODEL, list_models, weights_hash
 from tcnet.errors import TcnetError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_PACKAGE, find_basicvsr
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.memory import available_memory
 from tcnet.inference.precision import FAST_INT8_FLAGS, FP32, Precision, cpu_has, preferred_integers
-from tcnet.models import DEFAULT_MODEL, list_models, load_model, weights_hash
+from tcnet.machine import processor
+from tcnet.models import load_model
 from tcnet.profiling import convolution_limit
 from tcnet.version import __version__
 from tcnet.video import available_codecs
 
 PACKAGES = ("torch", "av", "numpy", "safetensors", "typer", "rich", "pydantic")
-CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
 
 
 def examine() -> list[tuple[str, str]]:
@@ -50,22 +50,6 @@ def examine() -> list[tuple[str, str]]:
 def _auto(device: torch.device, auto: Precision) -> str:
     integers = preferred_integers(device)
     return f"{device} {auto.name}" + (f", tcnet upscale {integers.name}" if integers else "")
-
-
-def processor() -> str:
-    """Its name and what of it matters here."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    fields: dict[str, str] = {}
-    for line in info.read_text().splitlines():
-        key, _, value = line.partition(":")
-        fields[key.strip()] = value.strip()
-    flags = fields.get("flags", "").split()
-    known = [flag for flag in CPU_FLAGS if flag in flags]
-    return (
-        f"{fields.get('model name', platform.machine())} ({', '.join(known) or 'no vector extension known'})"
-    )
 
 
 def _memory(device: torch.device) -> str:

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import typer
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError
 from tcnet.inference import choose_precision
-from tcnet.models import DEFAULT_MODEL, load_model
+from tcnet.machine import machine, replace_settings, settings_folder
+from tcnet.models import load_model
 from tcnet.profiling.clock import clock
-from tcnet.profiling.doctor import processor
 
 FILE_NAME = "tuning.json"
 CLIP = (1, 2, 3, 90, 160)
@@ -31,12 +31,7 @@ class Tuning:
 
 def tuning_path() -> Path:
     """In the user's folder for settings."""
-    return Path(typer.get_app_dir("tcnet")) / FILE_NAME
-
-
-def machine() -> str:
-    """What a tuning holds for."""
-    return f"{processor()}, {os.cpu_count()} cores"
+    return settings_folder() / FILE_NAME
 
 
 def measure() -> Tuning:
@@ -66,10 +61,7 @@ def keep(tuning: Tuning) -> Path:
     """Write it for this user's later runs. Raises MediaError where that cannot be done."""
     path = tuning_path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work = path.with_name(f".{FILE_NAME}.{os.getpid()}.part")
-        work.write_text(json.dumps(asdict(tuning), indent=1) + "\n", encoding="utf-8")
-        work.replace(path)
+        replace_settings(path, json.dumps(asdict(tuning), indent=1) + "\n")
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror}); set XDG_CONFIG_HOME") from error
     return path

@@ -17,8 +17,8 @@ DESCRIPTIONS: Mapping[str, str] = {
 def write_card(
     path: Path, config: TrainingConfig, counters: Counters, data: str, figures: Mapping[str, float]
 ) -> None:
-    """A TOML file with the fields of `tcnet.models.ModelCard`. data: what it was trained on; figures: PSNR of
-    held-out clips by name."""
+    """A TOML file with those fields of `tcnet.catalogue.ModelCard` that a run knows. data: what it was
+    trained on; figures: PSNR of held-out clips by name."""
     teacher = f"; teacher: {' + '.join(config.teacher.models)}" if config.teacher.models else ""
     card = {
         "summary": config.card.summary,

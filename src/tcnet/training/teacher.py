@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tcnet.catalogue import weights_hash
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
-from tcnet.models import load_model, weights_hash
+from tcnet.models import load_model
 from tcnet.network import CONFIGS, TCNet
 from tcnet.network.quantisation import measure_ranges, quantise
 from tcnet.network.transforms import ClipTransform

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError
 from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.compute import Statistics
@@ -15,7 +16,6 @@ from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan, plan_upscale
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
 from tcnet.inference.upscaler import Upscaler
-from tcnet.models import DEFAULT_MODEL
 from tcnet.upscale.executor import Cluster, Elsewhere, SegmentSink, refuse_unshareable
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import run_identity

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tcnet.catalogue import list_models
 from tcnet.errors import UsageError
-from tcnet.models import list_models
 
 GIBIBYTE = 2**30
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

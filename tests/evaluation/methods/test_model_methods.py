@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from tcnet.catalogue import weights_hash
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
 from tcnet.evaluation.methods.choice import load_contender
-from tcnet.models import load_model, save_model, weights_hash
+from tcnet.models import load_model, save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.ensemble import SelfEnsemble
 

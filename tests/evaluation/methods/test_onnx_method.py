@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from tcnet.catalogue import file_hash
 from tcnet.data.degradation import degrade_bi
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation import evaluate
 from tcnet.evaluation.methods.choice import load_contender
-from tcnet.models import file_hash
 from tcnet.video import write_png
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'tcnet[export]'")

@@ -9,11 +9,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tcnet.cli.console import err, format_seconds, print_table
+from tcnet.cli.console import err, print_table
 from tcnet.cli.upscale.display import Display
 from tcnet.cli.upscale.inputs import Task, plan_tasks
 from tcnet.cli.upscale.standard_input import spooled
 from tcnet.cluster import RayCluster, open_cluster
+from tcnet.durations import describe_duration
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.inference import Plan, UpscaleOptions
 from tcnet.inference.backends import check_model, load_network
@@ -163,7 +164,7 @@ def _run_and_tell(
     row = (
         str(task.input),
         str(frames) if done else "",
-        format_seconds(seconds) if done else "",
+        describe_duration(seconds) if done else "",
         f"{frames / seconds:.2f}" if done else "",
         outcome,
     )

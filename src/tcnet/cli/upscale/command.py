@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.cli.upscale.batch import Settings, run_batch
 from tcnet.cli.upscale.display import make_display
 from tcnet.cli.upscale.inputs import TEMPLATE_FIELDS
@@ -15,7 +16,6 @@ from tcnet.cli.upscale.preview import Preview
 from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
 from tcnet.errors import TcnetError
 from tcnet.inference import UpscaleOptions
-from tcnet.models import DEFAULT_MODEL
 from tcnet.profiling.threads import use_kept_threads
 from tcnet.video import EncodeOptions, ReadOptions
 

@@ -10,7 +10,8 @@ from typing import Protocol
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from tcnet.cli.console import err, format_bytes, format_seconds, one_line, out, print_error, print_notices
+from tcnet.cli.console import err, format_bytes, one_line, out, print_error, print_notices
+from tcnet.durations import describe_duration
 from tcnet.errors import UsageError
 from tcnet.inference import Plan
 from tcnet.upscale import Progress, UpscaleResult
@@ -116,7 +117,7 @@ class TextDisplay:
             self._row = self._bars.add(self._name)
         rate = "" if progress.fps is None else f"{progress.fps:.2f} fps"
         if progress.eta_seconds is not None:
-            rate += f"  {format_seconds(progress.eta_seconds)} left"
+            rate += f"  {describe_duration(progress.eta_seconds)} left"
         if progress.activity is not None:
             rate += f"  {describe_activity(progress)}"
         total = progress.frames_total
@@ -131,7 +132,7 @@ class TextDisplay:
         peak = "" if result.peak_memory is None else f", peak memory {format_bytes(result.peak_memory)}"
         redone = f", {result.recomputed_frames} recomputed in fp32" if result.recomputed_frames else ""
         copied = f", {result.repeated_frames} repeated" if result.repeated_frames else ""
-        took = f"{result.frames} frames in {format_seconds(result.seconds)} ({rate})"
+        took = f"{result.frames} frames in {describe_duration(result.seconds)} ({rate})"
         err.print(f"{took}{copied}{redone}{peak}", markup=False)
         out.print(str(result.output), markup=False)
 
@@ -249,7 +250,7 @@ def describe_plan(plan: Plan) -> str:
         f"{plan.output_width}x{plan.output_height}, about {format_bytes(plan.memory)}"
     )
     if plan.seconds is not None:
-        line += f" and {format_seconds(plan.seconds)}"
+        line += f" and {describe_duration(plan.seconds)}"
     elif plan.seconds_per_frame is not None:
-        line += f" and {format_seconds(plan.seconds_per_frame)} a frame"
+        line += f" and {describe_duration(plan.seconds_per_frame)} a frame"
     return line

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from tcnet.catalogue import file_hash, weights_hash
 from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.evaluation.methods.function_method import load_function
@@ -14,7 +15,7 @@ from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler, Lancz
 from tcnet.evaluation.methods.onnx_method import OnnxUpscaler
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.precision import working_copy
-from tcnet.models import file_hash, load_model, weights_hash
+from tcnet.models import load_model
 from tcnet.network.ensemble import ENSEMBLES, EnsembleKind, SelfEnsemble
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tcnet.catalogue import file_hash
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import choose_device
-from tcnet.models import file_hash
 
 RANKS = {4: "frames", 5: "clips"}
 TYPES = {"tensor(float)": (np.float32, "fp32"), "tensor(float16)": (np.float16, "fp16")}

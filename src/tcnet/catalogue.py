@@ -1,0 +1,100 @@
+"""The models in the package, by their cards: TOML files beside the weights, and all there is to be listed.
+
+Read without torch, so that what only names models is there at once.
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from tcnet.errors import MediaError, UsageError
+
+USES = ("files", "benchmark")
+"""What models are for: video files as people have them, or the published benchmarks' kind of input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much better than bicubic interpolation. psnr: dB on luma. on: input of what kind, in a word;
+    measured: on what exactly."""
+
+    psnr: float
+    on: str
+    measured: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What is to be known of a model before using it. `figures` are measured, each under its protocol; `gain`
+    is the one to choose by. use: one of USES. default: whether it is used where none is named."""
+
+    name: str
+    use: str
+    summary: str
+    gain: Gain
+    weights: str
+    degradation: str
+    data: str
+    steps: int
+    licence: str
+    source: str
+    figures: dict[str, str]
+    default: bool = False
+
+
+@cache
+def list_models() -> tuple[ModelCard, ...]:
+    """The cards of the models in the package: the default, the others for files, those for benchmarks."""
+    cards = [_read_card(path) for path in sorted(weights_folder().glob("*.toml"))]
+    return tuple(sorted(cards, key=lambda card: (not card.default, USES.index(card.use), card.name)))
+
+
+def model_card(name: str) -> ModelCard:
+    """The card of a model in the package. Raises UsageError for an unknown name."""
+    for card in list_models():
+        if card.name == name:
+            return card
+    raise UsageError(f"unknown model {name!r}; the models are {', '.join(NAMES)}, or a .safetensors file")
+
+
+def weights_path(model: str | Path) -> Path:
+    """The file of a model in the package, or the given .safetensors file.
+
+    Raises UsageError for an unknown name and MediaError for a missing file.
+    """
+    if isinstance(model, Path) or model.endswith(".safetensors"):
+        path = Path(model)
+        if not path.is_file():
+            raise MediaError(f"{path}: no such weight file")
+        return path
+    return weights_folder() / model_card(model).weights
+
+
+def weights_hash(model: str | Path) -> str:
+    """First 12 hex digits of the weight file's SHA-256: names the weights in results and journals."""
+    return file_hash(weights_path(model))
+
+
+@cache
+def file_hash(path: Path) -> str:
+    """First 12 hex digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+def weights_folder() -> Path:
+    """Where weights and cards lie."""
+    # The package is installed as files (setuptools, wheels unpacked), so the resource has a path.
+    return Path(str(resources.files("tcnet") / "weights"))
+
+
+def _read_card(path: Path) -> ModelCard:
+    fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    return ModelCard(name=path.stem, gain=Gain(**fields.pop("gain")), **fields)
+
+
+NAMES = tuple(card.name for card in list_models())
+DEFAULT_MODEL = NAMES[0]
