@@ -80,7 +80,7 @@ def evaluate(
         int | None, typer.Option(help="A quick look at the first frames of each clip; not the protocol.")
     ] = None,
 ) -> None:
-    """Metric models on a benchmark by its published protocol; peers side by side on the same frames."""
+    """Measure models on a benchmark by its published protocol; peers side by side on the same frames."""
     if degradation is None:
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
