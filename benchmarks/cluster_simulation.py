@@ -35,11 +35,11 @@ from tcnet.cluster.cluster import RayCluster
 from tcnet.cluster.connection import LOCAL
 from tcnet.cluster.ray_crew import RayCrew
 from tcnet.inference import Plan, UpscaleOptions, plan_upscale
-from tcnet.upscale.executor import Elsewhere
+from tcnet.upscale.executor import ClusterExecutor
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Journal
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
-from tcnet.upscale.run import upscale_source
+from tcnet.upscale.run import execute
 from tcnet.video.atomic_file import write_synced
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 
@@ -153,10 +153,11 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         sink = DiskSink(Path(name))
         begin = time.perf_counter()
-        upscale_source(
-            source, lambda plan: sink, Nothing(), UpscaleOptions(device="cpu", precision="fp32"),
-            align=SEGMENT_FRAMES, elsewhere=Elsewhere(cluster, None, source.info, wants_frames=False),
-        )  # fmt: skip
+        options = UpscaleOptions(device="cpu", precision="fp32")
+        executor = ClusterExecutor(
+            cluster, source.info, Nothing(), options, output_info=source.info, encoding=None
+        )
+        execute(executor, source, sink, SEGMENT_FRAMES)
         seconds = time.perf_counter() - begin
     assert sink.done == segments * SEGMENT_FRAMES
     return {

@@ -14,7 +14,9 @@ from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.inference import UpscaleOptions
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import plan_video, upscale_video
-from tcnet.upscale.run import peak_memory, upscale_source
+from tcnet.upscale.executor import LocalExecutor, Observers
+from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.run import execute, peak_memory
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
@@ -133,11 +135,16 @@ def test_the_plan_is_told_before_anything_is_written_and_is_the_one_of_a_dry_run
     assert dry.seconds > 0
 
 
+def run(source, sink, progress=None):
+    executor = LocalExecutor(source.info, Nearest(), OPTIONS)
+    return execute(executor, source, sink, SEGMENT_FRAMES, Observers(progress=progress))
+
+
 def test_an_eta_is_told_from_the_start_and_ends_at_nothing():
     """How good it is, tests/upscale/test_progress.py shows with a clock of its own."""
     told = []
     source = FakeSource(list(make_frames(60, 64, 64)), make_info(60, 64, 64))
-    upscale_source(source, lambda plan: FakeSink(), Nearest(), OPTIONS, progress=told.append)
+    run(source, FakeSink(), progress=told.append)
     assert [now.frames_done for now in told] == list(range(61))
     assert told[0].eta_seconds > 0
     assert told[-1].eta_seconds == 0
@@ -150,7 +157,7 @@ def test_nothing_is_left_when_the_input_fails_before_a_segment_is_finished():
 
     sink = FakeSink()
     with pytest.raises(MediaError, match="damaged"):
-        upscale_source(FakeSource(frames(), make_info(30)), lambda plan: sink, Nearest(), OPTIONS)
+        run(FakeSource(frames(), make_info(30)), sink)
     assert (sink.finished, sink.aborted) == (0, 1)
 
 
@@ -195,33 +202,23 @@ def test_recomputed_frames_and_notices_are_reported(tmp_path):
 def test_an_input_without_frames_is_an_error_and_leaves_nothing():
     sink = FakeSink()
     with pytest.raises(MediaError, match="no frame that can be decoded"):
-        upscale_source(FakeSource([], make_info(0)), lambda plan: sink, Nearest(), OPTIONS)
+        run(FakeSource([], make_info(0)), sink)
     assert (sink.finished, sink.aborted) == (0, 1)
 
 
-def test_the_sink_is_made_for_the_plan():
-    made = []
-
-    def make_sink(plan):
-        made.append(plan)
-        return FakeSink()
-
-    frames = list(make_frames(3, dtype=np.uint16))
-    source = FakeSource(frames, make_info(3, bit_depth=10))
-    plan, count, statistics = upscale_source(source, make_sink, Nearest(), OPTIONS, notices=["no cover"])
-    assert made == [plan]
-    assert plan.notices[-1] == "no cover"
-    assert (plan.output_width, plan.output_height) == (128, 96)
-    assert count == statistics.frames == 3
+def test_an_executor_plans_for_the_source_and_counts_what_it_computes():
+    source = FakeSource(list(make_frames(3, dtype=np.uint16)), make_info(3, bit_depth=10))
+    executor = LocalExecutor(source.info, Nearest(), OPTIONS)
+    assert (executor.plan.output_width, executor.plan.output_height) == (128, 96)
+    assert execute(executor, source, FakeSink(), 48) == executor.statistics.frames == 3
 
 
 def test_frames_that_are_there_are_not_computed_again():
     told = []
     sink = FakeSink(done=13)
     source = FakeSource(list(make_frames(20)), make_info(20))
-    _, count, statistics = upscale_source(source, lambda plan: sink, Nearest(), OPTIONS, progress=told.append)
-    assert count == 20
-    assert statistics.frames == 7
+    assert run(source, sink, progress=told.append) == 20
+    assert source.given == 20
     assert [frame.pts for frame in sink.frames] == [frame.pts for frame in make_frames(20)][13:]
     assert [now.frames_done for now in told] == list(range(13, 21))
 
@@ -229,7 +226,7 @@ def test_frames_that_are_there_are_not_computed_again():
 def test_where_all_frames_are_there_the_sink_is_only_finished():
     sink = FakeSink(done=20, complete=True)
     source = FakeSource(list(make_frames(20)), make_info(20))
-    assert upscale_source(source, lambda plan: sink, Nearest(), OPTIONS)[1] == 20
+    assert run(source, sink) == 20
     assert (source.given, sink.finished, sink.aborted) == (0, 1, 0)
 
 

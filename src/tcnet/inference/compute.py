@@ -41,9 +41,8 @@ class Compute:
         """Raises UsageError for what cannot be computed so."""
         self.device = device
         self.precision = precision
-        self.network = working_copy(network, device, precision)
-        if compiled:
-            self.network = compiled_copy(self.network)
+        self.uncompiled = working_copy(network, device, precision)
+        self.network = compiled_copy(self.uncompiled) if compiled else self.uncompiled
         self.statistics = Statistics()
         self._given = network
         self._float32: VideoNetwork | None = None

@@ -8,7 +8,6 @@ import torch
 
 from tcnet.inference.compute import Compute, without_gradients
 from tcnet.inference.contract import VideoNetwork
-from tcnet.inference.precision import choose_placement
 from tcnet.inference.tiling import CONTEXT_WORK, Layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.upscaler import Upscaler
@@ -64,21 +63,23 @@ def plan_upscale(
     model: the name to show (default: the class's). measure: run the network on a probe for about a second;
     without, the plan has no times. Raises UsageError or MediaError when the video cannot be upscaled so.
     """
-    options = options or UpscaleOptions()
-    _, chosen = choose_placement(network, options.device, options.precision, compiled=options.compile)
-    # A probe is not worth compiling for.
-    upscaler = Upscaler(network, replace(options, precision=chosen.name, compile=False))
+    return plan_with(Upscaler(network, options), info, model=model or type(network).__name__, measure=measure)
+
+
+def plan_with(upscaler: Upscaler, info: VideoInfo, *, model: str, measure: bool = True) -> Plan:
+    """As `plan_upscale`, by an upscaler; `upscaler.with_options(plan.options)` carries it out."""
+    network, options, compute = upscaler.compute.network, upscaler.options, upscaler.compute
     sample_bytes = 1 if info.bit_depth <= 8 else 2
     limit = upscaler.memory_limit()
     layout = upscaler.layout(info.height, info.width, sample_bytes)
     memory = upscaler.memory_needed(layout, sample_bytes)
-    speed = measure_speed(upscaler.compute, layout) if measure else None
+    speed = measure_speed(compute, layout) if measure else None
     per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
     known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
     return Plan(
-        model=type(network).__name__ if model is None else model,
-        device=str(upscaler.compute.device),
-        precision=chosen.name,
+        model=model,
+        device=str(compute.device),
+        precision=compute.precision.name,
         window=layout.window or None,
         overlap=layout.overlap,
         tile=layout.tile if layout.tiled else None,
@@ -92,8 +93,8 @@ def plan_upscale(
         notices=(*upscaler.memory_notices(layout, sample_bytes), *((COMPILING,) if options.compile else ())),
         options=replace(
             options,
-            device=upscaler.compute.device.type,
-            precision=chosen.name,
+            device=compute.device.type,
+            precision=compute.precision.name,
             window=layout.window or options.window,
             overlap=layout.overlap if layout.window else options.overlap,
             tile=layout.tile,
@@ -103,8 +104,9 @@ def plan_upscale(
 
 def measure_speed(compute: Compute, layout: Layout) -> float:
     """Seconds for one LR pixel of one frame, measured on a group of frames of noise; warm-up not counted."""
-    least = compute.network.minimum_size
-    frames = compute.network.config.group_size
+    network = compute.uncompiled  # a probe is not worth compiling for
+    least = network.minimum_size
+    frames = network.config.group_size
     generator = torch.Generator().manual_seed(0)
     side = PROBE_SIDE
     _run_probe(compute, torch.zeros(1, frames, 3, least, least))
@@ -121,7 +123,7 @@ def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
     clip = clip.to(compute.device)
     begin = time.perf_counter()
     total = 0.0
-    for picture in without_gradients(compute.network.frames(clip)):
+    for picture in without_gradients(compute.uncompiled.frames(clip)):
         total += float(picture.mean())  # waits for an accelerator
     return time.perf_counter() - begin
 

@@ -1,5 +1,6 @@
 """Frames in, frames of up to four times the size out, in bounded memory."""
 
+import copy
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -44,6 +45,12 @@ class Upscaler:
             ),
             compiled=self.options.compile,
         )
+
+    def with_options(self, options: UpscaleOptions) -> "Upscaler":
+        """This upscaler with the options of a plan that was made with it: the same network, where it is."""
+        made = copy.copy(self)
+        made.options = options
+        return made
 
     @property
     def statistics(self) -> Statistics:

@@ -1,29 +1,25 @@
-"""Upscaling a whole video: open, plan, run, finish; or stop, and continue another time."""
+"""Upscaling a whole video: resolve the request once, show its plan, execute it; resume where it stopped."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from tcnet.catalogue import DEFAULT_MODEL
-from tcnet.errors import MediaError
 from tcnet.inference.backends import check_model, load_network
-from tcnet.inference.compute import Statistics
 from tcnet.inference.contract import VideoNetwork
-from tcnet.inference.plan import Plan, plan_upscale
+from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
-from tcnet.inference.upscaler import Upscaler
-from tcnet.upscale.executor import Cluster, Elsewhere, SegmentSink, refuse_unshareable
-from tcnet.upscale.output.encoded_segment import EncodedSegment
+from tcnet.upscale.executor import Cluster, ClusterExecutor, Executor, LocalExecutor, Observers
 from tcnet.upscale.output.fingerprint import run_identity
-from tcnet.upscale.output.run_output import RunSink, prepare_output
+from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
-from tcnet.upscale.pipeline import run_pipeline
-from tcnet.upscale.progress import RECENT_WINDOWS, Progress, RateMeter
-from tcnet.video import EncodeOptions, ReadOptions, default_output, open_source
+from tcnet.upscale.progress import Progress
+from tcnet.video import EncodeOptions, ImageReader, ReadOptions, VideoReader, default_output, open_source
 from tcnet.video.frame import Frame, FrameSource
 
 
@@ -45,6 +41,76 @@ class UpscaleResult:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What the user asked for; the fields are the arguments of `upscale_video`."""
+
+    input: Path
+    output: Path
+    model: str | Path | VideoNetwork
+    options: UpscaleOptions
+    encode: EncodeOptions
+    read: ReadOptions
+    overwrite: bool
+    resume: bool
+    segment_frames: int
+    cluster: Cluster | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolvedRun:
+    """A run decided, made once by `resolve_run`: its source open, its output checked, its plan measured.
+
+    plan: the executor's, with what source and output have to say among its notices. segment_frames: frames
+    after which windows end, and segments of videos.
+    """
+
+    source: ImageReader | VideoReader
+    output: Output
+    executor: Executor
+    plan: Plan
+    identity: dict[str, object]
+    segment_frames: int
+
+    def execute(self, observers: Observers) -> tuple[int, tuple[str, ...]]:
+        """Carries out the plan. Returns the number of frames in the output and all notices."""
+        sink = self.output.open(self.identity, self.plan.options)
+        frames = execute(self.executor, self.source, sink, self.segment_frames, observers)
+        notices = (*self.plan.notices, *self.executor.statistics.notices, *sink.notices, *self.source.notices)
+        return frames, tuple(dict.fromkeys(notices))
+
+
+@contextmanager
+def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
+    """Decides all that a run needs; nothing is written. The source is closed at the end.
+
+    Raises UsageError for options that cannot be and for an unfinished run with others, MediaError for files.
+    """
+    options = request.options
+    check_model(request.model, options.engine)
+    with open_source(request.input, request.read) as source:
+        # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
+        height, width = output_size(source.info.height, source.info.width, options)
+        output = prepare_output(
+            request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
+            copy_from=request.input, overwrite=request.overwrite, resume=request.resume,
+            allow_network=request.read.allow_network, segment_frames=request.segment_frames,
+        )  # fmt: skip
+        name, network = load_network(request.model, options.engine)
+        identity = run_identity(request.input, request.read, network, options, request.segment_frames)
+        options = output.continued(identity, options)
+        executor: Executor
+        if request.cluster is None:
+            executor = LocalExecutor(source.info, network, options, model=name)
+        else:
+            executor = ClusterExecutor(
+                request.cluster, source.info, network, options, model=name, output_info=output.info,
+                encoding=output.encoding,
+            )  # fmt: skip
+        plan = replace(executor.plan, notices=(*executor.plan.notices, *source.notices, *output.notices))
+        yield ResolvedRun(source, output, executor, plan, identity, request.segment_frames)
+
+
 def upscale_video(
     input: Path | str,
     output: Path | str | None = None,
@@ -63,62 +129,54 @@ def upscale_video(
 ) -> UpscaleResult:
     """Upscale a video file or images; sound and everything else in the file is copied.
 
-    input: a file, a folder of images or a pattern; output: by default beside it. model: a name from
-    `list_models`, a weight file, an exported folder, or a network. read: which part of the input, and how.
-    on_plan: called in this thread before anything is written; progress: then once, and again after every
-    frame; on_frame: with every frame that is computed. cluster: where to compute, in place of this machine;
-    progress comes with each segment then, and on_frame gets the last frame of each.
+    The output appears only when complete. What is finished lies in a hidden folder beside it, in segments of
+    `segment_frames` frames (windows end where they do), and stays there after an error, KeyboardInterrupt or
+    a crash: the same call continues, and gives the same frames as one run.
 
-    Nothing stands under the output's name before all is done. What is finished lies in a hidden folder beside
-    it, in segments of `segment_frames` frames (windows end where they do), and stays there after an error,
-    KeyboardInterrupt or a crash: the same call continues, and gives the same frames as one run. resume=False
-    starts over instead.
+    Args:
+        input: a file, a folder of images or a pattern.
+        output: a file, a folder or a pattern; by default beside the input.
+        model: a name from `list_models`, a weight file, an exported folder, or a network.
+        options: size, device, precision, windows and tiles.
+        encode: codec and quality of the output.
+        read: which part of the input, and how.
+        overwrite: whether an output that exists may be replaced.
+        resume: False starts over where an unfinished run is there.
+        segment_frames: frames of a segment.
+        cluster: where to compute, in place of this machine.
+        on_plan: called in this thread before anything is written.
+        on_frame: called with every frame that is computed; from a cluster with the last of each segment.
+        progress: called once at the start and after every frame; with a cluster after every segment.
 
-    Raises UsageError for options that cannot be and for an unfinished run with others, MediaError for files.
+    Returns:
+        What was written, and what the user should know of it.
+
+    Raises:
+        UsageError: for options that cannot be, and for an unfinished run with others.
+        MediaError: for files that cannot be read or written.
     """
     begin = time.perf_counter()
-    path_in = Path(input)
     options = options or UpscaleOptions()
-    path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
-    notices: list[str] = []
-    check_model(model, options.engine)
-    with open_source(path_in, read) as source:
-        # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
-        height, width = output_size(source.info.height, source.info.width, options)
-        target = prepare_output(
-            path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
-            overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
-            segment_frames=segment_frames,
-        )  # fmt: skip
-        name, network = load_network(model, options.engine)
-        if cluster is not None:
-            refuse_unshareable(network)
-        identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
-        sinks: list[RunSink] = []
-
-        def make_sink(plan: Plan) -> RunSink:
-            sinks.append(target.open(identity, plan.options))
-            return sinks[0]
-
-        elsewhere = None
-        if cluster is not None:
-            elsewhere = Elsewhere(cluster, target.encoding, target.info, wants_frames=on_frame is not None)
-        plan, frames, statistics = upscale_source(
-            source, make_sink, network, target.continued(identity, options), align=segment_frames,
-            elsewhere=elsewhere, model=name, notices=(*source.notices, *target.notices), on_plan=on_plan,
-            on_frame=on_frame, progress=progress,
-        )  # fmt: skip
-        notices += [*sinks[0].notices, *source.notices]
+    request = RunRequest(
+        input=Path(input), output=_output_path(input, output, options), model=model, options=options,
+        encode=encode or EncodeOptions(), read=read or ReadOptions(), overwrite=overwrite, resume=resume,
+        segment_frames=segment_frames, cluster=cluster,
+    )  # fmt: skip
+    with resolve_run(request) as run:
+        if on_plan is not None:
+            on_plan(run.plan)
+        frames, notices = run.execute(Observers(on_frame, progress))
+    statistics = run.executor.statistics
     return UpscaleResult(
-        output=path_out,
+        output=request.output,
         frames=frames,
         seconds=time.perf_counter() - begin,
         recomputed_frames=statistics.recomputed_frames,
         repeated_frames=statistics.repeated_frames,
         cuts=statistics.cuts,
-        notices=tuple(dict.fromkeys([*plan.notices, *statistics.notices, *notices])),
-        peak_memory=peak_memory(torch.device("cpu" if cluster is not None else plan.device)),
-        plan=plan,
+        notices=notices,
+        peak_memory=peak_memory(torch.device("cpu" if cluster is not None else run.plan.device)),
+        plan=run.plan,
     )
 
 
@@ -135,101 +193,49 @@ def plan_video(
     segment_frames: int = SEGMENT_FRAMES,
     cluster: Cluster | None = None,
 ) -> Plan:
-    """What `upscale_video` would do, with its time measured on a probe; writes nothing, raises like it.
+    """What `upscale_video` would do with the same arguments; nothing is written.
 
-    The plan's notices also say what the output will not have of the input.
+    Returns:
+        The plan, its time measured on a probe. Its notices also say what the output will lack of the input.
+
+    Raises:
+        UsageError, MediaError: as `upscale_video` would.
     """
-    path_in = Path(input)
     options = options or UpscaleOptions()
-    path_out = default_output(path_in, size_name(options)) if output is None else Path(output)
-    check_model(model, options.engine)
-    with open_source(path_in, read) as source:
-        height, width = output_size(source.info.height, source.info.width, options)
-        target = prepare_output(
-            path_out, info=replace(source.info, height=height, width=width), encode=encode, copy_from=path_in,
-            overwrite=overwrite, resume=resume, allow_network=(read or ReadOptions()).allow_network,
-            segment_frames=segment_frames,
-        )  # fmt: skip
-        name, network = load_network(model, options.engine)
-        identity = run_identity(path_in, read or ReadOptions(), network, options, segment_frames)
-        if cluster is not None:
-            refuse_unshareable(network)
-        plan_run = plan_upscale if cluster is None else cluster.plan
-        plan = plan_run(source.info, network, target.continued(identity, options), model=name)
-        return replace(plan, notices=(*plan.notices, *source.notices, *target.notices))
+    request = RunRequest(
+        input=Path(input), output=_output_path(input, output, options), model=model, options=options,
+        encode=encode or EncodeOptions(), read=read or ReadOptions(), overwrite=overwrite, resume=resume,
+        segment_frames=segment_frames, cluster=cluster,
+    )  # fmt: skip
+    with resolve_run(request) as run:
+        return run.plan
 
 
-def upscale_source(
-    source: FrameSource,
-    make_sink: Callable[[Plan], RunSink],
-    network: VideoNetwork,
-    options: UpscaleOptions | None = None,
-    *,
-    align: int = SEGMENT_FRAMES,
-    elsewhere: Elsewhere | None = None,
-    model: str | None = None,
-    notices: Sequence[str] = (),
-    on_plan: Callable[[Plan], None] | None = None,
-    on_frame: Callable[[Frame], None] | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> tuple[Plan, int, Statistics]:
-    """Upscale `source` into the sink made for the plan; finishes the sink or aborts it.
+def execute(
+    executor: Executor, source: FrameSource, sink: RunSink, align: int, observers: Observers | None = None
+) -> int:
+    """Upscale `source` into `sink`; finishes the sink or aborts it. Returns the number of frames it has.
 
-    Frames that the sink holds already are not computed again. align: as for `Upscaler.stream`. elsewhere:
-    where to compute, in place of this machine. notices: lines for people to add to the plan's.
-    Returns the plan, the number of frames and statistics. Raises MediaError when the source has no frame.
+    Frames that the sink holds already are not computed again. align: as for `Upscaler.stream`. Raises
+    MediaError when the source has no frame.
     """
-    plan_run = plan_upscale if elsewhere is None else elsewhere.cluster.plan
-    plan = plan_run(source.info, network, options, model=model)
-    plan = replace(plan, notices=(*plan.notices, *notices))
-    if on_plan is not None:
-        on_plan(plan)
-    upscaler = Upscaler(network, plan.options) if elsewhere is None else None
-    statistics = Statistics() if upscaler is None else upscaler.statistics
-    sink = make_sink(plan)  # whatever fails from here on has to abort it
-    skip = sink.done
+    observers = observers or Observers()
+    done = sink.done
+    if not sink.complete:
+        executor.execute(source, sink, align, observers)
+        return done + executor.statistics.frames
     try:
-        meter = RateMeter(
-            source.info.frame_count, plan.seconds_per_frame, time.perf_counter(), frames_done=skip,
-            recent=RECENT_WINDOWS if elsewhere is None else elsewhere.recent_segments(),
-        )  # fmt: skip
-        counter = _Counter(statistics, meter, progress, skip, elsewhere)
-        counter.report()
-        if sink.complete:
-            sink.finish()
-            return plan, skip, statistics
+        if observers.progress is not None:
+            observers.progress(Progress(done, done, fps=None, eta_seconds=0.0))
+        sink.finish()
     except BaseException:
         sink.abort()
         raise
-
-    def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
-        assert upscaler is not None
-        for frame in upscaler.stream(frames, skip=skip, align=align):
-            if on_frame is not None:
-                on_frame(frame)
-            yield frame
-            del frame  # the encoder's now
-        _refuse_nothing(skip, statistics)
-
-    def compute_elsewhere(frames: Iterator[Frame]) -> Iterator[EncodedSegment]:
-        assert elsewhere is not None
-        for done in elsewhere.compute(network, plan, frames, statistics, counter.report, align, skip):
-            if on_frame is not None and done.newest is not None:
-                on_frame(done.newest)
-            counter.count(done.encoded.frames)
-            yield done.encoded
-        _refuse_nothing(skip, statistics)
-
-    if elsewhere is None:
-        run_pipeline(source, compute, sink, on_frame=counter.count)
-    else:
-        run_pipeline(source, compute_elsewhere, SegmentSink(sink))
-    return plan, skip + statistics.frames, statistics
+    return done
 
 
-def _refuse_nothing(skip: int, statistics: Statistics) -> None:
-    if not skip and not statistics.frames:
-        raise MediaError("the input has no frame that can be decoded: nothing to upscale")
+def _output_path(input: Path | str, output: Path | str | None, options: UpscaleOptions) -> Path:
+    return default_output(Path(input), size_name(options)) if output is None else Path(output)
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -242,36 +248,3 @@ def peak_memory(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
-
-
-class _Counter:
-    """Counts frames as they leave the computation and reports them."""
-
-    def __init__(
-        self,
-        statistics: Statistics,
-        meter: RateMeter,
-        progress: Callable[[Progress], None] | None,
-        done: int,
-        elsewhere: Elsewhere | None,
-    ) -> None:
-        self._statistics = statistics
-        self._meter = meter
-        self._progress = progress
-        self._done = done
-        self._windows = 0
-        self._elsewhere = elsewhere
-
-    def count(self, frames: int = 1) -> None:
-        self._done += frames
-        if self._statistics.windows > self._windows:
-            self._windows = self._statistics.windows
-            self._meter.window_done(self._done, time.perf_counter())
-        self.report()
-
-    def report(self) -> None:
-        if self._progress is not None:
-            now = self._meter.progress(self._done, time.perf_counter())
-            if self._elsewhere is not None:
-                now = replace(now, activity=self._elsewhere.cluster.activity())
-            self._progress(now)

@@ -63,11 +63,11 @@ def test_what_differs_is_named(tmp_path):
     folder = Checkpoint(tmp_path / "a.mkv")
     folder.open(HEADER, resume=True)
     folder.release()
-    folder.check(HEADER)
+    folder.check(HEADER, HEADER)
     with pytest.raises(UsageError, match=r"another window \(then the default, now 8\); give the same again"):
-        folder.check({"options": {"window": 8}})
+        folder.check(HEADER, {"options": {"window": 8}})
     with pytest.raises(UsageError, match=r"another input .*, window .*-o"):
-        folder.check({"input": {"size": 2}, "options": {"window": 8}})
+        folder.check(HEADER, {"input": {"size": 2}, "options": {"window": 8}})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a folder of Linux that takes no files")

@@ -37,10 +37,9 @@ class Checkpoint:
         """What an earlier run left, without a lock: its header and lines, (None, []) if there is none."""
         return self._journal.read()
 
-    def check(self, identity: Mapping[str, Any]) -> None:
-        """Raises UsageError if an earlier run is there that differs from `identity` in any of its keys."""
-        header, _ = self.stored()
-        if header is not None and (different := differences(header, identity)):
+    def check(self, header: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+        """Raises UsageError if an earlier run's `header` differs from `identity` in any of its keys."""
+        if different := differences(header, identity):
             raise UsageError(
                 f"{self.output}: an unfinished run of it had another {', '.join(different)}; give the same "
                 "again to continue, --no-resume to start over, or another output (-o)"
@@ -60,11 +59,9 @@ class Checkpoint:
                 "folder (-o)"
             ) from error
         try:
-            if resume:
-                self.check(header)
-                before, lines = self._journal.read()
-            else:
-                before, lines = None, []
+            before, lines = self._journal.read() if resume else (None, [])
+            if before is not None:
+                self.check(before, header)
             with storing(self.output):
                 if before is None:
                     self._clear()

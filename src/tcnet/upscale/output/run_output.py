@@ -10,11 +10,12 @@ from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
+from tcnet.upscale.output.journal import Line
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES, SegmentedVideo
 from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
 from tcnet.video.frame import FrameSink
 from tcnet.video.image_writer import ImageTarget
-from tcnet.video.write.segments import VideoEncoding, plan_video_encoding
+from tcnet.video.write.segments import Trial, VideoEncoding, plan_video_encoding
 
 
 class RunSink(FrameSink, Protocol):
@@ -32,17 +33,20 @@ class RunSink(FrameSink, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output that can be written. notices: what will not be as in the input, known before the work."""
+    """An output that can be written. notices: what will not be as in the input, known before the work. trial:
+    of the encoding; None for images. earlier: the journal's header, where a run continues."""
 
     path: Path
     info: VideoInfo
-    folder: Checkpoint
+    checkpoint: Checkpoint
     encoding: VideoEncoding | None
     copy_from: Path
     overwrite: bool
     resume: bool
     segment_frames: int
     notices: tuple[str, ...]
+    trial: Trial | None
+    earlier: Line | None
 
     def continued(self, identity: Mapping[str, Any], options: UpscaleOptions) -> UpscaleOptions:
         """The options to plan with: where a run continues, all that its own plan decided (window, tiles,
@@ -50,13 +54,10 @@ class Output:
 
         Raises UsageError for an unfinished run with another identity.
         """
-        if not self.resume:
+        if self.earlier is None:
             return options
-        self.folder.check(identity)
-        header, _ = self.folder.stored()
-        if header is None:
-            return options
-        return replace(UpscaleOptions(**header["plan"]), memory_limit=options.memory_limit)
+        self.checkpoint.check(self.earlier, identity)
+        return replace(UpscaleOptions(**self.earlier["plan"]), memory_limit=options.memory_limit)
 
     def open(self, identity: Mapping[str, Any], options: UpscaleOptions) -> SegmentedVideo | ResumableImages:
         """options: the plan's. Raises like the sinks."""
@@ -68,7 +69,7 @@ class Output:
                 resume=self.resume,
             )  # fmt: skip
         return SegmentedVideo(
-            self.encoding, identity, overwrite=self.overwrite, resume=self.resume,
+            self.encoding, identity, trial=self.trial, overwrite=self.overwrite, resume=self.resume,
             segment_frames=self.segment_frames,
         )  # fmt: skip
 
@@ -86,26 +87,31 @@ def prepare_output(
 ) -> Output:
     """Checks all that can be known of an output before the work begins; nothing is written.
 
-    info: of the output. Raises UsageError for wishes that cannot be met, MediaError for a place that must not
+    info: of the output. Raises UsageError for options that cannot be, MediaError for a place that must not
     or cannot be written to.
     """
     is_video = names_video(path)
-    folder = checkpoint_of(path)
-    _, lines = folder.stored() if resume else (None, [])
+    checkpoint = checkpoint_of(path)
+    earlier, lines = checkpoint.stored() if resume else (None, [])
     # A run cut off while it moved its result into place finds some of it, or all, there.
     moving = any("final" in line for line in lines)
-    check_output(path, info=info, options=encode, copy_from=copy_from, overwrite=overwrite or moving)
+    check_output(path, copy_from=copy_from, overwrite=overwrite or moving)
     encoding: VideoEncoding | None = None
+    trial: Trial | None = None
     notices: tuple[str, ...] = ()
     if is_video:
         source = copy_from if is_video_file(copy_from) else None
         encoding = plan_video_encoding(
             path, info=info, options=encode or EncodeOptions(), copy_from=source, allow_network=allow_network
         )
-        notices = encoding.trial().notices
+        trial = encoding.trial()
+        notices = trial.notices
     if done := _frames(lines):
         notices = (f"continues an unfinished run: {done} frames are there", *notices)
-    return Output(path, info, folder, encoding, copy_from, overwrite, resume, segment_frames, notices)
+    return Output(
+        path, info, checkpoint, encoding, copy_from, overwrite, resume, segment_frames, notices, trial,
+        earlier,
+    )  # fmt: skip
 
 
 def checkpoint_of(output: Path) -> Checkpoint:

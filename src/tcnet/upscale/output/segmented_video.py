@@ -13,7 +13,7 @@ from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Line
 from tcnet.video import Frame
 from tcnet.video.atomic_file import check_target, sync, sync_folder, write_synced
-from tcnet.video.write.segments import Segment, SegmentWriter, VideoEncoding
+from tcnet.video.write.segments import Segment, SegmentWriter, Trial, VideoEncoding
 
 SEGMENT_FRAMES = 48
 """Frames of a segment: what a crash can cost. Each begins with a keyframe; with fewer, files grow."""
@@ -34,11 +34,13 @@ class SegmentedVideo:
         encoding: VideoEncoding,
         identity: Mapping[str, Any],
         *,
+        trial: Trial | None = None,
         overwrite: bool,
         resume: bool,
         segment_frames: int = SEGMENT_FRAMES,
     ) -> None:
-        """identity: what the frames depend on. resume: continue an earlier run, if there is one.
+        """identity: what the frames depend on. trial: of the encoding, where it was made already. resume:
+        continue an earlier run, if there is one.
 
         Raises UsageError for an earlier run with another identity or encoding and for what the container
         cannot hold, MediaError for a place that cannot be written to, another process that does so, and too
@@ -49,7 +51,7 @@ class SegmentedVideo:
         self._segment_frames = segment_frames
         self._folder = Checkpoint(encoding.path)
         self._writer: SegmentWriter | None = None
-        trial = encoding.trial()
+        trial = trial or encoding.trial()
         self._parameter_sets = trial.parameter_sets
         self._header = {**identity, "encoding": self._described()}
         lines = self._folder.open(self._header, resume=resume)
