@@ -84,7 +84,7 @@ def test_inputs_side_by_side_have_a_row_each(capsys):
     second.end()
     shown = capsys.readouterr().err
     assert "b [1].mkv" in shown
-    assert "3.00 fps  16.0 s left  2 workers" in shown
+    assert "3.00 fps  16 s left  2 workers" in shown
 
 
 @pytest.mark.slow
