@@ -49,6 +49,9 @@ class Database:
             elif version != _SCHEMA_VERSION:
                 raise MediaError(f"{path}: is of another version of tcnet; choose another --data-dir")
             self._connection.execute("COMMIT")
+        except MediaError:
+            self._connection.close()
+            raise
         except sqlite3.OperationalError as error:
             self._connection.close()
             if "locked" in str(error):
