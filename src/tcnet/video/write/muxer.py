@@ -183,7 +183,7 @@ class Muxer:
 
     def _check_pictures(self) -> None:
         with av.open(str(self._work)) as container:
-            stream = container.streams[self.stream.index]
+            stream = container.streams[0]  # the first one that was added
             found = sum(packet.size > 0 for packet in container.demux(stream))
         if found != self._pictures:
             raise MediaError(
