@@ -8,23 +8,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-python test-web lint clean
+.PHONY: demo test test-all test-python test-web lint clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
 
-# A process for each part: libraries that some parts load (Ray, OpenVINO, ONNX Runtime) leave threads behind, and one
-# process for all has died of it. tests/browser is for test-web.
-PARTS := $(filter-out tests/browser/ tests/__pycache__/,$(wildcard tests/*/))
-test: lint
-	for part in $(PARTS) "tests/test_*.py"; do $(BIN)/python -m pytest $$part || exit 1; done
+# Lint, types and the suite, in parts at the same time; make test PART=video runs one part. tests/browser is for test-web.
+test: $(READY)
+	$(BIN)/python scripts/run_tests.py $(PART)
+
+# The long tests too: killed runs, damaged inputs in full, workers that die. Before a release.
+test-all: $(READY)
+	$(BIN)/python scripts/run_tests.py --all
 
 # The same tests with the newest versions that pyproject.toml allows, as a new user gets them, on a Python that one
 # names: make test-python PYTHON=python3.13.
 NEWEST := $(VENV)-$(notdir $(PYTHON))
 test-python: $(NEWEST)/.ready
 	$(NEWEST)/bin/python -m pip freeze --exclude-editable
-	for part in $(PARTS) "tests/test_*.py"; do $(NEWEST)/bin/python -m pytest $$part || exit 1; done
+	$(NEWEST)/bin/python scripts/run_tests.py --no-lint
 
 test-web: $(READY) web/node_modules/.ready
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import tomli_w
+
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import BicubicUpscaler, ClipUpscaler, EvaluationProgress, EvaluationResult, evaluate
 from tcnet.evaluation.methods.choice import load_contender
@@ -24,7 +26,6 @@ from tcnet.models import load_model
 from tcnet.training.checkpoint import load_checkpoint
 from tcnet.training.config import TrainingConfig, load_config, network_config
 from tcnet.training.run import train
-from tcnet.training.toml_text import to_toml
 
 METRICS = ("psnr", "warp")
 BASE = "full"
@@ -90,7 +91,9 @@ def is_finished(run: Run) -> bool:
     checkpoint = folder / "checkpoint.safetensors"
     if not checkpoint.exists():
         return False
-    if (folder / "config.toml").read_text(encoding="utf-8") != to_toml(run.config.model_dump(by_alias=True)):
+    if (folder / "config.toml").read_text(encoding="utf-8") != tomli_w.dumps(
+        run.config.model_dump(by_alias=True)
+    ):
         raise UsageError(f"{folder} was trained with other options; remove it, or give another --out")
     step = load_checkpoint(checkpoint, network_config(run.config.network)).counters.step
     return step == run.config.optimisation.steps

@@ -276,6 +276,7 @@ def test_public_names_are_there_and_torch_is_loaded_only_for_them():
         "for name in tcnet.__all__:\n"
         "    assert getattr(tcnet, name), name\n"
         "assert 'torch' in sys.modules\n"
+        "assert dir(tcnet) == sorted(tcnet.__all__)\n"
         "assert not hasattr(tcnet, 'nothing_of_this_name')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

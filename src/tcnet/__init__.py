@@ -14,17 +14,18 @@ from tcnet.version import __version__
 if TYPE_CHECKING:
     from tcnet.catalogue import ModelCard, list_models
     from tcnet.errors import MediaError, TcnetError, UsageError
-    from tcnet.inference import UpscaleOptions, Upscaler
-    from tcnet.models import load_model
+    from tcnet.inference import Plan, UpscaleOptions, Upscaler
+    from tcnet.models import load_model, save_model
     from tcnet.network import TCNet, TCNetConfig
-    from tcnet.upscale import Progress, UpscaleResult, upscale_video
-    from tcnet.video import EncodeOptions, Frame, ReadOptions
+    from tcnet.upscale import Progress, UpscaleResult, plan_video, upscale_video
+    from tcnet.video import EncodeOptions, Frame, ReadOptions, open_sink, open_source
 
 __all__ = [
     "EncodeOptions",
     "Frame",
     "MediaError",
     "ModelCard",
+    "Plan",
     "Progress",
     "ReadOptions",
     "TCNet",
@@ -37,25 +38,31 @@ __all__ = [
     "__version__",
     "list_models",
     "load_model",
+    "open_sink",
+    "open_source",
+    "plan_video",
+    "save_model",
     "upscale_video",
 ]
 
-_HOMES = (
-    "tcnet.catalogue",
-    "tcnet.errors",
-    "tcnet.inference",
-    "tcnet.models",
-    "tcnet.network",
-    "tcnet.upscale",
-    "tcnet.video",
-)
+_HOMES = {
+    "tcnet.catalogue": ("ModelCard", "list_models"),
+    "tcnet.errors": ("MediaError", "TcnetError", "UsageError"),
+    "tcnet.inference": ("Plan", "UpscaleOptions", "Upscaler"),
+    "tcnet.models": ("load_model", "save_model"),
+    "tcnet.network": ("TCNet", "TCNetConfig"),
+    "tcnet.upscale": ("Progress", "UpscaleResult", "plan_video", "upscale_video"),
+    "tcnet.video": ("EncodeOptions", "Frame", "ReadOptions", "open_sink", "open_source"),
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """The public names, imported when first used: torch takes a second, and reads its settings only once."""
-    if name in __all__:
-        for home in _HOMES:
-            module = import_module(home)
-            if hasattr(module, name):
-                return getattr(module, name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
     raise AttributeError(f"module 'tcnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,11 +12,12 @@ import torch
 from fake_networks import BreaksInReducedPrecision, FakeSink, FakeSource, Nearest, make_frames, make_info
 from tcnet.errors import MediaError, TcnetError, UsageError
 from tcnet.inference import UpscaleOptions
+from tcnet.inference.memory import peak_memory
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.executor import LocalExecutor, Observers
 from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
-from tcnet.upscale.run import execute, peak_memory
+from tcnet.upscale.run import execute
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)

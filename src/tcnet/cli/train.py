@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import tomli_w
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -15,7 +16,6 @@ from tcnet.training.config import load_config
 from tcnet.training.loop import Progress as TrainingProgress
 from tcnet.training.run import Outcome, Watcher
 from tcnet.training.run import train as run_training
-from tcnet.training.toml_text import to_toml
 
 
 class InterruptedRunError(TcnetError):
@@ -40,7 +40,7 @@ def train(
     """Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped."""
     checked = load_config(config, set_ or ())
     if print_config:
-        sys.stdout.write(to_toml(checked.model_dump(by_alias=True)))
+        sys.stdout.write(tomli_w.dumps(checked.model_dump(by_alias=True)))
         return
     with _Display(checked.name) as display:
         outcome = run_training(checked, resume=resume, watcher=display.watcher())

@@ -18,7 +18,7 @@ from tcnet.evaluation.crops import (
     take_pictures,
 )
 from tcnet.evaluation.datasets import Clip, PreparedClip, find_clips, prepare_clip
-from tcnet.evaluation.evaluation_journal import ClipRecord, Journal, ModelRecord, clip_source
+from tcnet.evaluation.evaluation_journal import ClipRecord, EvaluationJournal, ModelRecord, clip_source
 from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.metrics.definitions import MEASURES, check_metrics
 from tcnet.evaluation.metrics.estimators import Estimators, load_instruments
@@ -98,7 +98,7 @@ def evaluate(
         "environment": environment,
         "crops": {clip: asdict(box) for clip, box in boxes.items()},
     }
-    known = Journal(journal, options)
+    known = EvaluationJournal(journal, options)
     bench = _Bench(upscalers, metrics, chosen.channel, instruments, known, progress)
     measured = []
     for index, found in enumerate(clips):
@@ -130,7 +130,7 @@ class _Bench:
     metrics: Sequence[str]
     channel: Channel
     instruments: Estimators
-    journal: Journal
+    journal: EvaluationJournal
     progress: ProgressCallback | None
 
     def measure(

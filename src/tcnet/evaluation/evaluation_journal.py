@@ -50,7 +50,7 @@ class ModelRecord:
     pictures: tuple[Picture, Picture] | None
 
 
-class Journal:
+class EvaluationJournal:
     """Finished measurements by clip and model; without a path, for one run only.
 
     notices: lines for people on what was taken over and what not.

@@ -1,7 +1,7 @@
 """A TCNet as step graphs that other runtimes compute: ONNX and OpenVINO files, and running them here."""
 
 from tcnet.export.export_job import FORMATS, ExportResult, export_model
-from tcnet.export.network import ExportedNetwork
-from tcnet.export.runtimes import ENGINES, open_export
+from tcnet.export.network import ExportedNetwork, open_export
+from tcnet.export.runtimes import ENGINES
 
 __all__ = ["ENGINES", "FORMATS", "ExportResult", "ExportedNetwork", "export_model", "open_export"]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,11 +11,10 @@ from torch import Tensor
 
 from tcnet.errors import UsageError
 from tcnet.export.graphs import GraphName
+from tcnet.export.manifest import read_manifest
+from tcnet.export.runtimes import StepRuntime, open_runtime
 from tcnet.network.flow import Flow
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
-
-if TYPE_CHECKING:  # it imports this module
-    from tcnet.export.runtimes import StepRuntime
 
 STRIP_PIXELS = 6400
 """LR pixels reconstructed at once, as in `tcnet.network.reconstruction`: x4 features of more are slow."""
@@ -43,7 +43,7 @@ class ExportedNetwork(Recurrence):
     training = False
     dtype = torch.float32
 
-    def __init__(self, runtime: "StepRuntime") -> None:
+    def __init__(self, runtime: StepRuntime) -> None:
         manifest = runtime.manifest
         self.runtime = runtime
         self.manifest = manifest
@@ -120,3 +120,12 @@ class ExportedNetwork(Recurrence):
     def _run(self, graph: GraphName, *inputs: Tensor) -> list[Tensor]:
         arrays = (np.ascontiguousarray(value.numpy()) for value in inputs)
         return [torch.from_numpy(value) for value in self.runtime.run(graph, *arrays)]
+
+
+def open_export(folder: Path, engine: str) -> ExportedNetwork:
+    """An exported model, in float32, run by `engine`.
+
+    Raises UsageError for an unknown engine, one that is not installed, and one that does not read the files;
+    MediaError for a folder that is no export or is damaged.
+    """
+    return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))

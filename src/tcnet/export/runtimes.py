@@ -10,8 +10,7 @@ import torch
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.export.graphs import GraphName
-from tcnet.export.manifest import Manifest, read_manifest
-from tcnet.export.network import ExportedNetwork
+from tcnet.export.manifest import Manifest
 from tcnet.export.openvino_files import openvino_core, require_openvino
 
 Array = npt.NDArray[np.float32]
@@ -44,17 +43,12 @@ class StepRuntime(Protocol):
         """Itself or its twin that computes in `precision`, of `precisions`; float32 graphs stay so."""
 
 
-def open_export(folder: Path, engine: str) -> ExportedNetwork:
-    """An exported model, in float32, run by `engine`.
+def open_runtime(folder: Path, manifest: Manifest, engine: str) -> StepRuntime:
+    """The graphs in `folder`, which may have no manifest yet, run by `engine`.
 
     Raises UsageError for an unknown engine, one that is not installed, and one that does not read the files;
-    MediaError for a folder that is no export or is damaged.
+    MediaError for damaged files.
     """
-    return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))
-
-
-def open_runtime(folder: Path, manifest: Manifest, engine: str) -> StepRuntime:
-    """As `open_export`, of an export that has no manifest yet."""
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: choose one of torch, {', '.join(ENGINES)}")
     if engine == "openvino":

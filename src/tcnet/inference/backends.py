@@ -6,9 +6,8 @@ from tcnet.catalogue import NAMES, weights_path
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
-from tcnet.export.network import ExportedNetwork
+from tcnet.export.network import ExportedNetwork, open_export
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
-from tcnet.export.runtimes import open_export
 from tcnet.inference.contract import VideoNetwork
 from tcnet.models import load_model
 from tcnet.network import TCNet

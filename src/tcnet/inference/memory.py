@@ -57,6 +57,8 @@ ENGINE_BYTES = {"onnxruntime": 60 * 2**20, "openvino": 240 * 2**20}
 QUEUED_FRAMES = 8
 """Decoded frames and SR frames between the stages, those in the stages' hands included."""
 
+_STATUS = Path("/proc/self/status")
+
 MEMORY_SHARE = 0.7
 """Share of the available memory that is used when no limit is given."""
 ASSUMED_MEMORY = 4 * 2**30
@@ -190,3 +192,18 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
         word in str(error) for word in words
     )
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Peak bytes so far: allocated by torch on CUDA, else the process' resident set; None on Windows."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if _STATUS.exists():  # unlike getrusage's, this peak can be reset
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        return None
+    import resource  # not there on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, others KiB

@@ -12,11 +12,12 @@ from torch import Tensor
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.inference import choose_device, choose_precision
+from tcnet.inference.memory import peak_memory
 from tcnet.inference.precision import Precision, compiled_copy, working_copy
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.profiling.benchmark_result import BenchmarkResult, Contestant, Stage
-from tcnet.profiling.clock import clock, peak, reset_peak
+from tcnet.profiling.clock import clock, reset_peak
 from tcnet.profiling.roofline import LIMIT_CHANNELS, convolution_limit, memory_bandwidth
 from tcnet.profiling.stages import all_flops, stage_flops, stage_times
 
@@ -156,11 +157,11 @@ def _warm_up(
     that hides its operations. Memory apart from time, as what was kept is given back before."""
     if counted is work:
         reset_peak(device)
-        return all_flops(work), peak(device)
+        return all_flops(work), peak_memory(device)
     work()  # compiling takes memory of its own
     reset_peak(device)
     work()
-    taken = peak(device)
+    taken = peak_memory(device)
     return all_flops(counted), taken
 
 

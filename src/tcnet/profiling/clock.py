@@ -34,14 +34,3 @@ def reset_peak(device: torch.device) -> None:
     elif _CLEAR_REFS.exists():
         release_freed_memory()
         _CLEAR_REFS.write_text("5")  # Linux: resets VmHWM, the peak of the resident set
-
-
-def peak(device: torch.device) -> int | None:
-    """Bytes: allocated by torch on CUDA, the whole process' resident set on Linux, None elsewhere."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import tomli_w
+
 from tcnet.training.checkpoint import Counters, replace_file
 from tcnet.training.config import TrainingConfig
-from tcnet.training.toml_text import to_toml
 
 DESCRIPTIONS: Mapping[str, str] = {
     "BI": "BI: MATLAB bicubic, 1/4",
@@ -30,4 +31,4 @@ def write_card(
         "source": f"{config.card.source}; started from {Path(config.start.model).name}",
         "figures": {name: f"PSNR-Y {value:.3f} dB (validation)" for name, value in figures.items()},
     }
-    replace_file(path, to_toml(card).encode())
+    replace_file(path, tomli_w.dumps(card).encode())

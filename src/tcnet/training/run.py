@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
 import torch
 from torch import Tensor
 
@@ -25,7 +26,6 @@ from tcnet.training.run_log import RunLog
 from tcnet.training.starting_point import divide, starting_network
 from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
-from tcnet.training.toml_text import to_toml
 
 RANGE_SAMPLES = 8
 """Training samples on which the network's ranges are measured; a few tens of thousands of positions each."""
@@ -191,7 +191,7 @@ def _log(config: TrainingConfig, counters: Counters, processes: Processes) -> It
         yield None
         return
     out = Path(config.out)
-    replace_file(out / "config.toml", to_toml(config.model_dump(by_alias=True)).encode())
+    replace_file(out / "config.toml", tomli_w.dumps(config.model_dump(by_alias=True)).encode())
     log = RunLog(out, resume_step=counters.step, tensorboard=config.log.tensorboard)
     try:
         yield log

@@ -1,6 +1,5 @@
 """Upscaling a whole video: resolve the request once, show its plan, execute it; resume where it stopped."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import torch
 from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.memory import peak_memory
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.executor import Cluster, ClusterExecutor, Executor, LocalExecutor, Observers
@@ -236,15 +236,3 @@ def execute(
 
 def _output_path(input: Path | str, output: Path | str | None, options: UpscaleOptions) -> Path:
     return default_output(Path(input), size_name(options)) if output is None else Path(output)
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """Peak bytes so far: allocated by torch on CUDA, else the process' resident set; None on Windows."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return None
-    import resource  # not there on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
