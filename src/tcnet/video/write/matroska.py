@@ -6,22 +6,30 @@ made in the header, by a longer name of the track, and used once the file is clo
 """
 
 import zlib
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 from av.video.stream import VideoStream
 
+from tcnet.video.ebml import (
+    CRC,
+    HEAD_BYTES,
+    NAME,
+    SEGMENT,
+    TRACK,
+    TRACKS,
+    VIDEO,
+    VOID,
+    Element,
+    make_element,
+    make_number,
+    make_void,
+    read_elements,
+)
+
 _ROOM = "." * 32  # more than both sizes, the unit and an empty element for the rest take
-_HEAD_BYTES = 1 << 20  # the header is at the front, and far smaller
-
-_SEGMENT, _TRACKS, _TRACK, _NAME, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0x536E, 0xE0
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
-_CRC, _VOID = 0xBF, 0xEC
 _UNIT_PIXELS, _UNIT_RATIO = 0, 3
-
-Element = tuple[int, int, int, int]
-"""(id, start, start of the content, end), the last three in bytes of the file."""
 
 
 def make_room(stream: VideoStream) -> None:
@@ -36,18 +44,19 @@ def set_pixel_aspect(path: Path, width: int, height: int, ratio: Fraction) -> No
     that gives a whole number (and in WebM, which has no other unit), else as a ratio.
     """
     with path.open("r+b") as file:
-        head = file.read(_HEAD_BYTES)
-        segment = _find(head, 0, len(head), _SEGMENT)
-        tracks = _find(head, segment[2], len(head), _TRACKS)
+        head = file.read(HEAD_BYTES)
+        segment = _find(head, 0, len(head), SEGMENT)
+        tracks = _find(head, segment.content, len(head), TRACKS)
         _, _, content, end = tracks
-        entries = [e for e in _elements(head, content, end) if e[0] not in (_CRC, _VOID)]
-        has_crc = any(e[0] == _CRC for e in _elements(head, content, end))
-        is_webm = b"webm" in head[: segment[1]]
+        inside = list(read_elements(head, content, end))
+        entries = [element for element in inside if element.kind not in (CRC, VOID)]
+        has_crc = any(element.kind == CRC for element in inside)
+        is_webm = b"webm" in head[: segment.start]
         body = _with_display_size(head, entries[0], _display_size(width, height, ratio, is_webm))
-        body += b"".join(head[e[1] : e[3]] for e in entries[1:])
-        body += _void(end - content - len(body) - (6 if has_crc else 0))
+        body += b"".join(head[e.start : e.stop] for e in entries[1:])
+        body += make_void(end - content - len(body) - (6 if has_crc else 0))
         if has_crc:
-            body = _element(_CRC, zlib.crc32(body).to_bytes(4, "little")) + body
+            body = make_element(CRC, zlib.crc32(body).to_bytes(4, "little")) + body
         assert len(body) == end - content
         file.seek(content)
         file.write(body)
@@ -60,55 +69,27 @@ def _display_size(width: int, height: int, ratio: Fraction, is_webm: bool) -> by
     else:
         shape = wide / height
         sizes, unit = (shape.numerator, shape.denominator), _UNIT_RATIO
-    found = _element(_DISPLAY_WIDTH, _number(sizes[0])) + _element(_DISPLAY_HEIGHT, _number(sizes[1]))
-    return found if unit == _UNIT_PIXELS else found + _element(_DISPLAY_UNIT, _number(unit))
+    found = make_element(_DISPLAY_WIDTH, make_number(sizes[0])) + make_element(
+        _DISPLAY_HEIGHT, make_number(sizes[1])
+    )
+    return found if unit == _UNIT_PIXELS else found + make_element(_DISPLAY_UNIT, make_number(unit))
 
 
 def _with_display_size(head: bytes, track: Element, display: bytes) -> bytes:
     """The TrackEntry with its own name again and with `display` in its Video element."""
     body = b""
-    for kind, start, content, end in _elements(head, track[2], track[3]):
-        if kind == _NAME:
+    for kind, start, content, end in read_elements(head, track.content, track.stop):
+        if kind == NAME:
             name = head[content:end].decode().removesuffix(_ROOM)
-            body += _element(_NAME, name.encode()) if name else b""
-        elif kind == _VIDEO:
-            replaced = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT, _VOID)
-            kept = [e for e in _elements(head, content, end) if e[0] not in replaced]
-            body += _element(_VIDEO, b"".join(head[e[1] : e[3]] for e in kept) + display)
-        elif kind != _VOID:
+            body += make_element(NAME, name.encode()) if name else b""
+        elif kind == VIDEO:
+            replaced = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT, VOID)
+            kept = [e for e in read_elements(head, content, end) if e.kind not in replaced]
+            body += make_element(VIDEO, b"".join(head[e.start : e.stop] for e in kept) + display)
+        elif kind != VOID:
             body += head[start:end]
-    return _element(_TRACK, body)
+    return make_element(TRACK, body)
 
 
 def _find(data: bytes, start: int, end: int, kind: int) -> Element:
-    return next(e for e in _elements(data, start, end) if e[0] == kind)
-
-
-def _elements(data: bytes, start: int, end: int) -> Iterator[Element]:
-    while start < end:
-        id_length = 9 - data[start].bit_length()
-        at = start + id_length
-        size_length = 9 - data[at].bit_length()
-        size = int.from_bytes(data[at : at + size_length], "big") - (1 << (7 * size_length))
-        content = at + size_length
-        yield int.from_bytes(data[start:at], "big"), start, content, content + size
-        start = content + size
-
-
-def _element(kind: int, content: bytes, size_length: int | None = None) -> bytes:
-    if size_length is None:
-        # A size of all ones means unknown, hence the + 1.
-        size_length = max(1, -(-(len(content) + 1).bit_length() // 7))
-    size = len(content) + (1 << (7 * size_length))
-    return kind.to_bytes(-(-kind.bit_length() // 8), "big") + size.to_bytes(size_length, "big") + content
-
-
-def _void(length: int) -> bytes:
-    """An element of `length` >= 2 bytes that says nothing."""
-    if length < 10:
-        return _element(_VOID, bytes(length - 2), 1)
-    return _element(_VOID, bytes(length - 9), 8)
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(max(1, -(-value.bit_length() // 8)), "big")
+    return next(e for e in read_elements(data, start, end) if e.kind == kind)
