@@ -18,8 +18,13 @@ USES = ("files", "benchmark")
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much better than bicubic interpolation. psnr: dB on luma. on: input of what kind, in a word;
-    measured: on what exactly."""
+    """How much better than bicubic interpolation.
+
+    Attributes:
+        psnr: gain in dB, on luma.
+        on: the kind of input, in a word.
+        measured: on what exactly.
+    """
 
     psnr: float
     on: str
@@ -28,8 +33,22 @@ class Gain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What is to be known of a model before using it. `figures` are measured, each under its protocol; `gain`
-    is the one to choose by. use: one of USES. default: whether it is used where none is named."""
+    """What to know of a model before using it.
+
+    Attributes:
+        name: for `load_model`, `upscale_video` and the command.
+        use: one of USES.
+        summary: what it is for, in a line.
+        gain: the figure to choose by.
+        weights: the weight file's name.
+        degradation: the input it was trained for.
+        data: what it was trained on.
+        steps: training steps.
+        licence: of the weights.
+        source: where the weights come from.
+        figures: what was measured, by protocol.
+        default: whether it is used where none is named.
+    """
 
     name: str
     use: str
@@ -53,7 +72,11 @@ def list_models() -> tuple[ModelCard, ...]:
 
 
 def model_card(name: str) -> ModelCard:
-    """The card of a model in the package. Raises UsageError for an unknown name."""
+    """The card of a model in the package.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
     for card in list_models():
         if card.name == name:
             return card

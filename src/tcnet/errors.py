@@ -1,7 +1,7 @@
-"""The errors that are meant for people.
+"""Errors that users can cause and understand.
 
 Each message is one line: what is wrong, with which value, and what to do. The command line prints it as it
-is and ends with `exit_code`; everything else that escapes is a defect of ours.
+is and exits with `exit_code`; any other exception is a defect of tcnet.
 """
 
 
@@ -12,10 +12,10 @@ class TcnetError(Exception):
 
 
 class UsageError(TcnetError, ValueError):
-    """An option or argument that cannot be: unknown model, unknown codec, contradicting sizes."""
+    """An invalid option or argument: unknown model, unknown codec, contradictory sizes."""
 
     exit_code = 2
 
 
 class MediaError(TcnetError):
-    """A file or folder that cannot be read, decoded, written or that must not be overwritten."""
+    """A file or folder that cannot be read, decoded or written, or must not be overwritten."""

@@ -39,10 +39,19 @@ def load_model(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> TCNet:
-    """A TCNet in eval mode with channels_last weights, on `device` in `dtype`.
+    """Load a network from the package or from a file.
 
-    model: a name of the catalogue or a .safetensors file that `save_model` wrote.
-    Raises UsageError for an unknown name, MediaError for a file that is missing, damaged or of another shape.
+    Args:
+        model: a name from `list_models`, or a .safetensors file written by `save_model` or `tcnet train`.
+        device: where the weights go.
+        dtype: of the weights: float32, bfloat16 or float16.
+
+    Returns:
+        A TCNet in eval mode, without gradients, with channels_last weights.
+
+    Raises:
+        UsageError: for an unknown name.
+        MediaError: for a file that is missing, damaged, or holds another network.
     """
     path = weights_path(model)
     try:
@@ -64,8 +73,13 @@ def load_model(
 
 
 def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
-    """Write the weights with their configuration and ranges; half precision by default, which measures no
-    loss."""
+    """Write the weights with their configuration and int8 ranges, as `load_model` reads them.
+
+    Args:
+        model: the network.
+        path: a .safetensors file; an existing one is overwritten.
+        dtype: of the stored weights; half precision by default, which measures no loss.
+    """
     tensors = {key: value.detach().to("cpu", dtype).contiguous() for key, value in model.state_dict().items()}
     tensors |= {
         _RANGES + key: value.to("cpu", torch.float32).contiguous() for key, value in model.ranges.items()
@@ -88,7 +102,7 @@ def _build(path: Path, metadata: dict[str, str], elements: int) -> TCNet:
 
 
 def _check_config(config: TCNetConfig, elements: int) -> None:
-    """ValueError for a configuration that nobody made, before memory is taken for it."""
+    """ValueError for an implausible configuration, before memory is allocated for it."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if type(value) is not type(field.default):

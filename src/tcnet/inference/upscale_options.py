@@ -23,9 +23,10 @@ SCALES = (2, 3, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscaleOptions:
-    """How to upscale. None means: chosen from the network, the frame size and the memory there is.
+    """How to upscale. None means: chosen from the network, the frame size and the available memory.
 
-    Raises UsageError for values that cannot be, and for more than one of scale, height and width.
+    Raises:
+        UsageError: for invalid values, and for more than one of scale, height and width.
     """
 
     window: int | None = None

@@ -27,8 +27,12 @@ LEAST_HELD = 8
 class Upscaler:
     """A network with its options, device and precision; upscales one stream of frames at a time.
 
-    network: in float32, or already in the wanted precision; it is not changed. Raises UsageError when the
-    options' device or precision is not to be had here, or the network cannot be ensembled.
+    Args:
+        network: in float32, or already in the requested precision; it is not changed.
+        options: device, precision, windows, tiles, output size.
+
+    Raises:
+        UsageError: when the device or precision is not available here, or the network cannot be ensembled.
     """
 
     def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
@@ -105,22 +109,27 @@ class Upscaler:
         return tuple(notices)
 
     def stream(self, frames: Iterable[Frame], *, skip: int = 0, align: int | None = None) -> Iterator[Frame]:
-        """SR frames in the order of `frames`, each with its frame's pts, duration and time base.
+        """Upscale frames as they come.
 
         As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
-        by bicubic interpolation). A bidirectional network gives them window by window, a forward network as
-        soon as it can. Windows and recurrence end at scene cuts, which are looked for in all frames, also in
-        those that are skipped.
+        by bicubic interpolation). A bidirectional network yields them window by window, a forward network as
+        soon as it can. Windows and recurrence end at scene cuts, which are detected in all frames, skipped
+        ones included.
 
-        skip: this many frames at the beginning are not given out, and computed only where others depend on
-        them. The others are bit-identical to those of a run without skip, as long as both have the same
-        options and memory does not run out. Beyond the end nothing is given.
+        Args:
+            frames: of one size and type.
+            skip: this many frames at the beginning are not yielded, and computed only where others depend on
+                them. The others are bit-identical to those of a run without skip, as long as both have the
+                same options and memory does not run out.
+            align: windows also end at multiples of this many frames, as in `plan_windows`.
 
-        align: windows end at multiples of this many frames too, as `plan_windows` says.
+        Yields:
+            The SR frames in the order of `frames`, each with its frame's pts, duration and time base.
 
-        Raises MediaError for frames that are too small, that change size or type in mid-stream, or that are
-        not finite when computed in float32; ValueError for a negative skip and for arrays that are no
-        pictures.
+        Raises:
+            MediaError: for frames that are too small, that change size or type in mid-stream, or that are not
+                finite when computed in float32.
+            ValueError: for a negative skip and for arrays that are not pictures.
         """
         if skip < 0:
             raise ValueError(f"skip must be at least 0, got {skip}")

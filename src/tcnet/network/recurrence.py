@@ -121,11 +121,18 @@ class Recurrence(ABC):
         picture.copy_(self.reconstruct(ready))
 
     def frames(self, lr_clip: Tensor, start: int = 0) -> Iterator[Tensor]:
-        """Upscale a whole clip frame by frame: nobody need hold them all.
+        """Upscale a whole clip, one output frame in memory at a time.
 
-        lr_clip: (B, T, 3, H, W), RGB in [0, 1]. Yields (B, 3, 4H, 4W) float32, not clamped. Frames before
-        `start` are context: they inform the others, but are not reconstructed. Raises TypeError for integer
-        input, ValueError for a wrong shape, no frames, or a side under 16.
+        Args:
+            lr_clip: (B, T, 3, H, W), RGB in [0, 1].
+            start: frames before this one are context: they inform the others, but are not reconstructed.
+
+        Yields:
+            (B, 3, 4H, 4W) float32 for each frame, not clamped.
+
+        Raises:
+            TypeError: for integer input.
+            ValueError: for a wrong shape, no frames, or a side under 16.
         """
         self._check(lr_clip, minimum_frames=1)
         clip = lr_clip.float().unbind(1)
@@ -139,9 +146,16 @@ class Recurrence(ABC):
     ) -> tuple[Tensor, StreamState]:
         """Upscale a clip piece by piece, with the output of `frames`; for propagation="forward" only.
 
-        lr_frames: (B, n, 3, H, W), the next n >= 0 frames; state: what the call before returned, None at the
-        start; last: no more frames follow. Returns the m frames that became ready, (B, m, 3, 4H, 4W), and the
-        new state. Raises like `frames`, and ValueError for a bidirectional network.
+        Args:
+            lr_frames: (B, n, 3, H, W), the next n >= 0 frames, RGB in [0, 1].
+            state: what the previous call returned; None at the start.
+            last: whether no more frames follow.
+
+        Returns:
+            The m frames that became ready, (B, m, 3, 4H, 4W) float32, and the new state.
+
+        Raises:
+            TypeError, ValueError: as `frames`, and ValueError for a bidirectional network.
         """
         if self.config.propagation != "forward":
             raise ValueError(f"only propagation='forward' can stream, this is {self.config.propagation!r}")

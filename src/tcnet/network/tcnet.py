@@ -135,10 +135,13 @@ paper's widths and depths."""
 
 
 class TCNet(Recurrence, nn.Module):
-    """x4 video super-resolution. Any number of frames T >= 1, any height and width >= 16.
+    """x4 video super-resolution for any number of frames T >= 1, any height and width >= 16.
 
     Computes in the dtype of its parameters (or under autocast); motion, sampling positions and the bilinear
-    base stay in float32. `frames` and `stream` give the frames of a clip one by one.
+    base stay in float32. `frames` and `stream` yield the frames of a clip one by one.
+
+    Args:
+        config: the network's shape; by default the package's large models'.
     """
 
     config: TCNetConfig
@@ -199,7 +202,17 @@ class TCNet(Recurrence, nn.Module):
         return self.config.group_size
 
     def forward(self, lr_clip: Tensor) -> Tensor:
-        """Upscale a whole clip: (B, T, 3, H, W) -> (B, T, 3, 4H, 4W), else as `frames`."""
+        """Upscale a whole clip.
+
+        Args:
+            lr_clip: (B, T, 3, H, W), RGB in [0, 1].
+
+        Returns:
+            (B, T, 3, 4H, 4W) float32, not clamped.
+
+        Raises:
+            TypeError, ValueError: as `frames`.
+        """
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:

@@ -17,8 +17,15 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """frames_total: None if not known. fps: None until something was measured. eta_seconds: None if no
-    honest figure can be given. activity: of the cluster, in a run on one."""
+    """How far a run is.
+
+    Attributes:
+        frames_done: frames computed, those of a resumed run included.
+        frames_total: None if not known.
+        fps: frames a second; None until measured.
+        eta_seconds: time left; None while it cannot be estimated.
+        activity: the cluster's, in a run on one.
+    """
 
     frames_done: int
     frames_total: int | None

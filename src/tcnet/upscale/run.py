@@ -25,10 +25,20 @@ from tcnet.video.frame import Frame, FrameSource
 
 @dataclass(frozen=True, slots=True)
 class UpscaleResult:
-    """frames: written, as many as were read. seconds: wall clock, loading included. recomputed_frames: those
-    that were NaN or infinite in reduced precision. repeated_frames: those that repeat the one before and were
-    copied. cuts: scene cuts found, where windows ended. peak_memory: bytes of the process' largest resident
-    set (on CUDA: of what torch allocated there); None where the system does not tell."""
+    """What a run wrote.
+
+    Attributes:
+        output: the file, folder or pattern.
+        frames: written, as many as were read.
+        seconds: wall clock, loading included.
+        recomputed_frames: those that were NaN or infinite in reduced precision.
+        repeated_frames: those that repeat the previous one and were copied.
+        cuts: scene cuts found, where windows ended.
+        notices: what the user should know, a line each.
+        peak_memory: bytes of the process' largest resident set (on CUDA: allocated there by torch); None
+            where the system does not tell.
+        plan: the plan that was executed.
+    """
 
     output: Path
     frames: int

@@ -16,11 +16,14 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 class Frame:
     """One decoded picture and its place in time.
 
-    pixels: (H, W, 3) non-linear R'G'B', full range: uint8 in [0, 255] or uint16 in [0, 65535].
-    pts, duration: in units of `time_base` seconds; a duration of 0 means unknown.
-    alpha: (H, W) of the type of `pixels`, 0 is transparent and the largest code opaque; not multiplied into
-    the colours. None: the picture is opaque.
-    captions: closed captions that come with the picture, CEA-708 cc_data triplets; mostly none.
+    Attributes:
+        pixels: (H, W, 3) non-linear R'G'B', full range: uint8 in [0, 255] or uint16 in [0, 65535].
+        pts: presentation time in units of `time_base`.
+        duration: in units of `time_base`; 0 means unknown.
+        time_base: seconds.
+        alpha: (H, W) of the type of `pixels`, 0 is transparent and the largest value opaque; not
+            premultiplied. None: the picture is opaque.
+        captions: closed captions that come with the picture, CEA-708 cc_data triplets; mostly none.
     """
 
     pixels: Pixels

@@ -10,12 +10,17 @@ DEINTERLACE = ("auto", "on", "off")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadOptions:
-    """Raises UsageError for values that cannot be.
+    """Which part of an input is read, and how.
 
-    frame_rate: frames a second, of images only. start, end: seconds counted from the first frame of the
-    input; frames whose time t is start <= t < end are read, the others left out. deinterlace: "auto" (what is
-    found to be interlaced), "on" (everything) or "off". allow_network: whether other than local files may be
-    opened.
+    Attributes:
+        frame_rate: frames a second, for images only.
+        start: seconds from the first frame of the input; earlier frames are not read.
+        end: seconds from the first frame; frames at this time and later are not read.
+        deinterlace: "auto" (what is detected as interlaced), "on" (everything) or "off".
+        allow_network: whether playlists may name other files and addresses.
+
+    Raises:
+        UsageError: for invalid values.
     """
 
     frame_rate: Fraction = Fraction(25)

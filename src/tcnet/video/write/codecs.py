@@ -16,11 +16,16 @@ from tcnet.video.write.captions import CAPTIONED_CODECS
 
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
-    """What the user asks of the encoder; None means the default. Raises UsageError for an unknown codec.
+    """What the user requests of the encoder; None means the default.
 
-    codec: "h264", "hevc", "av1", "ffv1" or "prores"; default by container. crf: constant quality, lower is
-    better. pixel_format: FFmpeg's name, e.g. "yuv444p10le". encoder_options: passed on as they are, e.g.
-    {"preset": "slow"}.
+    Attributes:
+        codec: "h264", "hevc", "av1", "ffv1" or "prores"; default by container.
+        crf: constant quality, lower is better.
+        pixel_format: FFmpeg's name, such as "yuv444p10le".
+        encoder_options: passed to the encoder unchanged, such as {"preset": "slow"}.
+
+    Raises:
+        UsageError: for an unknown codec.
     """
 
     codec: str | None = None
