@@ -97,7 +97,8 @@ def test_a_clip_is_read_in_order_and_cut_to_multiples_of_four(tmp_path):
 
 def test_only_the_first_frames_are_read_under_a_limit(tmp_path):
     frames = make_clip(tmp_path / "clip", [(16, 16)] * 5)
-    (tmp_path / "clip" / "frame3.png").write_bytes(b"never read")
+    fourth = tmp_path / "clip" / "frame3.png"
+    fourth.write_bytes(fourth.read_bytes()[:40])  # of which the header alone is ever read
     truth = read_clip(Clip("clip", tmp_path / "clip"), limit_frames=2)
     np.testing.assert_array_equal(truth.frames[1].permute(1, 2, 0).numpy(), frames[1])
     assert len(truth.frames) == 2

@@ -221,8 +221,42 @@ def test_the_input_images_are_safe(tmp_path):
 def test_images_of_two_sizes(tmp_path):
     folder = fill(tmp_path / "in", ["a.png"])
     write_png(folder / "b.png", noise(1, size=(8, 7)))
-    with open_source(folder) as source, pytest.raises(MediaError, match=r"b\.png: is 8x7, but a\.png is 9x7"):
-        list(source)
+    with pytest.raises(MediaError, match=r"b\.png: is 8x7, but a\.png is 9x7"):
+        open_source(folder)
+
+
+def test_images_of_two_depths_get_the_deeper_one(tmp_path):
+    folder = fill(tmp_path / "in", ["a.png", "b.png"])
+    write_png(folder / "c.png", noise(2, np.uint16))
+    with open_source(folder) as source:
+        assert source.info.bit_depth == 16
+        assert source.notices == ("images of 8 and 16 bits a channel are mixed: all get 16",)
+        frames = list(source)
+    assert (frames[0].pixels == noise(0).astype(np.uint16) * 257).all()
+    assert (frames[2].pixels == noise(2, np.uint16)).all()
+
+
+def test_alpha_of_one_image_in_the_middle_is_found(tmp_path):
+    folder = fill(tmp_path / "in", [f"{n}.png" for n in range(9)])
+    opacity = noise(7)[:, :, 0]
+    write_png(folder / "3.png", noise(3), opacity)
+    with open_source(folder) as source:
+        assert source.info.alpha
+        frames = list(source)
+    assert (frames[3].alpha == opacity).all()
+    assert frames[0].alpha.min() == 255
+
+
+def test_what_does_not_belong_among_images_is_found_before_the_first(tmp_path):
+    folder = fill(tmp_path / "in", ["a.png", "b.png"])
+    whole = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(b"no image at all")
+    with pytest.raises(MediaError, match=r"b\.png: cannot be read as an image"):
+        open_source(folder)
+    frames = b"\x00\x00\x00\x08acTL" + bytes([0, 0, 0, 2]) + bytes(8)
+    (folder / "b.png").write_bytes(whole[:33] + frames + whole[33:])
+    with pytest.raises(MediaError, match=r"b\.png: is an animation"):
+        open_source(folder)
 
 
 def test_what_is_no_image(tmp_path):

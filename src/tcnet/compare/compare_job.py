@@ -17,7 +17,6 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.inference.pixels import resize_pixels
 from tcnet.video import (
     CONTAINERS,
-    IMAGE_SUFFIXES,
     EncodeOptions,
     Frame,
     FrameSource,
@@ -26,6 +25,7 @@ from tcnet.video import (
     VideoInfo,
     check_output,
     default_output,
+    is_still_image,
     open_sink,
     open_source,
     write_png,
@@ -264,7 +264,7 @@ def _check_target(target: Path, paths: Sequence[Path], *, is_picture: bool, over
 
 def _default(first: Path, options: CompareOptions) -> Path:
     target = default_output(first, options.view)
-    if options.view == "profile" or (first.suffix.lower() in IMAGE_SUFFIXES and first.is_file()):
+    if options.view == "profile" or (first.is_file() and is_still_image(first)):
         stem = target.stem if target.suffix in CONTAINERS else target.name
         return target.with_name(f"{stem}{_PICTURE}")
     return target

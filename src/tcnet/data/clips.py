@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tcnet.data.cache import ClipFiles
 from tcnet.errors import MediaError
-from tcnet.video import IMAGE_SUFFIXES
+from tcnet.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
 REDS4 = ("000", "011", "015", "020")
 """Clips of REDS' training part that everyone holds out for testing (Wang et al., EDVR, 2019)."""
 SEPTUPLET = 7

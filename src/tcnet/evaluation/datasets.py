@@ -14,11 +14,10 @@ from tcnet.data.degradation import SCALE, crop_to_multiple, find_degradation
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import SSIM_WINDOW
 from tcnet.evaluation.protocol import EvaluationSet
-from tcnet.video import IMAGE_SUFFIXES, Pixels, ReadOptions, open_source
+from tcnet.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Pixels, ReadOptions, open_source
 from tcnet.video.images import list_images
 
 AS_STORED = ReadOptions(deinterlace="off")  # benchmarks are progressive, even where detail looks like combs
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m"})
 MINIMUM_SIZE = (
     -(-SSIM_WINDOW // SCALE) * SCALE
 )  # HR pixels a side: one SSIM window after cutting to multiples

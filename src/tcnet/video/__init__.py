@@ -7,8 +7,6 @@ from tcnet.errors import UsageError
 from tcnet.video.atomic_file import check_name, check_target
 from tcnet.video.containers import (
     CONTAINERS,
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
     default_output,
     is_pattern,
     output_container,
@@ -31,6 +29,7 @@ from tcnet.video.images import (
     read_image,
     write_png,
 )
+from tcnet.video.media_kind import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_still_image, is_video
 from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.reader import VideoReader
 from tcnet.video.write.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
@@ -60,6 +59,8 @@ __all__ = [
     "default_output",
     "image_sources",
     "is_pattern",
+    "is_still_image",
+    "is_video",
     "is_video_file",
     "names_video",
     "natural_order",
@@ -80,7 +81,7 @@ def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader |
     Both kinds have `notices`, lines for people on what was damaged or dropped;
     those of a video are complete after the last frame. Raises MediaError for what cannot be read.
     """
-    if path.is_dir() or (is_pattern(path) and not path.exists()) or path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.is_dir() or (is_pattern(path) and not path.exists()) or is_still_image(path):
         return ImageReader(path, options)
     return VideoReader(path, options)
 
@@ -142,8 +143,8 @@ def names_video(path: Path) -> bool:
 
 
 def is_video_file(path: Path) -> bool:
-    """Whether an input is a video file rather than images, judged by its name."""
-    return path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
+    """Whether an input is a video file (or an animation) rather than images."""
+    return path.is_file() and not is_still_image(path)
 
 
 def image_sources(path: Path | None, info: VideoInfo | None = None) -> list[Path]:

@@ -10,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.video.media_kind import is_animated_webp, is_still_image
 from tcnet.video.pyav import LENIENT_TAGS, clean_tags
 
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
@@ -25,17 +26,6 @@ CONTAINERS: dict[str, tuple[str, str]] = {
     ".mov": ("mov", "h264"),
     ".webm": ("webm", "av1"),
 }
-# Files that are taken from folders, by their names; given by name, any file is tried.
-IMAGE_SUFFIXES = frozenset([
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".exr", ".jp2",
-    ".tga", ".dpx",
-])  # fmt: skip
-VIDEO_SUFFIXES = frozenset([
-    ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264",
-    ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mj2", ".mkv", ".mov",
-    ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".rm", ".rmvb",
-    ".ts", ".vob", ".webm", ".wmv", ".y4m",
-])  # fmt: skip
 # These demuxers open further files or addresses named inside the file (vobsub: the .sub beside the .idx), or
 # turn text into pictures (adf, bin, idf, tty, xbin). Devices (x11grab, lavfi) go by what FFmpeg says of them.
 _FOLLOWING_DEMUXERS = frozenset(
@@ -72,6 +62,9 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
     allow_network: whether a playlist may name other files and addresses; they are opened then.
     """
     check_input_file(path)
+    with path.open("rb") as file:
+        if is_animated_webp(file.read(_SNIFFED_BYTES)):
+            raise MediaError(f"{path}: animated WebP is not supported; convert it to APNG or a video")
     kind = {
         "protocol_whitelist": _NETWORK_PROTOCOLS if allow_network else "file",
         "format_whitelist": _format_whitelist(playlists=allow_network),
@@ -177,7 +170,7 @@ def default_output(path: Path, suffix: str = "x4") -> Path:
     if path.is_dir():
         resolved = path if path.name else path.absolute()
         return resolved.with_name(f"{resolved.name}.{suffix}")
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+    if path.exists() and is_still_image(path):
         return path.with_name(f"{path.stem}.{suffix}")
     if is_pattern(path) and not path.exists():
         folder = path.parent if path.parent.name else path.parent.absolute()

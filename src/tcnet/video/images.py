@@ -1,29 +1,25 @@
 """Pictures on disk: folders and patterns of images as a video, PNG out, all with PyAV's own codecs."""
 
-import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video.color.alpha import is_opaque, read_alpha
-from tcnet.video.color.convert import ToRgb
-from tcnet.video.color.h273 import bit_depth, has_alpha, resolve_color
-from tcnet.video.containers import IMAGE_SUFFIXES, MAX_PIXELS, check_size
+from tcnet.video.color.alpha import is_opaque
 from tcnet.video.frame import ColorSpec, Frame, Pixels, TrimRange, VideoInfo
+from tcnet.video.media_kind import IMAGE_SUFFIXES, is_animation
 from tcnet.video.read.read_options import ReadOptions
+from tcnet.video.still.header import ImageHeader, read_header
+from tcnet.video.still.image_file import decode_image
 
-# What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
-_IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))
 _MATRIX_RGB_FULL = ColorSpec(matrix=0, full_range=True)
 
 
@@ -32,7 +28,7 @@ def read_image(path: Path) -> Pixels:
 
     Raises MediaError for a file that is missing, no image, damaged, or larger than 16384 pixels a side.
     """
-    return _decode(path).pixels
+    return decode_image(path).pixels
 
 
 def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None, *, quick: bool = False) -> None:
@@ -101,31 +97,36 @@ def list_images(path: Path) -> list[Path]:
 
 
 class ImageReader:
-    """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds."""
+    """A FrameSource over images of one size; frame n lasts from n to n + 1 in 1/frame_rate seconds.
+
+    Images of several depths get the deepest one's; where some have alpha, the others are opaque.
+    """
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
-        """Raises MediaError without images or if the first is unreadable, UsageError for an empty part."""
+        """Raises MediaError without images, for one that is unreadable by its header, and for images of
+        several sizes; UsageError for an empty part."""
         self._options = options or ReadOptions()
         frame_rate = self._options.frame_rate
         self._time_base = 1 / frame_rate
         everything = list_images(path)
         self.files = _part(everything, self._options)
-        first = _decode(self.files[0])
-        height, width = first.pixels.shape[:2]
-        self._transparent = 0
+        headers = _headers(self.files)
+        self._before = _told_by(headers)
+        self._found: list[str] = []
+        first = decode_image(self.files[0])
         self._info = VideoInfo(
-            width=width,
-            height=height,
+            width=headers[0].width,
+            height=headers[0].height,
             time_base=self._time_base,
             frame_rate=frame_rate,
             frame_count=len(self.files),
             duration=len(self.files) * self._time_base,
-            bit_depth=8 if first.pixels.dtype == np.uint8 else min(bit_depth(first.pixel_format), 16),
+            bit_depth=max(header.depth for header in headers),
             pixel_format=first.pixel_format,
             color=_MATRIX_RGB_FULL,
             sample_aspect_ratio=Fraction(1),
             codec=self.files[0].suffix.lower().lstrip("."),
-            alpha=first.alpha is not None and _any_transparent(first, self.files),
+            alpha=_any_transparent(self.files, headers),
             trim=self._trim_range(everything) if self._options.cuts else None,
         )
 
@@ -139,34 +140,30 @@ class ImageReader:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        lines = []
+        lines = list(self._before)
         if self._options.deinterlace == "on":
             lines.append("images are not deinterlaced")
-        if self._transparent:
-            lines.append(
-                f"{self._transparent} images have transparent pixels, which are dropped: "
-                "the first, the middle and the last one have none"
-            )
-        return tuple(lines)
+        return (*lines, *self._found)
 
     def __iter__(self) -> Iterator[Frame]:
         info = self._info
-        self._transparent = 0
+        damaged, clipped, transparent = [], [], []
         for index, file in enumerate(self.files):
-            image = _decode(file)
+            image = decode_image(file)
             height, width = image.pixels.shape[:2]
-            if (width, height) != (info.width, info.height):
-                raise MediaError(
-                    f"{file}: is {width}x{height}, but {self.files[0].name} is {info.width}x{info.height}; "
-                    "all images must have one size"
-                )
+            if (width, height) != (info.width, info.height):  # changed since its header was read
+                raise _of_another_size(file, (width, height), self.files[0], (info.width, info.height))
             alpha = image.alpha
             if info.alpha:
                 opaque = np.full((height, width), np.iinfo(image.pixels.dtype).max, image.pixels.dtype)
                 alpha = _as_depth(opaque if alpha is None else alpha, info.bit_depth)
             elif alpha is not None:
-                self._transparent += not is_opaque(alpha)
+                if not is_opaque(alpha):
+                    transparent.append(file.name)
                 alpha = None
+            damaged += [file.name] * image.damaged
+            clipped += [file.name] * image.clipped
+            self._found = _told_after(damaged, clipped, transparent)
             yield Frame(_as_depth(image.pixels, info.bit_depth), index, 1, self._time_base, alpha)
 
     def __enter__(self) -> Self:
@@ -178,13 +175,55 @@ class ImageReader:
         """Nothing stays open between images."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """pixel_format: of the file. alpha: None for a format without."""
+def _headers(files: Sequence[Path]) -> list[ImageHeader]:
+    """Of all images, which must have one size. Raises MediaError."""
+    headers: list[ImageHeader] = []
+    for file in files:
+        if is_animation(file):
+            raise MediaError(f"{file}: is an animation, which is no image among others; give it by itself")
+        header = read_header(file)
+        headers.append(header)
+        size, wanted = (header.width, header.height), (headers[0].width, headers[0].height)
+        if size != wanted:
+            raise _of_another_size(file, size, files[0], wanted)
+    return headers
 
-    pixels: Pixels
-    alpha: Pixels | None
-    pixel_format: str
+
+def _of_another_size(file: Path, size: tuple[int, int], first: Path, wanted: tuple[int, int]) -> MediaError:
+    return MediaError(
+        f"{file}: is {size[0]}x{size[1]}, but {first.name} is {wanted[0]}x{wanted[1]}; "
+        "all images must have one size"
+    )
+
+
+def _told_by(headers: Sequence[ImageHeader]) -> list[str]:
+    """Lines for people, known before the first frame."""
+    lines = []
+    depths = sorted({header.depth for header in headers})
+    if len(depths) > 1:
+        lines.append(
+            f"images of {' and '.join(map(str, depths))} bits a channel are mixed: all get {depths[-1]}"
+        )
+    if several := sum(header.pictures > 1 for header in headers):
+        most = max(header.pictures for header in headers)
+        lines.append(f"{several} images hold several pictures, up to {most}: the first of each is taken")
+    return lines
+
+
+def _told_after(damaged: Sequence[str], clipped: Sequence[str], transparent: Sequence[str]) -> list[str]:
+    lines = []
+    if damaged:
+        lines.append(f"{len(damaged)} images were decoded with errors, the first is {damaged[0]}")
+    if clipped:
+        lines.append(
+            f"{len(clipped)} images have values beyond 0 to 1, which are clipped, the first is {clipped[0]}"
+        )
+    if transparent:
+        lines.append(
+            f"{len(transparent)} images have transparent pixels, which are dropped: none was found in those "
+            f"that were looked into beforehand; the first is {transparent[0]}"
+        )
+    return lines
 
 
 def _part(files: list[Path], options: ReadOptions) -> tuple[Path, ...]:
@@ -201,13 +240,12 @@ def _part(files: list[Path], options: ReadOptions) -> tuple[Path, ...]:
     return tuple(files[first:last])
 
 
-def _any_transparent(first: _Image, files: Sequence[Path]) -> bool:
-    """Whether there is a transparent pixel in the first, the middle or the last image."""
-    if first.alpha is not None and not is_opaque(first.alpha):
-        return True
-    for file in {files[len(files) // 2], files[-1]}:
+def _any_transparent(files: Sequence[Path], headers: Sequence[ImageHeader]) -> bool:
+    """Whether there is a transparent pixel in the first, the middle or the last of the images with alpha."""
+    able = [file for file, header in zip(files, headers, strict=True) if header.alpha]
+    for file in {able[0], able[len(able) // 2], able[-1]} if able else ():
         try:
-            alpha = _decode(file).alpha
+            alpha = decode_image(file).alpha
         except MediaError:
             continue  # told when its turn comes
         if alpha is not None and not is_opaque(alpha):
@@ -215,54 +253,8 @@ def _any_transparent(first: _Image, files: Sequence[Path]) -> bool:
     return False
 
 
-def _decode(path: Path) -> _Image:
-    if not path.is_file():
-        raise MediaError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data:
-        raise MediaError(f"{path}: the file is empty")
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        # The decoder would allocate what the header claims before it finds the data missing.
-        check_size(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), path)
-    try:
-        # Read through memory, so that FFmpeg never sees (and never interprets) a name.
-        with av.open(
-            io.BytesIO(data),
-            "r",
-            options={"max_pixels": str(MAX_PIXELS)},
-            container_options={"format_whitelist": ",".join(sorted(_IMAGE_FORMATS))},
-        ) as container:
-            stream = container.streams.video[0]
-            check_size(stream.codec_context.width, stream.codec_context.height, path)
-            picture = next(container.decode(stream))
-    except (av.FFmpegError, ValueError, StopIteration, IndexError) as error:
-        raise MediaError(f"{path}: cannot be read as an image; it is damaged or of another kind") from error
-    name = picture.format.name
-    color = resolve_color(
-        name,
-        picture.height,
-        # Untagged Y'CbCr in image files (JPEG, WebP, TIFF) is BT.601 whatever the size.
-        matrix=6 if picture.colorspace in (0, 2) else picture.colorspace,
-        color_range=picture.color_range,
-        primaries=picture.color_primaries,
-        transfer=picture.color_trc,
-    )
-    alpha = read_alpha(picture) if has_alpha(name) else None
-    quarters = round(picture.rotation / 90) % 4  # Exif; PNGs are written without
-    pixels = _turned(ToRgb(color)(picture), quarters)
-    return _Image(pixels, None if alpha is None else _turned(alpha, quarters), name)
-
-
-def _turned(pixels: Pixels, quarters: int) -> Pixels:
-    """Counter-clockwise by that many quarters of a turn."""
-    return cast(Pixels, np.ascontiguousarray(np.rot90(pixels, quarters))) if quarters else pixels
-
-
 def _as_depth(pixels: Pixels, depth: int) -> Pixels:
-    """Images of mixed depth in one folder take the first one's."""
+    """Images of mixed depth in one folder take the deepest one's."""
     if depth <= 8 and pixels.dtype == np.uint16:
         return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     if depth > 8 and pixels.dtype == np.uint8:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, default_output, is_pattern, natural_order
+from tcnet.video import IMAGE_SUFFIXES, default_output, is_pattern, is_still_image, is_video, natural_order
 
 TEMPLATE_FIELDS = {
     "stem": "name of the input without its ending",
@@ -105,7 +105,7 @@ def _expand(text: str, *, recursive: bool, ignore: Path | None) -> list[_Found]:
     matches = sorted(
         (Path(n) for n in names if os.path.isfile(n)), key=lambda p: (p.parent, natural_order(p))
     )
-    videos = [match for match in matches if match.suffix == path.suffix or _is_video(match)]
+    videos = [match for match in matches if match.suffix == path.suffix or is_video(match)]
     if not videos:
         if any(match.suffix.lower() in IMAGE_SUFFIXES for match in matches):
             return [_Found(path)]  # frame* of a folder of images
@@ -143,8 +143,8 @@ def _search(folder: Path, *, recursive: bool, ignore: Path | None) -> list[_Foun
 def _contents(folder: Path, ignore: Path | None) -> tuple[list[Path], int]:
     """(videos in natural order, number of images); without hidden files and what `ignore` names."""
     files = [f for f in folder.iterdir() if not f.name.startswith(".") and f.is_file() and f != ignore]
-    videos = sorted((f for f in files if _is_video(f)), key=natural_order)
-    return videos, sum(f.suffix.lower() in IMAGE_SUFFIXES for f in files)
+    videos = sorted((f for f in files if is_video(f)), key=natural_order)
+    return videos, sum(is_still_image(f) for f in files)
 
 
 def _folders_below(folder: Path) -> list[Path]:
@@ -198,7 +198,7 @@ def _output(item: _Found, template: str | None, size: str) -> Path:
     values = {
         "stem": source.name if is_folder else source.stem,
         "name": source.name,
-        "suffix": "" if is_folder or source.suffix.lower() in IMAGE_SUFFIXES else by_default.suffix,
+        "suffix": "" if is_folder or is_still_image(source) else by_default.suffix,
         "parent": source.absolute().parent.name,
         "below": str(item.below),
         "size": size,
@@ -244,7 +244,3 @@ def _identity(path: Path) -> str:
 
 def _stem(path: Path) -> str:
     return path.name if path.is_dir() else path.stem
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES

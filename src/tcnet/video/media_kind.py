@@ -1,0 +1,65 @@
+"""Which files are images and which are videos: by name, and where names do not tell, by what is in them."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+# Files that are taken from folders, by their names; given by name, any file is tried.
+IMAGE_SUFFIXES = frozenset([
+    ".avif", ".bmp", ".dpx", ".exr", ".heic", ".heif", ".hif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png",
+    ".ppm", ".tga", ".tif", ".tiff", ".webp",
+])  # fmt: skip
+VIDEO_SUFFIXES = frozenset([
+    ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264",
+    ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mj2", ".mkv", ".mov",
+    ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".rm", ".rmvb",
+    ".ts", ".vob", ".webm", ".wmv", ".y4m",
+])  # fmt: skip
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"msf1")  # of HEIF: pictures in time, as in a video
+
+
+def is_still_image(path: Path) -> bool:
+    """Whether an input is one image: it has an image's name and is no animation (APNG, animated AVIF)."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_animation(path)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file in a folder is a video: it has a video's name, or is an animation with an image's."""
+    suffix = path.suffix.lower()
+    return suffix in VIDEO_SUFFIXES or (suffix in IMAGE_SUFFIXES and is_animation(path))
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file of pictures holds several that follow in time; False for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _is_animation(file)
+    except OSError:
+        return False  # said by whoever reads it
+
+
+def is_animated_webp(start: bytes) -> bool:
+    """By the first bytes of a file."""
+    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and len(start) > 20 and bool(start[20] & 2)
+
+
+def _is_animation(file: BinaryIO) -> bool:
+    start = file.read(32)
+    if start.startswith(PNG_SIGNATURE):
+        return _animated_png(file)
+    if is_animated_webp(start):
+        return True
+    if start[4:8] == b"ftyp":
+        return start[8:12] in _SEQUENCE_BRANDS
+    return start.startswith(b"GIF8")
+
+
+def _animated_png(file: BinaryIO) -> bool:
+    """APNG has a chunk acTL, with the number of pictures, before the first of the still image's data."""
+    file.seek(len(PNG_SIGNATURE))
+    while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+        if head[4:] == b"acTL":
+            return int.from_bytes(file.read(4), "big") > 1
+        file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
