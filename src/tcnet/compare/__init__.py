@@ -1,4 +1,4 @@
-"""Pictures and videos in which people see how versions of a video differ."""
+"""Pictures and videos that show how versions of a video differ."""
 
 from tcnet.compare.compare_job import CompareResult, compare_videos
 from tcnet.compare.compare_options import CompareOptions

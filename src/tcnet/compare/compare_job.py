@@ -1,4 +1,4 @@
-"""Comparing videos: open, pair, draw, write; one frame of each in memory."""
+"""Compare videos: open, pair, draw, write; one frame of each in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ from tcnet.video import (
 )
 from tcnet.video.atomic_file import check_target
 
-_MOST_STRANGE = 0.03  # by which shapes of one picture may differ: sizes are rounded to even numbers
+_MOST_STRANGE = 0.03  # tolerance of aspect ratios of one picture: sizes are rounded to even
 _PICTURE = ".png"
 
 
@@ -57,13 +57,19 @@ def compare_videos(
 ) -> CompareResult:
     """Show two or more videos (files, or images) of the same picture together.
 
-    inputs: the first is the one that others are compared with; its times are the output's. Smaller ones are
-    brought to the size of the largest by bicubic interpolation, and their captions say so.
-    output: a video file, a .png for one moment (of a profile: always .png), or a folder of PNGs; by default
-    NAME.VIEW.mp4, .mkv or .png beside the first input. progress: called after each frame with the number of
-    frames done and, where known, of all.
+    Smaller inputs are enlarged to the size of the largest by bicubic interpolation; their labels say so.
 
-    Raises UsageError for options that cannot be, MediaError for files; nothing is left behind then.
+    Args:
+        inputs: the first is the reference; its timestamps are the output's.
+        output: a video file, a .png for one moment (of a profile: always .png), or a folder of PNGs; by
+            default NAME.VIEW.mp4, .mkv or .png beside the first input.
+        options: the view and what it shows.
+        overwrite: whether an existing output may be replaced.
+        progress: called after each frame with the number of frames done and, where known, of all.
+
+    Raises:
+        UsageError: for invalid options.
+        MediaError: for files; nothing is left behind then.
     """
     options = options or CompareOptions()
     paths = [Path(path) for path in inputs]
@@ -88,7 +94,7 @@ def compare_videos(
 
 
 class _Scene:
-    """What stays the same from frame to frame: size, depth, captions, view."""
+    """What is constant over the frames: size, depth, labels, view."""
 
     def __init__(
         self, infos: Sequence[VideoInfo], paths: Sequence[Path], options: CompareOptions, *, is_picture: bool
@@ -271,7 +277,7 @@ def _default(first: Path, options: CompareOptions) -> Path:
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """The files' names, or where these do not tell them apart their paths."""
+    """The files' names, or their paths where names are not unique."""
     names = tuple(path.name or str(path) for path in paths)
     return names if len(set(names)) == len(names) else tuple(str(path) for path in paths)
 

@@ -1,4 +1,4 @@
-"""What can be chosen for a comparison."""
+"""Options of a comparison."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,33 +12,34 @@ _MOST_ZOOM = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
-    """Raises UsageError for values that cannot be, and for those that the view has no use for.
+    """What a comparison shows; positions are in pixels of the largest input.
 
-    Positions are in pixels of the largest input, to whose size the others are brought.
+    Raises:
+        UsageError: for invalid values, and for options that do not apply to the view.
     """
 
     view: str = "side"
     """"side", "wipe", "difference" or "profile"."""
     crops: tuple[Crop, ...] = ()
-    """Parts to show, enlarged; empty: the whole picture. A profile takes one."""
+    """Crops to show, enlarged; empty: the whole picture. A profile takes one."""
     zoom: int | None = None
-    """Pixels that a pixel becomes: by default 4 in crops, else 1."""
+    """Enlargement factor: by default 4 in crops, else 1."""
     divider: float | None = None
-    """Of a wipe: where, as a part of the width; None: it moves (in a picture: the middle)."""
+    """Wipe: position as a fraction of the width; None: it moves (in a picture: the middle)."""
     amplify: float = 4.0
-    """Of differences."""
+    """Difference: factor."""
     column: int | None = None
-    """Of a profile; by default the middle one."""
+    """Profile: by default the middle one."""
     row: int | None = None
-    """Of a profile, in place of a column."""
+    """Profile: instead of a column."""
     labels: tuple[str, ...] = ()
-    """What to call the inputs, in order; by default by their names."""
+    """Labels of the inputs, in order; by default their names."""
     at: Fraction | None = None
-    """Of a picture: the time in seconds from the first frame; by default the middle of the first input."""
+    """Picture: time in seconds from the first frame; by default the middle of the first input."""
     start: Fraction | None = None
-    """Of a video or profile: seconds from the first frame."""
+    """Video or profile: seconds from the first frame."""
     end: Fraction | None = None
-    """Of a video or profile: seconds from the first frame; frames at that time and later are left out."""
+    """Video or profile: seconds from the first frame; frames at this time and later are excluded."""
 
     def __post_init__(self) -> None:
         if self.view not in VIEWS:

@@ -1,4 +1,4 @@
-"""Frames of several videos that belong together, by their times; two frames of each are in memory."""
+"""Frames of several videos paired by their timestamps; two frames of each are in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Moment:
 
 
 class Pairing:
-    """For each frame of the first video the frames of the others that are nearest in time.
+    """For each frame of the first video the nearest frames in time of the others.
 
-    Times count from each video's own first frame: containers begin at different times. It ends with the
-    shortest video. `notices` says what did not match, and is complete after the last frame.
+    Times count from each video's own first frame, because containers begin at different times. It ends with
+    the shortest video. `notices` reports mismatches, and is complete after the last frame.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Pairing:
         start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        """names: for notices. start, end: seconds; moments with start <= time < end are given."""
+        """names: for notices. start, end: seconds; moments with start <= time < end are yielded."""
         self._sources = sources
         self._names = names
         self._start = start or Fraction(0)
@@ -96,20 +96,20 @@ class Pairing:
 
 
 class _Cursor:
-    """A place in one video: the frame nearest to the last time asked for."""
+    """A position in one video: the frame nearest to the last requested time."""
 
     def __init__(self, frames: Iterator[Frame]) -> None:
         self._frames = frames
         self._next: Frame | None = None
         self._origin = Fraction(0)
         self._current: Frame | None = None
-        self._shown = 0  # times that the current frame was
+        self._shown = 0  # how often the current frame was shown
         self._begun = False  # whether any was shown
         self._step = Fraction(0)
         self.repeated = 0
-        """Times that a frame was shown again, because there was no other."""
+        """How often a frame was shown again for lack of another."""
         self.passed = 0
-        """Frames between those shown that never were."""
+        """Frames that were skipped."""
 
     @property
     def frame(self) -> Frame:
@@ -122,7 +122,7 @@ class _Cursor:
 
     @property
     def end(self) -> Fraction:
-        """When the current frame ends, as far as its duration or the step before it tells."""
+        """When the current frame ends, by its duration or the step before it."""
         own = self.frame.duration * self.frame.time_base
         return self._time(self.frame) + (own or self._step)
 

@@ -1,6 +1,6 @@
 """Temporal profiles: one column or row of pixels in every frame, side by side.
 
-What stands still gives straight lines, what moves evenly slanted ones; flicker gives saws and stripes across.
+Static regions give straight lines, steady motion slanted ones; flicker gives saw teeth and stripes across.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from tcnet.errors import UsageError
 from tcnet.video import Pixels
 
 MOST_FRAMES = 1200
-"""More columns side by side are no picture any more, and would cost memory without bound."""
-_SHOWN_LENGTH = 640  # pixels along time, about, for short clips
+"""More columns would be unreadable, and cost unbounded memory."""
+_SHOWN_LENGTH = 640  # pixels along the time axis, roughly, for short clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Slice:
 def choose_slice(
     height: int, width: int, *, column: int | None = None, row: int | None = None, crop: Crop | None = None
 ) -> Slice:
-    """The column or row asked for, inside the crop if there is one; by default the middle column.
+    """The requested column or row, inside the crop if there is one; by default the middle column.
 
-    Raises UsageError for one outside of the picture, and for both.
+    Raises UsageError for one outside the picture, and for both.
     """
     if column is not None and row is not None:
         raise UsageError("--column and --row exclude each other: a profile shows one line of pixels")
@@ -78,10 +78,10 @@ class ProfileTaker:
             self._frame = pictures[-1].copy()
 
     def cells(self, zoom: int) -> list[list[Cell]]:
-        """Of a column one row of cells for each video, with time to the right; of a row one row in all, with
-        time downward.
+        """For a column one row of cells per video, time to the right; for a row a single row of cells, time
+        downward.
 
-        zoom: pixels that a pixel of the line becomes. Short clips are stretched in time.
+        zoom: enlargement of the line's pixels. Short clips are enlarged along time.
         """
         stretch = max(1, _SHOWN_LENGTH // max(1, self.frames))
         cells = []

@@ -1,4 +1,4 @@
-"""Panels laid out on one picture, with captions above them and a line below."""
+"""Panels laid out on one picture, with labels above them and a line below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from tcnet.video import Pixels
 from tcnet.video.containers import MAX_SIDE
 
 GAP = 6  # pixels between panels and around them
-GROUND = 0.09  # grey behind all, of 1
+GROUND = 0.09  # background grey, in [0, 1]
 CAPTION = 0.92
 FOOT = 0.62
 COLORS = ((0.90, 0.22, 0.21), (0.13, 0.59, 0.95), (0.98, 0.75, 0.18), (0.30, 0.69, 0.31), (0.67, 0.28, 0.74))
-"""Frames of crops on the overview and around their panels, in order; R'G'B' of 1."""
-_WIDE = 16 / 9  # shape that panels without crops are arranged towards
+"""Outlines of crops on the overview and around their panels, in order; R'G'B' in [0, 1]."""
+_WIDE = 16 / 9  # target aspect ratio of panels without crops
 
 Place = tuple[int, int]  # (top, left)
 
@@ -34,8 +34,8 @@ class Cell:
 def lay_out(
     rows: Sequence[Sequence[Cell]], foot: str, *, overview: Pixels | None = None, overview_caption: str = ""
 ) -> Pixels:
-    """(H, W, 3) of even height and width: `rows` of cells, `foot` below. overview: a whole picture to stand
-    on the left, shrunk to the height of the rows. Raises UsageError for what is larger than videos can be.
+    """(H, W, 3) of even height and width: `rows` of cells, `foot` below. overview: a whole picture on the
+    left, shrunk to the height of the rows. Raises UsageError for a sheet larger than videos can be.
 
     All cells of a row have one height; those of a column have one width.
     """
@@ -73,10 +73,7 @@ def lay_out(
 
 
 def arrange(panels: Sequence[Panel]) -> list[list[Cell]]:
-    """Panels of one size in rows, so that all together come near to the shape of a screen.
-
-    The last row is filled up with black ones.
-    """
+    """Panels of one size in rows, close to the aspect ratio of a screen; the last row is padded with black."""
     height, width = panels[0].picture.shape[:2]
     count = len(panels)
 
@@ -102,7 +99,7 @@ def draw_frame(picture: Pixels, box: tuple[int, int, int, int], color: Sequence[
 
 
 def enlarge(picture: Pixels, zoom: int) -> Pixels:
-    """Each pixel as a square of zoom x zoom: nothing is smoothed that one wants to see."""
+    """Each pixel as a square of zoom x zoom (nearest neighbour), so that nothing is smoothed away."""
     return picture.repeat(zoom, 0).repeat(zoom, 1) if zoom > 1 else picture
 
 
@@ -119,7 +116,7 @@ def _place(sheet: Pixels, cell: Cell, place: Place, letters: int) -> None:
 
 
 def _letter_height(pictures: Sequence[Pixels]) -> int:
-    """Of captions: legible on small panels, in proportion on large ones."""
+    """Of labels: legible on small panels, in proportion on large ones."""
     smallest: int = min(min(picture.shape[:2]) for picture in pictures)
     return max(16, min(34, smallest // 22))
 

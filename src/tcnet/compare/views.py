@@ -14,13 +14,13 @@ from tcnet.video import Pixels
 
 VIEWS = ("side", "wipe", "difference", "profile")
 SWEEP_SECONDS = Fraction(4)
-"""A moving divider goes from left to right and back in this time."""
+"""Period of a moving divider: left to right and back."""
 _LEAST_SIDE = 2  # of a crop
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A part of the picture, in pixels of the largest input. Raises UsageError for what is no rectangle."""
+    """A rectangle in pixels of the largest input. Raises UsageError for an invalid one."""
 
     x: int
     y: int
@@ -37,7 +37,7 @@ class Crop:
         return f"{self.x},{self.y},{self.width},{self.height}"
 
     def check(self, height: int, width: int) -> None:
-        """Raises UsageError unless the crop lies in a picture of height x width."""
+        """Raises UsageError unless the crop lies inside a picture of height x width."""
         if self.x + self.width > width or self.y + self.height > height:
             raise UsageError(f"crop {self} does not lie in the picture, which has {width}x{height} pixels")
 
@@ -48,14 +48,14 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A picture (h, w, 3) with the words that stand above it."""
+    """A picture (h, w, 3) with its label."""
 
     caption: str
     picture: Pixels
 
 
 class View(Protocol):
-    """Panels of one moment. All have the size of the pictures, and their number and captions never change."""
+    """Panels of one moment. All have the size of the pictures; their number and labels are constant."""
 
     def panels(self, pictures: Sequence[Pixels], seconds: Fraction) -> list[Panel]:
         """pictures: one of each video, (h, w, 3) of one size and type; they are not changed."""
