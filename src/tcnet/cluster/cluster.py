@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RayCluster:
-    """Give it to `upscale_video`; several threads may do so at once, and share the workers evenly."""
+    """For `upscale_video`; several threads may use it at once, and share the workers evenly."""
 
     def __init__(self, crew: "RayCrew") -> None:
         self._pool = Pool(crew)
@@ -33,9 +33,9 @@ class RayCluster:
         *,
         model: str | None = None,
     ) -> Plan:
-        """As `plan_upscale`, by the worker that has the least memory; it holds for all.
+        """As `plan_upscale`, by the worker with the least memory; it holds for all.
 
-        The plan's time is for the workers that are there now.
+        The plan's time is for the workers that are present now.
         """
         plan = self._pool.plan(info, network, options, model)
         workers = max(1, self.activity().workers)
@@ -45,15 +45,15 @@ class RayCluster:
     def compute(
         self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
     ) -> Iterator[SegmentResult]:
-        """All segments in their order; `waiting` is called now and then. Raises what they raise."""
+        """All segments in order; `waiting` is called periodically. Raises what they raise."""
         return self._pool.compute(work, segments, waiting)
 
     def activity(self) -> Activity:
-        """What the cluster does just now."""
+        """What the cluster is doing."""
         return self._pool.activity()
 
     def notices(self) -> list[str]:
-        """Lines for people on workers that were lost."""
+        """Notices of workers that were lost."""
         return self._pool.notices()
 
     @property
@@ -61,21 +61,29 @@ class RayCluster:
         return self._pool.closed
 
     def close(self) -> None:
-        """Dismisses the workers; runs that are at it fail. Harmless when called again."""
+        """Releases the workers; runs in progress fail. Idempotent."""
         self._pool.close()
 
 
 @contextmanager
 def open_cluster(address: str = AUTO, *, device: str = "auto") -> Iterator[RayCluster]:
-    """The workers of a Ray cluster, for as long as this lasts.
+    """Connect to the workers of a Ray cluster; a context manager.
 
-    address: "local" (every GPU of this machine, or its processors), "auto" (the cluster that RAY_ADDRESS
-    names or that runs here, else like "local"), or HOST:PORT of a cluster's head. device: where to compute,
-    as in UpscaleOptions; "auto" takes GPUs if any machine has one.
+    A worker with other versions of what pictures depend on is refused with a UsageError when the cluster is
+    used.
 
-    Raises UsageError without the extra `cluster`, for an address that is none, and where no machine has such
-    a device; MediaError for a cluster that does not answer. A worker with other versions of what pictures
-    depend on is refused with an UsageError where the cluster is used.
+    Args:
+        address: "local" (every GPU of this machine, or its processors), "auto" (the cluster that RAY_ADDRESS
+            names or that runs here, else like "local"), or HOST:PORT of a cluster's head.
+        device: where to compute, as in UpscaleOptions; "auto" uses GPUs if any machine has one.
+
+    Yields:
+        A cluster for `upscale_video` and `plan_video`.
+
+    Raises:
+        UsageError: without the extra `cluster`, for an invalid address, and where no machine has such a
+            device.
+        MediaError: for a cluster that does not answer.
     """
     with connected(address):
         from tcnet.cluster.ray_crew import RayCrew

@@ -1,4 +1,4 @@
-"""To a Ray cluster and back, without Ray's words on the user's terminal."""
+"""Connect to a Ray cluster and disconnect, without Ray's output on the user's terminal."""
 
 import logging
 import os
@@ -15,24 +15,23 @@ from pathlib import Path
 from tcnet.errors import MediaError, UsageError
 
 REACH_SECONDS = 10.0
-"""How long the head of a cluster may take to answer."""
+"""Timeout for the head of a cluster to answer."""
 LOCAL = "local"
 AUTO = "auto"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _LONGEST_FOLDER = 40
-"""Characters: Ray puts sockets below its folder, whose whole names may have 107."""
+"""Characters: Ray puts sockets below its folder, and their whole paths are limited to 107."""
 
 
 @contextmanager
 def connected(address: str) -> Iterator[None]:
-    """This process is a driver of a Ray cluster for as long as this lasts.
+    """Make this process a driver of a Ray cluster; a context manager.
 
-    address: "local" starts Ray on this machine and stops it at the end; "auto" takes the cluster that
-    RAY_ADDRESS names or that runs on this machine, else does like "local"; anything else is the address of
-    a cluster's head, HOST:PORT, to which this machine belongs. A process that is connected already stays so.
+    address: "local" starts Ray on this machine and stops it at the end; "auto" uses the cluster that
+    RAY_ADDRESS names or that runs on this machine, else is like "local"; anything else is the address of
+    a cluster's head, HOST:PORT, to which this machine belongs. A process that is already connected stays so.
 
-    Raises UsageError without Ray and for an address that is none, MediaError for a cluster that does not
-    answer.
+    Raises UsageError without Ray and for an invalid address, MediaError for a cluster that does not answer.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)  # before Ray reads them when it is imported
@@ -60,7 +59,7 @@ def connected(address: str) -> Iterator[None]:
                 f"--cluster {address}: no Ray cluster answers there; is it HOST:PORT of its head, and does "
                 "this machine belong to it (ray start --address=HOST:PORT)?"
             )
-        _restore(handlers)  # Ray puts its own in place of ours
+        _restore(handlers)  # Ray replaces ours
         with _hushed():
             yield
     finally:
@@ -71,7 +70,7 @@ def connected(address: str) -> Iterator[None]:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray would try for minutes, and say so on the terminal."""
+    """Ray would retry for minutes, and print that on the terminal."""
     match = re.fullmatch(r"(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})", address)
     if match is None:
         raise UsageError(
@@ -106,7 +105,7 @@ def _start(folder: Path | None) -> None:
 
 
 def _short_folder() -> Path | None:
-    """For Ray's sockets and logs, which it would leave behind; None: where that is too long, Ray's own."""
+    """For Ray's sockets and logs, which it would leave behind; None: Ray's own, where paths are too long."""
     if sys.platform == "win32" or len(tempfile.gettempdir()) > _LONGEST_FOLDER:
         return None
     return Path(tempfile.mkdtemp(prefix="tcnet-"))
@@ -114,10 +113,10 @@ def _short_folder() -> Path | None:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Keeps Ray from printing what it has to say of nodes that die and the like.
+    """Keeps Ray from printing that nodes died and the like.
 
-    It does so on stdout, where our lines for programs are, and log_to_driver does not stop it. What matters
-    of it the run says itself.
+    It prints on stdout, which is for our JSON lines, and log_to_driver does not stop it. The run reports what
+    matters itself.
     """
     from ray._private import worker
 
@@ -133,7 +132,7 @@ def _hushed() -> Iterator[None]:
 
 
 def _say_nothing(data: object, ignore_prefix: bool = False) -> None:
-    """In place of Ray's printing."""
+    """Replaces Ray's printing."""
 
 
 def _signal_handlers() -> dict[int, object]:

@@ -1,6 +1,6 @@
-"""What travels between machines: plain data (numbers, text, bytes, arrays), put together and taken apart.
+"""Messages between machines as plain data (numbers, text, bytes, arrays): packed and unpacked.
 
-Ray moves arrays without copying them, and whoever only passes a message on need not import this package.
+Ray moves arrays without copying them, and a process that only forwards messages need not import this package.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def read_segment(message: Message) -> SegmentInput:
         Frame(pixels, *_read_time(time), alpha, captions)
         for pixels, time, alpha, captions in zip(
             message["pixels"], message["times"], message["alphas"], message["captions"], strict=True
-        )  # the pixels are views of what Ray holds, read-only
+        )  # the pixels are read-only views of what Ray holds
     ]
     windows = tuple(Span(*numbers) for numbers in message["windows"])
     return SegmentInput(message["number"], message["first"], frames, windows, message["skip"])

@@ -1,4 +1,4 @@
-"""Runs share workers: a thread of its own hands out their segments and takes what is done.
+"""Runs share workers: a dispatcher thread hands out their segments and collects the results.
 
 Nothing here knows Ray: workers are reached through a `Crew`.
 """
@@ -20,66 +20,66 @@ from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
 WAIT_SECONDS = 0.05
-"""How long the thread listens to workers before it looks for new segments."""
+"""How long the thread waits for workers before it looks for new segments."""
 SETTLE_SECONDS = 30.0
-"""How long a plan waits for workers that start, when some are there: on a busy cluster some never do."""
+"""How long a plan waits for starting workers when some are ready: on a busy cluster some never start."""
 TICK_SECONDS = 0.5
-"""How often a waiting run looks up, and says how far it is."""
+"""How often a waiting run wakes up and reports progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What became of a segment whose worker died, or was given up. reason: for people."""
+    """A segment whose worker died or was given up. reason: a readable line."""
 
     reason: str
 
 
 class Crew(Protocol):
-    """Workers and the way to them. `plan`, `keep` and `begin` are called by runs, all else by one thread."""
+    """Access to workers. `plan`, `keep` and `begin` are called by runs, the rest by one thread."""
 
     def ready(self) -> dict[str, str]:
-        """The workers that can be given segments now, by name, and the machine that each is on.
+        """The workers that can take segments now, by name, with the machine of each.
 
-        To be called often. Raises TcnetError when there is none to hope for.
+        To be called often. Raises TcnetError when none can be expected.
         """
 
     def starting(self) -> int:
         """Workers that are not ready yet and may soon be."""
 
     def planner(self) -> str | None:
-        """Of those that are ready, the one to plan with."""
+        """The ready worker to plan with."""
 
     def plan(
         self, worker: str, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None,
         model: str | None,
     ) -> Plan | Lost:  # fmt: skip
-        """What `plan_upscale` gives there. Raises like it."""
+        """The result of `plan_upscale` there. Raises like it."""
 
     def most_bytes(self) -> int | None:
-        """How much of segments may be under way at once."""
+        """Limit of segment bytes in transit at once."""
 
     def keep(self, segment: SegmentInput) -> Any:  # noqa: ANN401 - the crew's own
-        """Stores a segment where workers can fetch it, as long as what is returned lives."""
+        """Stores a segment where workers can fetch it while the returned reference lives."""
 
     def begin(self, work: Work) -> Any:  # noqa: ANN401 - the crew's own
-        """Stores what all segments of a run share, in the same way."""
+        """Stores what all segments of a run share, likewise."""
 
     def send(self, worker: str, run: Any, segment: Any) -> Any:  # noqa: ANN401 - the crew's own
         """Gives a segment to a worker; returns a ticket."""
 
     def wait(self, tickets: Sequence[Any], seconds: float) -> dict[Any, Callable[[], SegmentResult] | Lost]:
-        """What came of some tickets, after waiting for the first. A result is read where it is needed, and
-        raises what the worker did."""
+        """The outcomes of some tickets, after waiting for the first. A result is read where it is needed, and
+        raises what the worker raised."""
 
     def drop(self, worker: str) -> None:
-        """Does without a worker."""
+        """Stops using a worker."""
 
     def close(self) -> None: ...
 
 
 @dataclass(slots=True)
 class _Run:
-    """A run as the pool keeps it. segments: those that were not done yet, by number."""
+    """A run as the pool tracks it. segments: the unfinished ones, by number."""
 
     shared: Any
     segments: dict[int, Any]
@@ -107,7 +107,7 @@ class Pool:
     def plan(
         self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None, model: str | None
     ) -> Plan:
-        """By a worker, once those are there that start now. Raises like `plan_upscale`."""
+        """By a worker, once the starting ones are ready. Raises like `plan_upscale`."""
         reason = ""
         for _ in range(MOST_ATTEMPTS):
             with self._changed:
@@ -127,10 +127,10 @@ class Pool:
     def compute(
         self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
     ) -> Iterator[SegmentResult]:
-        """What came of all segments, in their order; `waiting` is called now and then.
+        """The results of all segments, in order; `waiting` is called periodically.
 
-        Raises what the segments or the workers raise, and MediaError for a segment that worker after worker
-        died over.
+        Raises what the segments or the workers raise, and MediaError for a segment over which several workers
+        died.
         """
         shared = self._crew.begin(work)
         with self._changed:
@@ -155,7 +155,7 @@ class Pool:
                     exhausted = segment is None
                     if segment is not None:
                         self._offer(job, run, segment)
-                        del segment  # kept by the crew now
+                        del segment  # the crew holds it now
                 if time.monotonic() > looked_up + TICK_SECONDS:
                     looked_up = time.monotonic()
                     waiting()
@@ -170,7 +170,7 @@ class Pool:
             return Activity(self._schedule.workers, self._schedule.windows_under_way)
 
     def notices(self) -> list[str]:
-        """Lines for people: workers that were lost."""
+        """Notices of workers that were lost."""
         with self._changed:
             return list(self._notices)
 
@@ -179,7 +179,7 @@ class Pool:
         return self._stopping
 
     def close(self) -> None:
-        """Stops; runs that are at it fail. Harmless when called again."""
+        """Stops; runs in progress fail. Idempotent."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -202,7 +202,7 @@ class Pool:
             raise MediaError("the cluster was closed while the run was at work; the same command continues")
 
     def _work(self) -> None:
-        """The pool's thread."""
+        """The dispatcher thread."""
         try:
             while not self._stopping:
                 self._meet()
@@ -221,7 +221,7 @@ class Pool:
                 self._changed.notify_all()
 
     def _meet(self) -> None:
-        """Follows who is there."""
+        """Tracks which workers are present."""
         ready = self._crew.ready()
         with self._changed:
             for worker in ready.keys() - self._machines.keys():
@@ -235,7 +235,7 @@ class Pool:
                 self._changed.notify_all()
 
     def _hand_out(self) -> bool:
-        """Sends what can be sent; whether there was anything."""
+        """Sends what can be sent; returns whether there was anything."""
         with self._changed:
             assigned = list(self._schedule.assign())
             runs = [self._runs[task.job] for _, task in assigned]

@@ -1,4 +1,4 @@
-"""Workers as Ray actors: one for each GPU, or one for each machine where none has any."""
+"""Workers as Ray actors: one for each GPU, or one for each machine where no machine has a GPU."""
 
 import math
 import time
@@ -23,29 +23,29 @@ from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
 START_SECONDS = 300.0
-"""How long to wait for a worker when there is none: machines may have to be started."""
+"""How long to wait for the first worker: machines may have to be started."""
 LOOK_SECONDS = 2.0
-"""How often new and lost machines are looked for."""
+"""Interval between checks for new and lost machines."""
 MOST_FAILURES = 3
-"""How often a worker is started anew in its place without having finished anything."""
+"""How often a worker is restarted without having finished anything."""
 STORE_SHARE = 0.3
-"""Share of this machine's object store that segments may fill; results and Ray's own copies need some too."""
+"""Share of this machine's object store for segments; results and Ray's own copies need the rest."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where a worker can be: a GPU, or a machine's processors. resources: for Ray, which also sets torch's
-    threads by them (OMP_NUM_THREADS)."""
+    """Where a worker can run: a GPU, or a machine's processors. resources: for Ray, which also derives
+    torch's number of threads from them (OMP_NUM_THREADS)."""
 
     node: str
     host: str
     resources: dict[str, float]
-    expected: bool  # there from the beginning
+    expected: bool  # present from the beginning
     actor: Any = None
     name: str = ""
-    greeting: Any = None  # reference to its facts, until they are there
+    greeting: Any = None  # reference to its facts, until they arrive
     ready: bool = False
-    memory: float = math.inf  # bytes that are free on its device
+    memory: float = math.inf  # free bytes on its device
     failures: int = 0
 
 
@@ -61,9 +61,9 @@ class RayCrew:
         start_seconds: float = START_SECONDS,
     ) -> None:
         """device: "auto" (GPUs where there are any), "cuda", "cpu" or "mps". actor: the workers' class, which
-        has the methods of `actor_class`. versions: what workers have to have.
+        has the methods of `actor_class`. versions: what workers must have.
 
-        Raises UsageError where nothing has such a device.
+        Raises UsageError where no machine has such a device.
         """
         self._device = device
         self._actor: Any = ray.remote(actor)
@@ -134,7 +134,7 @@ class RayCrew:
 
     def begin(self, work: Work) -> Any:  # noqa: ANN401 - a run's name, and what its workers need
         self._runs += 1
-        # In a list a reference is passed on as it is: a worker fetches it when it has not got it yet.
+        # Inside a list a reference is passed unresolved: a worker fetches it when it lacks it.
         return f"run {self._runs}", [ray.put(work), weights_identity(work.network)]
 
     def send(self, worker: str, run: Any, segment: Any) -> Any:  # noqa: ANN401
@@ -174,7 +174,7 @@ class RayCrew:
         return lambda: read_done(message)
 
     def _look(self) -> None:
-        """Follows which machines there are, and has a worker in each place."""
+        """Tracks the machines, and keeps a worker in each place."""
         nodes = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
         for key, place in list(self._places.items()):
             if place.node not in nodes:
@@ -200,7 +200,7 @@ class RayCrew:
         place.greeting = place.actor.facts.remote()
 
     def _greet(self) -> None:
-        """Those that have started since become ready, or are refused."""
+        """Workers that have started meanwhile become ready, or are refused."""
         waiting = {place.greeting: place for place in self._places.values() if place.greeting is not None}
         if not waiting:
             return
@@ -220,12 +220,12 @@ class RayCrew:
                     raise MediaError(f"no worker can be started on {place.host}: {_reason(error)}") from error
             except TcnetError:
                 self._dismiss(place)
-                place.failures = MOST_FAILURES  # a machine that came later is done without
+                place.failures = MOST_FAILURES  # a machine that joined later is not used
                 if place.expected:
                     raise
 
     def _check(self, facts: Facts) -> None:
-        """Raises UsageError for a worker that would not give the same pictures, or none."""
+        """Raises UsageError for a worker that would give other pictures, or none."""
         found = facts.get("versions", {})
         for package, version in self._versions.items():
             there = found.get(package)
@@ -282,7 +282,7 @@ def _reason(error: RayError) -> str:
 
 
 def _defect(error: RayTaskError) -> Exception:
-    """What a worker raised that nobody expected."""
+    """An unexpected exception of a worker."""
     cause = error.cause if isinstance(error.cause, Exception) else error
     failed = RuntimeError(f"a worker failed: {type(cause).__name__}: {cause}")
     failed.__cause__ = error

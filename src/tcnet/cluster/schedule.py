@@ -1,4 +1,4 @@
-"""Who computes what next: pure bookkeeping, without threads, clocks or Ray."""
+"""Which worker computes which segment next: pure bookkeeping, without threads, clocks or Ray."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 IN_FLIGHT = 2
-"""Units that a worker has at a time: one it computes, and one whose frames are on their way to it."""
+"""Segments that a worker has at a time: one in computation, one in transit."""
 MOST_ATTEMPTS = 3
-"""Workers that may die over one segment before it is given up."""
+"""Workers that may die over one segment before the run is given up."""
 OFFERED = 2
-"""Units of a job that wait for a worker, decoded."""
+"""Decoded segments of a job that wait for a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class _Job(Generic[Result]):
 
 
 class Schedule(Generic[Result]):
-    """Jobs give tasks, workers take them, results come back in order.
+    """Jobs offer tasks, workers take them, results come back in order.
 
     Bounded: a job is asked for more only while few of its tasks wait for a worker, and not too many of its
-    results wait for a slower one; a worker has at most `in_flight` tasks; all tasks under way have at most
-    `most_bytes` of frames, or are one. Jobs take turns, whatever their length.
+    results wait for a slower one; a worker has at most `in_flight` tasks; all tasks in flight have at most
+    `most_bytes` of frames, or there is only one. Jobs take turns, whatever their length.
     """
 
     def __init__(self, *, in_flight: int = IN_FLIGHT, most_bytes: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Schedule(Generic[Result]):
         return self._opened
 
     def close_job(self, job: int) -> None:
-        """Its waiting tasks are dropped, what is under way counts for nobody; harmless when repeated."""
+        """Drops its waiting tasks; tasks in flight count for no job. Idempotent."""
         if job in self._jobs:
             del self._jobs[job]
             self._turns.remove(job)
@@ -80,9 +80,9 @@ class Schedule(Generic[Result]):
         return worker in self._workers
 
     def lose_worker(self, worker: str) -> list[Task]:
-        """Its tasks wait again, before all others. Returns those that it was one too many for.
+        """Its tasks wait again, before all others. Returns those that have now failed too often.
 
-        Only the task that it was computing counts as tried: the next one has not been begun.
+        Only the task in computation counts as tried: the next one has not begun.
         """
         tasks = self._workers.pop(worker, [])
         given_up = []
@@ -112,7 +112,7 @@ class Schedule(Generic[Result]):
         job.waiting.append(task)
 
     def assign(self) -> Iterator[tuple[str, Task]]:
-        """Tasks for workers that have room; each counts as under way at once."""
+        """Tasks for workers that have room; each counts as in flight at once."""
         while (worker := self._freest()) is not None and (task := self._next()) is not None:
             job = self._jobs[task.job]
             job.waiting.popleft()
@@ -123,7 +123,7 @@ class Schedule(Generic[Result]):
             yield worker, task
 
     def done(self, worker: str, task: Task, result: Result) -> None:
-        """A worker has finished a task. Of one that was lost in between, nothing is taken."""
+        """A worker has finished a task. Results of a worker that was lost meanwhile are ignored."""
         if task not in self._workers.get(worker, ()):
             return
         self._workers[worker].remove(task)
@@ -134,7 +134,7 @@ class Schedule(Generic[Result]):
             job.results[task.number] = result
 
     def take(self, job: int) -> Result | None:
-        """The next result in order, if it is there."""
+        """The next result in order, if available."""
         state = self._jobs[job]
         if state.next_number is None or state.next_number not in state.results:
             return None

@@ -1,4 +1,4 @@
-"""What Ray starts on a worker's machine, sent there as it is: it does not depend on what is installed."""
+"""What Ray starts on a worker's machine, sent by value: it does not depend on what is installed there."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ Facts = dict[str, Any]
 
 
 def actor_class() -> type:
-    """The class of the actors. It is made in a function, so that Ray sends it by value, and imports tcnet
-    only when it has arrived: whatever version is there, or none, can be told."""
+    """The class of the actors. Defined in a function so that Ray sends it by value, it imports tcnet only on
+    arrival: whatever version is there, or none, can be reported."""
 
     class Actor:
         def __init__(self, device: str) -> None:

@@ -1,4 +1,4 @@
-"""What a worker does: it holds a model and computes segments with it, as one machine computes windows."""
+"""A worker holds a model and computes segments with it, as a single machine computes windows."""
 
 import platform
 from collections import OrderedDict
@@ -26,11 +26,11 @@ from tcnet.version import __version__
 from tcnet.video.frame import Frame, VideoInfo
 
 KEPT_RUNS = 4
-"""Runs whose model a worker keeps at hand; runs with the same model share it."""
+"""Runs whose model a worker keeps loaded; runs with the same model share it."""
 
 
 def versions() -> dict[str, str]:
-    """What has to be the same on all machines for the same pictures and for segments that join."""
+    """What must be equal on all machines for equal pictures and for segments that join."""
     return {
         "tcnet": __version__,
         "torch": torch.__version__.partition("+")[0],  # builds for CPU and CUDA work together
@@ -59,8 +59,8 @@ class Worker:
     def plan(
         self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions | None, model: str | None
     ) -> Plan | Message:
-        """As `plan_upscale`, on this machine; a message in place of an error. "auto" is no int8, which other
-        workers may lack."""
+        """As `plan_upscale`, on this machine; a message instead of an error. "auto" never chooses int8, which
+        other workers may lack."""
         try:
             options = options or UpscaleOptions()
             if options.precision == "auto":
@@ -74,9 +74,9 @@ class Worker:
         return run in self._runs
 
     def take_on(self, run: str, work: Work, weights: str) -> None:
-        """Prepares for the segments of a run. weights: hash of those that the run is made with.
+        """Prepares for the segments of a run. weights: hash of the run's weights.
 
-        Raises MediaError if what came has another, UsageError for a device that is not here.
+        Raises MediaError if those that arrived have another, UsageError for a missing device.
         """
         found = weights_identity(work.network)
         if found != weights:
@@ -98,7 +98,7 @@ class Worker:
             self._runs.popitem(last=False)
 
     def compute(self, run: str, segment_message: Message) -> Message:
-        """Computes and encodes a segment of a run that was taken on."""
+        """Computes and encodes a segment of a prepared run."""
         try:
             return done_message(self._compute(self._runs[run], segment_message))
         except TcnetError as error:

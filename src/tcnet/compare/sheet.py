@@ -73,7 +73,7 @@ def lay_out(
 
 
 def arrange(panels: Sequence[Panel]) -> list[list[Cell]]:
-    """Panels of one size in rows, close to the aspect ratio of a screen; the last row is padded with black."""
+    """Panels of one size in rows, close to a screen's aspect ratio; the last row is padded with black."""
     height, width = panels[0].picture.shape[:2]
     count = len(panels)
 
