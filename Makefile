@@ -26,7 +26,7 @@ test-all: $(READY)
 NEWEST := $(VENV)-$(notdir $(PYTHON))
 test-python: $(NEWEST)/.ready
 	$(NEWEST)/bin/python -m pip freeze --exclude-editable
-	$(NEWEST)/bin/python scripts/run_tests.py --no-lint
+	$(NEWEST)/bin/python scripts/run_tests.py --no-lint $(PART)
 
 test-web: $(READY) web/node_modules/.ready
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium; }
