@@ -1,4 +1,4 @@
-"""The bench: benchmark protocols, metrics, peers, reports."""
+"""Evaluation: benchmark protocols, metrics, methods, reports."""
 
 from tcnet.evaluation.evaluate import EvaluationProgress, evaluate
 from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler

@@ -1,4 +1,4 @@
-"""The pictures of a report: enlarged crops of one frame, and profiles of one column of pixels over time."""
+"""The pictures of a report: enlarged crops of one frame, and temporal profiles of one column of pixels."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from tcnet.evaluation.datasets import PreparedClip
 from tcnet.evaluation.metrics.fidelity import rgb_to_y
 from tcnet.evaluation.result import CropBox
 
-CROP_HEIGHT, CROP_WIDTH = 96, 96  # six of them, twice as large, stand side by side on a page
+CROP_HEIGHT, CROP_WIDTH = 96, 96  # six of them, at twice the size, fit side by side on a page
 
 Picture = npt.NDArray[np.uint8]  # (h, w, 3) RGB
 
@@ -21,8 +21,8 @@ Picture = npt.NDArray[np.uint8]  # (h, w, 3) RGB
 class PictureTaker:
     """Takes the crop and the temporal profile of one version of a clip, frame by frame.
 
-    The profile is the middle column of the crop's box in every frame, side by side: (height, T, 3). What is
-    steady gives level lines; flicker gives vertical stripes.
+    The profile is the middle column of the crop's box in every frame, side by side: (height, T, 3). Static
+    regions give level lines; flicker gives vertical stripes.
     """
 
     def __init__(self, box: CropBox) -> None:
@@ -55,7 +55,7 @@ def take_pictures(box: CropBox, frames: Iterable[Tensor]) -> tuple[Picture, Pict
 
 
 def bicubic_frames(clip: PreparedClip) -> Iterable[Tensor]:
-    """The measured frames, bicubically interpolated from the LR clip: uint8 (3, H, W) each."""
+    """The measured frames by bicubic interpolation of the LR clip: uint8 (3, H, W) each."""
     return (_bicubic(clip.lr_clip[sources[0]]) for sources in clip.restorations)
 
 
@@ -84,7 +84,7 @@ def parse_crop(text: str) -> tuple[str, CropBox]:
 
 
 def check_box(box: CropBox, clip: PreparedClip) -> None:
-    """Raises UsageError for a box that does not lie in the clip."""
+    """Raises UsageError for a box outside the clip."""
     frames, _, height, width = clip.hr_clip.shape
     inside = 0 <= box.top < box.top + box.height <= height and 0 <= box.left < box.left + box.width <= width
     if not inside or not 0 <= box.frame < frames:

@@ -1,4 +1,4 @@
-"""The clips of a set on disk: where they lie, and what is read from them."""
+"""The clips of a set on disk: where they are, and how they are read."""
 
 import os
 import re
@@ -25,7 +25,7 @@ MINIMUM_SIZE = (
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A ground-truth clip on disk, video file or folder of images. lr_path: its LR version, where given."""
+    """A ground-truth clip on disk: a video file or a folder of images. lr_path: its LR version, if given."""
 
     name: str
     path: Path
@@ -36,7 +36,7 @@ class Clip:
 class GroundTruth:
     """A clip's frames as uint8 (T, 3, H, W) RGB; deeper ones are rounded to 8 bits, as the protocol demands.
 
-    notices: lines for people on what the reader met (damage, a dropped alpha channel).
+    notices: the reader's (damage, a dropped alpha channel).
     """
 
     frames: Tensor
@@ -45,7 +45,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedClip:
-    """What an upscaler gets and what its frames are compared with.
+    """An upscaler's input, and the frames its output is compared with.
 
     lr_clip: float32 (N, 3, H, W) in [0, 1]. hr_clip: uint8 (T, 3, 4H, 4W), the frames that are measured.
     Either N = T, or (`centre_of_mirrored`) T = 1 and the N = 14 frames are 7 forwards, then backwards.
@@ -59,7 +59,7 @@ class PreparedClip:
 
     @property
     def restorations(self) -> tuple[tuple[int, ...], ...]:
-        """For each measured frame, the LR frames whose restorations' mean is measured."""
+        """For each measured frame, the LR frames whose outputs are averaged and measured."""
         if self.centre_of_mirrored:
             centre = len(self.lr_clip) // 4
             return ((centre, len(self.lr_clip) - 1 - centre),)
@@ -69,8 +69,8 @@ class PreparedClip:
 def find_clips(chosen: EvaluationSet, data_dir: Path) -> tuple[Clip, ...]:
     """The set's clips below `data_dir`, in the set's order (by name where the set has none).
 
-    Raises MediaError if the folder or a clip is missing, if a clip is there twice, if none is found, or
-    another number than the set has.
+    Raises MediaError if the folder or a clip is missing, if a clip exists twice, if none is found, or if
+    their number is not the set's.
     """
     if not data_dir.is_dir():
         raise MediaError(f"{data_dir} is not a folder; give the folder that holds the clips of {chosen.name}")

@@ -1,4 +1,4 @@
-"""The bench: degrade each clip, let every upscaler restore it, compare frame by frame with the original."""
+"""Evaluation: degrade each clip, let every method restore it, compare frame by frame with the original."""
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ from tcnet.evaluation.scoring import ClipMeter, RestoredClip
 from tcnet.version import __version__
 
 INPUT, TRUTH = "bicubic of the input", "ground truth"
-PICTURED_CLIPS = 12  # of sets like Vimeo-90K with its thousands a page can show no more
+PICTURED_CLIPS = 12  # a page can show no more of sets with thousands, like Vimeo-90K
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class _Bench:
     def measure(
         self, found: Clip, prepare: Callable[[], PreparedClip], shown: CropBox | bool, at: EvaluationProgress
     ) -> tuple[ClipRecord, list[ModelRecord]]:
-        """Every upscaler on one clip, which is read only if the journal lacks one of them.
+        """Every method on one clip, which is read only if the journal lacks one of them.
 
         shown: the place of the pictures, or whether to take some.
         """
@@ -165,7 +165,7 @@ class _Bench:
         return record, records
 
     def _true_figures(self, clip: PreparedClip, motion: TrueMotion | None) -> dict[str, tuple[float, ...]]:
-        """The temporal figures of the ground truth, of those metrics by which it is not perfect."""
+        """The temporal metrics of the ground truth, where they are not trivially perfect."""
         metrics = [metric for metric in self.metrics if MEASURES[metric].of_truth]
         meter = TemporalMeter(metrics, clip.hr_clip, self.channel, motion)
         found = [meter.measure(index, frame) for index, frame in enumerate(clip.hr_clip)] if metrics else []
@@ -195,7 +195,7 @@ class _Bench:
 
 
 def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRecord:
-    """The clip with the pictures of its ground truth and of plain interpolation."""
+    """The clip with the pictures of its ground truth and of bicubic interpolation."""
     if shown is False:
         return ClipRecord(clip.name, source, clip.notices, None, {})
     if shown is True:
@@ -212,7 +212,7 @@ def _describe(clip: PreparedClip, source: str, shown: CropBox | bool) -> ClipRec
 
 
 def _model_scores(records: Sequence[ModelRecord]) -> ModelScores:
-    """One model's record of each clip, together."""
+    """One model's records of all clips, merged."""
     return ModelScores(records[0].model, records[0].description, tuple(record.scores for record in records))
 
 
@@ -224,7 +224,7 @@ def _true_scores(clips: Sequence[ClipRecord]) -> ModelScores | None:
 
 
 def _pictures(clip: ClipRecord, models: Sequence[ModelRecord]) -> ClipPictures:
-    """In the order of showing: the input, the models, the truth; the input once, if bicubic takes part."""
+    """In display order: the input, the models, the truth; the input once, if bicubic is among the models."""
     assert clip.box is not None
     versions = [(model.model, model.pictures) for model in models if model.pictures is not None]
     if all(name != BicubicUpscaler.name for name, _ in versions):

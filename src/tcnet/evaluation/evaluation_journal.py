@@ -1,7 +1,7 @@
-"""What an evaluation has measured already, on disk, so that a run that was cut off continues.
+"""Finished measurements of an evaluation on disk, so that an interrupted run continues.
 
 One JSON line for the options, then one for each clip (what a report shows of its ground truth) and one for
-each model on a clip. Lines are only ever appended; each is on the disk before the next measurement begins.
+each model on a clip. Lines are only appended; each is on disk before the next measurement begins.
 """
 
 import base64
@@ -53,14 +53,14 @@ class ModelRecord:
 class EvaluationJournal:
     """Finished measurements by clip and model; without a path, for one run only.
 
-    notices: lines for people on what was taken over and what not.
+    notices: what was reused and what was not.
     """
 
     def __init__(self, path: Path | None, options: Mapping[str, Any]) -> None:
         """options: what the measurements depend on besides clip and model; JSON values.
 
-        What an existing file holds is taken over if its options are equal, else it is replaced. A last line
-        that was cut off is dropped. Raises MediaError if the file cannot be read or written.
+        An existing file is reused if its options are equal, else it is replaced. A truncated last line is
+        dropped. Raises MediaError if the file cannot be read or written.
         """
         self._path = path
         self._clips: dict[str, ClipRecord] = {}
@@ -86,7 +86,7 @@ class EvaluationJournal:
         return tuple(found)
 
     def clip(self, name: str, source: str) -> ClipRecord | None:
-        """What is known of a clip, if its files are still the same; else it is forgotten, models and all."""
+        """The record of a clip, if its files are unchanged; else it is dropped, with its models."""
         record = self._clips.get(name)
         if record is not None and record.source != source:
             self._forget(name)
@@ -94,13 +94,13 @@ class EvaluationJournal:
         return record
 
     def model(self, clip: str, upscaler: ClipUpscaler) -> ModelRecord | None:
-        """What this upscaler (name, weights, precision, device) reached on a clip that `clip` gave."""
+        """The record of this method (name, weights, precision, device) on a clip returned by `clip`."""
         record = self._models.get((clip, _model_key(upscaler.name, upscaler.description)))
         self._reused += record is not None
         return record
 
     def add_clip(self, record: ClipRecord) -> None:
-        """Replaces what was known of the clip. Raises MediaError if it cannot be written."""
+        """Replaces the record of the clip. Raises MediaError if it cannot be written."""
         self._forget(record.clip)
         self._clips[record.clip] = record
         box = None if record.box is None else asdict(record.box)
@@ -136,7 +136,7 @@ class EvaluationJournal:
             ) from error
 
     def _take_over(self, path: Path, header: dict[str, Any]) -> bool:
-        """Whether the file goes on: read it. A reason against it becomes a notice."""
+        """Reads the file; returns whether it can be continued. A reason against it becomes a notice."""
         data = path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]  # what follows the last line's end was cut off
         try:
@@ -182,7 +182,7 @@ class EvaluationJournal:
 
 
 def clip_source(clip: Clip) -> str:
-    """Names the files of a clip as they are now: places, sizes, times of change."""
+    """Identifies the files of a clip as they are now: paths, sizes, modification times."""
     found = []
     for path in (clip.path, clip.lr_path):
         if path is not None:

@@ -1,4 +1,4 @@
-"""What is measured, on which frames: the benchmarks' sets as data, and the protocol's name.
+"""Which frames are measured and how: the benchmarks' sets as data, and the protocol's name.
 
 The averages follow the literature: over the frames of a clip, then over clips. Nothing is cropped at the
 border, every frame counts (of Vimeo-90K the centre frame), and HR is cut to a multiple of 4 before it is
@@ -19,7 +19,7 @@ GIVEN = "none"  # the degradation of sets whose LR clips are given
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """A benchmark: which clips it has, where its distributions put them, and what is measured on them.
+    """A benchmark: its clips, where its distributions keep them, and what is measured.
 
     clips: their names in the order of the published tables; None takes every clip that lies in the folder,
         of which there must be `clip_count`, where that is known.

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures per model, clip and frame, and the crops that a report shows."""
+"""The result of an evaluation: metrics per model, clip and frame, and the crops that a report shows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from tcnet.evaluation.metrics.fidelity import Channel
 
 
 def mean_of_known(figures: Sequence[float]) -> float:
-    """The mean of the figures that are numbers; NaN where none is.
+    """The mean of the values that are not NaN; NaN where all are.
 
-    Temporal metrics have none in a clip's first frames, nor where nothing of the ground truth stands still;
-    which ones depends on the ground truth alone, so that all models are averaged over the same.
+    Temporal metrics have no value in a clip's first frames, nor where the ground truth has no static region.
+    That depends on the ground truth alone, so all models are averaged over the same frames.
     """
     known = [figure for figure in figures if not math.isnan(figure)]
     return fmean(known) if known else math.nan
@@ -55,11 +55,11 @@ class ModelScores:
     clips: tuple[ClipScores, ...]
 
     def mean(self, metric: str) -> float:
-        """The figure of the published tables: over the frames of each clip, then over the clips."""
+        """The mean of the published tables: over the frames of each clip, then over the clips."""
         return mean_of_known([scores.mean(metric) for scores in self.clips])
 
     def mean_of_frames(self, metric: str) -> float:
-        """Over all frames of all clips alike, so that long clips weigh more."""
+        """The mean over all frames of all clips, so that long clips weigh more."""
         return mean_of_known([value for scores in self.clips for value in scores.frames[metric]])
 
     @property
@@ -80,7 +80,7 @@ class CropBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipPictures:
-    """What a report shows of a clip, of each version in the order of showing: uint8 (h, w, 3) RGB.
+    """What a report shows of a clip, for each version in display order: uint8 (h, w, 3) RGB.
 
     crops: the rectangle `box`; profiles: its middle column over time, (height, T, 3). overview: the whole
     frame of the ground truth.
@@ -95,10 +95,10 @@ class ClipPictures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationResult:
-    """All that one run of the bench measured, and on what.
+    """All that one evaluation measured, and on what.
 
     protocol: see `tcnet.evaluation.protocol.protocol_id`. environment: versions, for repeating it.
-    notices: lines for people on what was odd in the ground truth. pictures: of the first clips at least.
+    notices: oddities of the ground truth. pictures: of the first clips at least.
     truth: temporal figures of the ground truth itself, where it has any.
     """
 

@@ -1,4 +1,4 @@
-"""One upscaler on one clip: its frames, timed and checked, and every figure of them."""
+"""One method on one clip: its frames, timed and checked, and their metrics."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from tcnet.evaluation.result import ClipScores
 
 @dataclass(slots=True)
 class RestoredClip:
-    """An upscaler's restoration of a clip, made frame by frame while it is iterated.
+    """A method's output for a clip, computed frame by frame while it is iterated.
 
     Yields the index of each measured frame and its 8-bit codes (3, 4H, 4W). seconds: spent so far, moving the
     frames to the CPU included.
@@ -73,7 +73,7 @@ class RestoredClip:
 
 
 class ClipMeter:
-    """Collects the figures of one version of a clip, frame by frame.
+    """Collects the metrics of one version of a clip, frame by frame.
 
     Memory: one earlier frame and a few lumas, where temporal metrics are among `metrics`; for VMAF the 8-bit
     luma of the clip.

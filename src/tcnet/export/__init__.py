@@ -1,4 +1,4 @@
-"""A TCNet as step graphs that other runtimes compute: ONNX and OpenVINO files, and running them here."""
+"""A TCNet as step graphs for other runtimes: ONNX and OpenVINO files, and running them here."""
 
 from tcnet.export.export_job import FORMATS, ExportResult, export_model
 from tcnet.export.network import ExportedNetwork, open_export

@@ -1,4 +1,4 @@
-"""tcnet export: a model as a folder of step graphs, checked before it gets its name."""
+"""tcnet export: a model as a folder of step graphs, which appears only when it has been checked."""
 
 import copy
 import hashlib
@@ -60,11 +60,11 @@ def export_model(
 
     model: a name, a weight file or a network, which is exported in float32. format: of FORMATS.
     half_weights: store weights in half precision; exact for weights that were stored so, as the package's.
-    on_step: called with what is being done. The folder gets its name after its graphs gave the same pictures
-    as the network, to `tolerance`, on clips of all `sizes` (height, width) and `clip_lengths`.
+    on_step: called with what is being done. The folder appears only when its graphs have given the same
+    pictures as the network, to `tolerance`, on clips of all `sizes` (height, width) and `clip_lengths`.
 
     Raises UsageError for an unknown format, a missing package and networks that cannot be exported,
-    MediaError for a place that must not or cannot be written to, and for graphs that differ.
+    MediaError for an output that must not or cannot be written, and for graphs that differ.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}: choose one of {', '.join(FORMATS)}")
@@ -89,7 +89,7 @@ def export_model(
 
 
 def exported_for_run(network: TCNet, engine: str) -> ExportedNetwork:
-    """A network run by another engine, by way of an export that is not kept; compared on one short clip.
+    """A network run by another engine, through a temporary export; compared on one short clip.
 
     Raises like `export_model`.
     """
@@ -110,7 +110,7 @@ def _write(
     half_weights: bool,
     say: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
-    """All graphs of a network, in `folder`, and what is to be known of them."""
+    """All graphs of a network, written to `folder`, and their manifest."""
     if not (network.config.short_term and network.config.long_term):
         raise UsageError(
             "a model without its short or long term is an experiment that cannot be exported: choose another"
@@ -147,7 +147,7 @@ def _check(parity: Parity, tolerance: float, name: str) -> None:
 
 @contextmanager
 def _work_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder beside `output` that takes its place, or is removed after an error or a signal."""
+    """A hidden folder beside `output` that replaces it, or is removed after an error or a signal."""
     output = output.absolute()
     check_name(output)
     check_folder(output.parent)
@@ -177,7 +177,7 @@ def _work_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _in_float32(network: TCNet) -> TCNet:
-    """On the CPU: itself if it is so, else a copy."""
+    """On the CPU: itself if it already is, else a copy."""
     weight = network.reconstruction.fuse.weight
     if (weight.device.type, weight.dtype) == ("cpu", torch.float32):
         return network

@@ -1,11 +1,11 @@
-"""The step graphs: what of a TCNet is computed between two decisions of its recurrences, as modules to trace.
+"""The step graphs: what a TCNet computes between two steps of its recurrences, as modules to trace.
 
 The loops over frames stay outside, in `tcnet.network.recurrence` and in whatever program runs an export. So
 the same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph
-of its own because sampling positions need float32 also where a runtime computes the rest in less.
+of its own because sampling positions need float32 even where a runtime computes the rest in less.
 
-Modules here take the way through the network that no size of the traced example decides: they resize and pad
-always, by nothing where nothing is needed.
+Modules here must not branch on the sizes of the traced example: they always resize and pad, by nothing where
+nothing is needed.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruc
 GraphName = Literal["motion", "warp", "propagate", "stabilise", "refine", "reconstruct"]
 
 HALO = 2
-"""Rows of features that `reconstruct` sees beyond those of its result: what a strip is computed with more."""
+"""Rows of features that `reconstruct` needs beyond those of its result: the halo of a strip."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A float32 input or output. Sides with names are free: n (1 to group_size), h and w of the frame and
-    what comes of them."""
+    """A float32 input or output. Named sides are dynamic: n (1 to group_size), h and w of the frame and those
+    derived from them."""
 
     name: str
     shape: tuple[int | str, ...]
@@ -109,7 +109,7 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
 
 class _Motion(nn.Module):
     """SPyNet for two frames in both directions; frames are resized to multiples of its stride even if they
-    are ones."""
+    already are."""
 
     def __init__(self, spynet: SPyNet) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class _Motion(nn.Module):
             flow = flow + self.spynet.level(index)(torch.cat((references, warped, flow), dim=1))
 
         resized = F.interpolate(flow, size=(height, width), mode="bilinear")
-        # Sizes as tensors: they stay free in a traced graph.
+        # Sizes as tensors: they stay dynamic in a traced graph.
         x = _as_float(width) / _as_float(columns * (stride // finest))
         y = _as_float(height) / _as_float(rows * (stride // finest))
         return resized * torch.stack((x, y)).view(1, 2, 1, 1)

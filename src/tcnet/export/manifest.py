@@ -1,4 +1,4 @@
-"""manifest.json of an export: all that a program needs to know beside the graphs."""
+"""manifest.json of an export: what a program needs to know beside the graphs."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ _GRAPHS = {"motion", "warp", "propagate", "stabilise", "refine", "reconstruct"}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One graph as a file. Sides of shapes that are names are free, as in `TensorSpec`."""
+    """One graph as a file. Named sides of shapes are dynamic, as in `TensorSpec`."""
 
     file: str
     does: str
@@ -48,11 +48,11 @@ class Manifest:
     licence: str
     source: str
     weights: str
-    """Names the weights: a hash of their values and the configuration."""
+    """Identifies the weights: a hash of their values and the configuration."""
     kind: str
     """ "onnx" or "openvino"."""
     weight_type: str
-    """How weights are stored, "float32" or "float16"; they are computed with in float32."""
+    """How weights are stored, "float32" or "float16"; computation is in float32."""
     propagation: str
     group_size: int
     channels: int
@@ -62,7 +62,7 @@ class Manifest:
     spatial_multiple: int
     """Tiles that start at multiples of this see the same attention windows as the whole frame."""
     halo: int
-    """Rows of features that a strip needs more at each cut in `reconstruct`."""
+    """Additional rows of features that a strip needs at each cut in `reconstruct`."""
     graphs: Mapping[str, Step]
     parity: Parity | None = None
     """None while it is being checked."""
@@ -112,7 +112,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises MediaError for a folder that is no export, or one of another version."""
+    """Raises MediaError for a folder that is not an export, or one of another version."""
     path = folder / FILE_NAME
     if not path.is_file():
         raise MediaError(f"{folder}: is no exported model, it has no {FILE_NAME}; make one with tcnet export")

@@ -1,4 +1,4 @@
-"""An exported model that is used as a TCNet is: what is a call of a module there is a graph here."""
+"""An exported model with the interface of TCNet: where that calls a module, this runs a graph."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class ExportedNetwork(Recurrence):
         return self
 
     def to(self, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Itself, or one that computes in `dtype`. Raises UsageError for what the runtime does not do."""
+        """Itself, or one that computes in `dtype`. Raises UsageError where the runtime cannot."""
         if device.type != "cpu":
             raise UsageError(f"{self.runtime.engine} computes on the cpu here, not on {device.type}")
         runtime = self.runtime.in_precision(_PRECISIONS.get(dtype, str(dtype)))
@@ -126,6 +126,6 @@ def open_export(folder: Path, engine: str) -> ExportedNetwork:
     """An exported model, in float32, run by `engine`.
 
     Raises UsageError for an unknown engine, one that is not installed, and one that does not read the files;
-    MediaError for a folder that is no export or is damaged.
+    MediaError for a folder that is not an export or is damaged.
     """
     return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))

@@ -1,4 +1,4 @@
-"""Step graphs as ONNX files, opset 18, that say what they are."""
+"""Step graphs as self-describing ONNX files, opset 18."""
 
 import copy
 import warnings
@@ -14,7 +14,7 @@ from tcnet.network import TCNet
 
 OPSET = 18
 EXAMPLE_SIDES = {"n": 3, "h": 43, "w": 53}
-"""Features in the traced example. Primes: no window divides them, so that what pads and resizes does.
+"""Sides in the traced example. Primes: no window divides them, so padding and resizing are traced.
 
 Parity has to be checked at other sizes."""
 _LEAST_HALVED = 256  # numbers in a tensor: biases stay as they are
@@ -32,7 +32,7 @@ def require_onnx() -> Any:  # noqa: ANN401 - a module that may be missing
 def traceable_graphs(network: TCNet) -> tuple[Graph, ...]:
     """The step graphs of a copy of `network` in float32 on the CPU.
 
-    With gradients, which keep it from the operations that only torch's own CPU code has.
+    With gradients, which keep it from operators that only torch's own CPU code has.
     """
     plain = copy.deepcopy(network).to(
         device="cpu", dtype=torch.float32, memory_format=torch.contiguous_format
@@ -81,7 +81,7 @@ def _example_side(side: int | str) -> int:
 
 
 def _name_sides(model: Any, graph: Graph) -> None:  # noqa: ANN401 - onnx has no types
-    """The shapes of outputs as specified; the exporter makes up names for what it cannot know."""
+    """The shapes of outputs as specified; the exporter invents names for what it cannot know."""
     for entry, spec in zip(model.graph.output, graph.outputs, strict=True):
         for dim, side in zip(entry.type.tensor_type.shape.dim, spec.shape, strict=True):
             dim.Clear()

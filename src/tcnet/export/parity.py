@@ -1,4 +1,4 @@
-"""Whether an export computes what the network computes: on clips of sizes that it was not traced with."""
+"""Checks that an export computes what the network computes, on clips of sizes it was not traced with."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from tcnet.export.network import ExportedNetwork
 from tcnet.network import TCNet
 
 TOLERANCE = 1e-4
-"""Largest difference in a picture in [0, 1], in float32; a code value of 8 bits is 39 times as much."""
+"""Largest difference in a picture in [0, 1], in float32: 1/39 of an 8-bit step."""
 SIZES = ((33, 47), (64, 32))
 """Height and width in pixels: odd ones, and multiples of all windows, where nothing is padded or resized."""
 CLIP_LENGTHS = (1, 2, 5, 9)
 QUICK_SIZES, QUICK_LENGTHS = ((33, 47),), (6,)
-"""For exports that are made for one run: whole groups, a part of one, and odd sides."""
+"""For temporary exports: whole groups, a part of one, and odd sides."""
 
 
 def measure_parity(

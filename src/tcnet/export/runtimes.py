@@ -40,7 +40,7 @@ class StepRuntime(Protocol):
         """The outputs, which are the caller's. Raises MediaError for a graph that fails."""
 
     def in_precision(self, precision: str) -> Self:
-        """Itself or its twin that computes in `precision`, of `precisions`; float32 graphs stay so."""
+        """Itself or a copy that computes in `precision`, one of `precisions`; float32 graphs stay so."""
 
 
 def open_runtime(folder: Path, manifest: Manifest, engine: str) -> StepRuntime:
@@ -74,7 +74,7 @@ class OnnxRuntime:
         self.manifest = manifest
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3  # errors; warnings about its own optimisations are not for people
+        options.log_severity_level = 3  # errors; users need no warnings about its optimisations
         self._sessions: dict[str, Any] = {}
         for name, step in manifest.graphs.items():
             path = folder / step.file
@@ -122,7 +122,7 @@ class OpenVino:
     @classmethod
     def open(cls, folder: Path, manifest: Manifest) -> Self:
         core = openvino_core()
-        core.set_property({"ENABLE_MMAP": False})  # the folder may go while the models are in use
+        core.set_property({"ENABLE_MMAP": False})  # the folder may be removed while the models are in use
         models = {}
         for name, step in manifest.graphs.items():
             path = folder / step.file
@@ -182,7 +182,7 @@ def _check_inputs(path: Path, manifest: Manifest, name: str, found: Sequence[set
 
 
 def _failed(runtime: StepRuntime, graph: str, inputs: Sequence[Array], error: Exception) -> Exception:
-    """MediaError, but MemoryError where that is what it was: smaller tiles are tried then."""
+    """MediaError, or MemoryError where memory ran out: smaller tiles are tried then."""
     reason = _reason(error)
     words = ("allocate memory", "out of memory", "not enough memory", "bad_alloc", "bad allocation")
     if any(word in reason.lower() for word in words):

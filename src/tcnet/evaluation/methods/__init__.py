@@ -1,1 +1,1 @@
-"""What an evaluation compares: our models, BasicVSR, interpolation, anybody's function or ONNX file."""
+"""What an evaluation compares: our models, BasicVSR, interpolation, any function or ONNX file."""

@@ -1,8 +1,8 @@
-"""Other networks to compare with, on the same frames, by the same clock.
+"""BasicVSR, the baseline, measured on the same frames as our models.
 
 BasicVSR (Chan et al., "BasicVSR: The Search for Essential Components in Video Super-Resolution and Beyond",
 CVPR 2021, arXiv 2012.02181), written here on our own layers, loads the weights that its authors published. It
-runs the plain way, as its equations read: whole frames, one operation after the other.
+runs in eager PyTorch as its equations read: whole frames, one operation after the other.
 """
 
 import pickle
@@ -86,7 +86,7 @@ class BasicVSR(nn.Module):
 def find_basicvsr(name: str) -> Path:
     """Where the published weights of "basicvsr-bi", "basicvsr-bd" or "basicvsr-reds" are installed.
 
-    Raises UsageError for another name, MediaError where the package that carries them is missing.
+    Raises UsageError for another name, MediaError where the package that contains them is missing.
     """
     if name not in BASICVSR_FILES:
         raise UsageError(f"unknown BasicVSR weights {name!r}; there are {', '.join(BASICVSR_FILES)}")
@@ -102,7 +102,7 @@ def find_basicvsr(name: str) -> Path:
 def load_basicvsr(path: Path) -> BasicVSR:
     """A BasicVSR in eval mode and float32 from a published checkpoint (.pth).
 
-    The file is read as data only (weights_only). Raises MediaError where it is missing or something else.
+    The file is read as data only (weights_only). Raises MediaError where it is missing or another file.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

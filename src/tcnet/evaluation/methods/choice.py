@@ -1,4 +1,4 @@
-"""Who takes part in an evaluation, by name: our models, the peers, interpolation."""
+"""The methods of an evaluation by name: our models, BasicVSR, interpolation."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
     (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
     "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, under that name.
-    A function chooses device and precision itself, an ONNX model comes in one precision.
+    A function chooses device and precision itself, an ONNX model has one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
     if name == BicubicUpscaler.name:

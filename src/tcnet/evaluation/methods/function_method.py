@@ -1,9 +1,9 @@
-"""Anybody's upscaler in the bench: a function named "module:function" or "path/to/file.py:function".
+"""Any upscaler in an evaluation: a function named "module:function" or "path/to/file.py:function".
 
 The contract: `function(lr_clip)` gets a whole clip, a float32 tensor (T, 3, H, W) of RGB in [0, 1] on the
-CPU, and gives T tensors (3, 4H, 4W), floating point, in order, on any device; they are clamped to [0, 1] and
-rounded to 8 bits afterwards. It may be a generator (then one frame is in memory at a time), or return a
-tensor or a list. It runs as it stands: no gradients are recorded, nothing is moved or converted for it. An
+CPU, and returns T tensors (3, 4H, 4W), floating point, in order, on any device; they are clamped to [0, 1]
+and rounded to 8 bits afterwards. It may be a generator (then one frame is in memory at a time), or return a
+tensor or a list. It runs unmodified: no gradients are recorded, nothing is moved or converted for it. An
 attribute `description` (dict of strings: "weights", "precision", "device", "parameters") is reported.
 """
 
@@ -41,9 +41,9 @@ class FunctionUpscaler:
 
 
 def load_function(name: str) -> FunctionUpscaler:
-    """The upscaler of that name; its module is run.
+    """The upscaler of that name; its module is executed.
 
-    Raises UsageError if the module or the function is missing, cannot be imported or is none.
+    Raises UsageError if the module or the function is missing, cannot be imported or is not callable.
     """
     module_name, _, function_name = name.rpartition(":")
     if not module_name or not function_name:
@@ -60,7 +60,7 @@ def load_function(name: str) -> FunctionUpscaler:
     if not isinstance(stated, Mapping):
         raise UsageError(f"{name!r}: its description is a {type(stated).__name__} instead of a dict")
     about |= {str(key): str(value) for key, value in stated.items()}
-    # Of a file its name alone: where it lies is nobody's business in a report.
+    # A file's name without its folder, which does not belong in a report.
     shown = f"{Path(module_name).name}:{function_name}"
     return FunctionUpscaler(shown, function, about)
 

@@ -1,4 +1,4 @@
-"""What the bench can measure, and the simplest of it: interpolation."""
+"""What an evaluation can measure, and the simplest methods: interpolation."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Anybody's upscaler in the bench: an ONNX file, run by onnxruntime (`pip install 'tcnet[export]'`).
+"""Any upscaler in an evaluation: an ONNX file, run by onnxruntime (`pip install 'tcnet[export]'`).
 
 The contract, detected by the rank of the model's one input: a whole clip, (1, T, 3, H, W) -> (1, T, 3, 4H,
 4W), or single frames, (1, 3, H, W) -> (1, 3, 4H, 4W). RGB in [0, 1], float32 or float16; the first output
@@ -87,7 +87,7 @@ def _runtime(path: Path) -> Any:  # noqa: ANN401 - a module without types
 
 
 def _provider(runtime: Any, path: Path, device: str) -> tuple[str, str]:  # noqa: ANN401
-    """onnxruntime's name of where to compute, and ours."""
+    """onnxruntime's name of the device, and ours."""
     place = choose_device(device).type
     available = runtime.get_available_providers()
     if PROVIDERS.get(place) in available:
@@ -102,7 +102,7 @@ def _open(runtime: Any, path: Path, provider: str) -> Any:  # noqa: ANN401
         raise MediaError(f"{path}: no such ONNX model")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors; warnings about its own optimisations are not for people
+    options.log_severity_level = 3  # errors; its warnings about its own optimisations do not concern users
     try:
         return runtime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:

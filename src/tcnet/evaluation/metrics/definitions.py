@@ -1,4 +1,4 @@
-"""What can be measured, by name: how each figure is labelled, printed and compared."""
+"""The metrics by name: how each is labelled, printed and compared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from tcnet.evaluation.metrics.fidelity import Channel
 class Metric:
     """A metric. channels: those of the set ("set"), always RGB, always Y, or none (a metric of motion).
 
-    temporal: it compares frames with each other, so that the first ones of a clip have no figure (NaN).
+    temporal: it compares frames with each other, so the first ones of a clip have no value (NaN).
     instrument: what it needs beside frames, a field of `Estimators`.
-    whole_clips: it has figures only once all frames of a clip are there.
-    of_truth: the ground truth has a figure of its own that is not zero; what lies below that is blurred.
+    whole_clips: it has values only once all frames of a clip are available.
+    of_truth: the ground truth has a value of its own that is not zero; below it a video is blurred.
     """
 
     name: str

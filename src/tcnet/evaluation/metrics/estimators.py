@@ -1,4 +1,4 @@
-"""What some metrics need beside frames: an estimator of motion, a network or a program that judges."""
+"""What some metrics need beside frames: a flow estimator, a network or a program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Estimators:
 
     @property
     def names(self) -> dict[str, str]:
-        """For the record: figures of different instruments do not compare."""
+        """For the record: values by different estimators are not comparable."""
         there = {"flow": self.flow, "lpips": self.lpips, "vmaf": self.vmaf}
         return {kind: instrument.name for kind, instrument in there.items() if instrument is not None}
 

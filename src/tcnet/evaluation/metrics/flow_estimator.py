@@ -12,7 +12,7 @@ FLOW_MODEL = "tcnet-bi"
 
 
 class SpynetEstimator:
-    """SPyNet in float32, whatever the precision of the measured models, so that all meet the same flow.
+    """SPyNet in float32, whatever the precision of the measured models, so that the flow is the same for all.
 
     name: with the first digits of its weights' SHA-256: figures of different flow weights do not compare.
     """

@@ -1,4 +1,4 @@
-"""LPIPS: the distance of two pictures as features of a network trained on photographs see it.
+"""LPIPS: the distance of two pictures in the feature space of a network trained on photographs.
 
 Zhang, Isola, Efros, Shechtman, Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual
 Metric", CVPR 2018: version 0.1 on AlexNet, which most tables mean. Computed by the authors' package `lpips`.
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tcnet.errors import UsageError
 
-MINIMUM_SIDE = 32  # pixels; AlexNet's poolings leave nothing of less
+MINIMUM_SIDE = 32  # pixels; AlexNet's poolings need as many
 
 
 class PerceptualDistance(Protocol):

@@ -1,7 +1,7 @@
-"""Temporal consistency: does what is restored move as the ground truth moves, and stand still where it does?
+"""Temporal consistency: does the output move as the ground truth moves, and stay static where it does?
 
-All are better when lower, and all are figures of a frame against the frames before it, so that a clip of one
-frame has none. They say nothing about detail: a blurred video is a steady one. Read them beside PSNR.
+All are better when lower, and all compare a frame with the frames before it, so a clip of one frame has no
+value. They say nothing about detail: a blurred video is a steady one. Read them beside PSNR.
 Images are uint8 RGB (3, H, W); flows are float32 (1, 2, H, W) in pixels, x before y, from the earlier frame
 to the later one: `warp(later, flow)` resembles the earlier.
 """
@@ -97,11 +97,11 @@ def temporal_gradient_error(
 
 
 def flicker_index(lumas: Tensor, true_lumas: Tensor) -> float:
-    """How much the luma varies where the truth stands still: standard deviation over time, in 8-bit steps.
+    """Static-region flicker: standard deviation of luma over time where the truth is static, in 8-bit steps.
 
     lumas, true_lumas: (T, H, W), the same frames restored and true. The mean over the pixels whose true
     values lie within FLICKER_STILL of each other of the (population) standard deviation of the restored ones.
-    NaN where no pixel is still.
+    NaN where no pixel is static.
     """
     still = true_lumas.amax(0) - true_lumas.amin(0) <= FLICKER_STILL
     if not still.any():
@@ -145,13 +145,13 @@ class TrueMotion:
         return flow, torch.from_numpy(np.array(self._visible[index])).view(1, 1, *flow.shape[-2:])
 
     def close(self) -> None:
-        """Give the space back."""
+        """Free the disk space."""
         del self._flows, self._visible
         self._file.close()
 
 
 class TemporalMeter:
-    """The temporal figures of one version of a clip, frame by frame; holds the last FLICKER_FRAMES lumas."""
+    """The temporal metrics of one version of a clip, frame by frame; holds the last FLICKER_FRAMES lumas."""
 
     def __init__(
         self, metrics: Sequence[str], hr_clip: Tensor, channel: Channel, motion: TrueMotion | None

@@ -22,7 +22,7 @@ TIMEOUT = 3600  # seconds for one clip
 
 
 class ClipJudge(Protocol):
-    """Judges whole clips. name: program and model, for the record."""
+    """Scores whole clips. name: program and model, for the record."""
 
     @property
     def name(self) -> str: ...

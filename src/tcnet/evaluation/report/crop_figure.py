@@ -1,5 +1,5 @@
-"""The figure of a clip, as papers print it: the whole frame with the place marked, and beside it that place
-enlarged, as every version restores it."""
+"""The figure of a clip, as papers print it: the whole frame with a crop marked, and the crop enlarged, for
+every version."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ GAP = 12  # pixels between pictures and around all
 LETTERS = 24  # height of a caption
 BAND = 36  # pixels below a picture, with its caption
 INK = 0.1  # grey of captions, of 1
-MARK = (213, 94, 0)  # red of Okabe and Ito, told apart by people who see colours differently
+MARK = (213, 94, 0)  # red of Okabe and Ito's palette, safe for colour-blind readers
 LINE = 3
 
 

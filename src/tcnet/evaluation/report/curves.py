@@ -1,10 +1,10 @@
-"""Curves over the frames of a clip, as an SVG that stands inside an HTML page."""
+"""Curves over the frames of a clip, as inline SVG."""
 
 import math
 from collections.abc import Sequence
 from html import escape
 
-# Told apart by people who see colours differently: Okabe and Ito's palette without its yellow.
+# Safe for colour-blind readers: Okabe and Ito's palette without its yellow.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 
 WIDTH, HEIGHT = 760, 240

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page that needs nothing else: tables, curves (inline SVG), crops (inline PNG)."""
+"""An evaluation as one self-contained HTML page: tables, curves (inline SVG), crops (inline PNG)."""
 
 import base64
 from html import escape

@@ -1,4 +1,4 @@
-"""Figures that others published, to stand beside measured ones. They are quoted, never recomputed.
+"""Published scores, to be shown beside measured ones. They are quoted, never recomputed.
 
 Source of all: Liu et al., "Temporal Consistency Learning of Inter-Frames for Video Super-Resolution", IEEE
 TCSVT 33(4), 2023, Table I (BI) and Table II (BD), as there printed. PSNR in dB and SSIM, on RGB for REDS4, on
@@ -86,7 +86,7 @@ PUBLISHED = tuple(
 
 
 def published_scores(set_name: str, degradation: str) -> tuple[PublishedScores, ...]:
-    """The published lines for this set and degradation; none for most."""
+    """The published rows for this set and degradation; none for most."""
     return tuple(
         scores for scores in PUBLISHED if (scores.set_name, scores.degradation) == (set_name, degradation)
     )

@@ -1,4 +1,4 @@
-"""Speed against quality, one disc a model, as an SVG that stands inside an HTML page."""
+"""Speed against quality, one disc per model, as inline SVG."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tcnet.evaluation.report.curves import COLORS, round_ticks
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 64, WIDTH - 24, 24, HEIGHT - 58
 LARGEST = 26.0  # radius of the disc of the model with most parameters
-WITHOUT = 5.0  # radius of the ring of what has none
+WITHOUT = 5.0  # radius of the ring of methods without parameters
 LINE = 15.0  # height of a label
 LETTER = 6.6  # mean width of a letter of a label
 
@@ -97,7 +97,7 @@ def _disc(point: SpeedPoint, x: float, y: float, radius: float, color: str) -> s
 
 
 def _place(text: str, x: float, y: float, radius: float, taken: Sequence[Box]) -> Box:
-    """Where a label goes: beside, above or below its disc, on nothing that is there; else to its right."""
+    """Where a label goes: beside, above or below its disc without overlaps; else to its right."""
     width, half = LETTER * len(text), LINE / 2
     right, left = x + radius + 5, x - radius - 5 - width
     places = [(right, y), (left, y)]
@@ -126,7 +126,7 @@ def _shortened(text: str, length: int = 40) -> str:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5 times powers of ten inside; of wide ranges the powers alone."""
+    """1, 2, 5 times powers of ten inside; for wide ranges only the powers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1.0,) if len(powers) > 4 else (1.0, 2.0, 5.0)
     values = (float(f"{factor}e{power}") for power in powers for factor in factors)

@@ -1,4 +1,4 @@
-"""An evaluation's figures as tables of text, for the terminal and for the HTML report."""
+"""An evaluation as text tables, for the terminal and for the HTML report."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from tcnet.evaluation.metrics.definitions import MEASURES, Metric, metric_label
 from tcnet.evaluation.report.published import MEAN, published_scores
 from tcnet.evaluation.result import EvaluationResult, ModelScores
 
-SHOWN_CLIPS = 40  # more than that is no table for people; the files hold them all
+SHOWN_CLIPS = 40  # longer tables are unreadable; the files hold all
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ def summary_table(result: EvaluationResult) -> Table:
     """One row per clip, then the averages and the time; one column per model.
 
     A cell holds the metrics of single frames in the order measured ("27.23 / 0.8249"); from the second model
-    on, it ends with the differences to the first model in brackets. Of more than SHOWN_CLIPS clips there are
-    the averages alone. Temporal metrics: see consistency_table.
+    on, it ends with the differences to the first model in brackets. For more than SHOWN_CLIPS clips there are
+    only averages. Temporal metrics: see consistency_table.
     """
     metrics = [metric for metric in result.metrics if not MEASURES[metric].temporal]
     rows = []
@@ -44,8 +44,8 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
     """The temporal metrics, the mean of clips and a row per clip each; None where none was measured.
 
     All are better when lower. From the second model on a cell says how it compares with the first model:
-    "1.204 (12.0 % better)". A clip without a figure (nothing in it stands still) has a dash. Last, where it
-    was measured, what the ground truth itself has.
+    "1.204 (12.0 % better)". A clip without a value (no static region) has a dash. The ground truth's own
+    values come last, where they were measured.
     """
     rows: list[tuple[str, ...]] = []
     truth = result.truth
@@ -77,7 +77,7 @@ def consistency_legend(result: EvaluationResult) -> str:
 def published_table(result: EvaluationResult) -> Table | None:
     """What others published for this set and degradation, PSNR / SSIM; None where nothing is known.
 
-    None as well when only some frames were measured: such figures stand beside no published one.
+    None as well when only some frames were measured: those are not comparable with published ones.
     """
     published = published_scores(result.set_name, result.degradation)
     if not published or result.limit_frames is not None:

@@ -28,11 +28,11 @@ OURS = ("*.crop.*.png", "*.profile.*.png", "*.figure.png")  # what an earlier re
 
 
 def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
-    """Write the three files into `out_dir`, made if need be, and the pictures as PNG into `out_dir`/images.
+    """Write the three files into `out_dir`, created if missing, and the pictures as PNGs into its `images`.
 
-    Files of an earlier report are replaced, its other pictures removed. All are written in full beside their
-    place before the first is moved there. Returns the paths of the three.
-    Raises MediaError if the folder cannot be made or written.
+    Files of an earlier report are replaced, its other pictures removed. All are written under temporary names
+    before the first is moved into place. Returns the paths of the three.
+    Raises MediaError if the folder cannot be created or written.
     """
     texts = {JSON_NAME: to_json(result), CSV_NAME: to_csv(result), HTML_NAME: render_html(result)}
     contents = {name: text.encode("utf-8") for name, text in texts.items()}
@@ -59,7 +59,7 @@ def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
 
 
 def image_files(result: EvaluationResult) -> dict[str, npt.NDArray[np.uint8]]:
-    """The pictures by file name: "calendar.figure.png", which has all that the others show but the profiles;
+    """The pictures by file name: "calendar.figure.png", which shows all but the profiles;
     "calendar.crop.2-tcnet-bi.png", "calendar.profile.2-tcnet-bi.png".
     """
     files = {}
