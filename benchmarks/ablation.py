@@ -21,7 +21,7 @@ import tomli_w
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import BicubicUpscaler, ClipUpscaler, EvaluationProgress, EvaluationResult, evaluate
-from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.choice import load_method
 from tcnet.models import load_model
 from tcnet.training.checkpoint import load_checkpoint
 from tcnet.training.config import TrainingConfig, load_config, network_config
@@ -101,8 +101,8 @@ def is_finished(run: Run) -> bool:
 
 def measure(runs: Sequence[Run], set_name: str, folder: Path, frames: int, out: Path) -> EvaluationResult:
     """All runs and bicubic interpolation on the first frames of each clip."""
-    contenders: list[ClipUpscaler] = [BicubicUpscaler()]
-    contenders += [load_contender(str(run.weights)) for run in runs]
+    methods: list[ClipUpscaler] = [BicubicUpscaler()]
+    methods += [load_method(str(run.weights)) for run in runs]
     measured = set[tuple[str, str]]()
 
     def show(progress: EvaluationProgress) -> None:
@@ -112,7 +112,7 @@ def measure(runs: Sequence[Run], set_name: str, folder: Path, frames: int, out: 
 
     journal = out / f"journal-{set_name}.jsonl"
     return evaluate(
-        set_name, folder, "BI", contenders,
+        set_name, folder, "BI", methods,
         metrics=METRICS, limit_frames=frames, journal=journal, progress=show,
     )  # fmt: skip
 

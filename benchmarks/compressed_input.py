@@ -18,7 +18,7 @@ import torch
 
 from tcnet.data.data_options import DataOptions
 from tcnet.data.degradation import to_8bit
-from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.choice import load_method
 from tcnet.evaluation.methods.method import ClipUpscaler
 from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.training.config import ValidationOptions
@@ -81,7 +81,7 @@ def main() -> None:
     clips = open_clips(arguments.data, arguments.frames)
     results: dict[str, dict[str, float]] = {}
     for model in arguments.models.split(","):
-        upscaler = load_contender(model)
+        upscaler = load_method(model)
         with torch.inference_mode():
             results[upscaler.name] = {clip.name: measure(upscaler, clip) for clip in clips}
         print(table(results), flush=True)

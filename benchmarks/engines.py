@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 Row = dict[str, float | str]
 
 
-def contestants(model: str, folder: Path) -> dict[str, VideoNetwork]:
+def timings(model: str, folder: Path) -> dict[str, VideoNetwork]:
     found: dict[str, VideoNetwork] = {
         "torch fp32": load_model(model),
         "torch bf16": load_model(model, dtype=torch.bfloat16),
@@ -148,7 +148,7 @@ def main() -> None:
     engines: list[Row] = []
     trunks: list[Row] = []
     with TemporaryDirectory() as folder:
-        networks = contestants(arguments.model, Path(folder))
+        networks = timings(arguments.model, Path(folder))
         for height, width in sizes:
             rows = measure(networks, (height, width), arguments.frames, arguments.rounds)
             show(rows)

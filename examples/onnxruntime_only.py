@@ -41,7 +41,7 @@ class Model:
             following, _, to_next, _ = pairs[i] if i < len(pairs) else (frame, None, None, None)
             clip.append(((previous, frame, following), to_previous, to_next))
 
-        # Models that can stream are run in with their first group: 3, 2, 1 come before 0, 1, 2, 3.
+        # Models that can stream warm up on their first group: 3, 2, 1 come before 0, 1, 2, 3.
         size, backward = self.facts["group_size"], self.facts["propagation"] == "bidirectional"
         run_in = [] if backward else range(min(size, len(clip)) - 1, 0, -1)
         order = [(clip[i][0][::-1], clip[i][2], clip[i][1]) for i in run_in]

@@ -19,7 +19,7 @@ MEASUREMENTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 BASELINES = {
-    "BasicVSR, the plain way": "baseline, contiguous",
+    "BasicVSR, the baseline": "baseline, contiguous",
     "BasicVSR, channels_last": "baseline, channels_last",
 }
 CONDITIONS = ("BI", "BI+crf18", "BI+crf23", "BI+crf28", "BI+crf33")
@@ -61,7 +61,7 @@ def speed(measurements: Sequence[Measurement]) -> list[str]:
     rows = []
     for run in _runs(measurements):
         peak = run["convolution_limit"]
-        for network in run["contestants"]:
+        for network in run["timings"]:
             rows.append(
                 (
                     BASELINES.get(network["name"], network["name"]),
@@ -78,9 +78,7 @@ def speed(measurements: Sequence[Measurement]) -> list[str]:
 
 def stages(measurements: Sequence[Measurement]) -> list[str]:
     """A column group for each TCNet that was timed by stages."""
-    networks = [
-        network for run in _runs(measurements) for network in run["contestants"] if network.get("stages")
-    ]
+    networks = [network for run in _runs(measurements) for network in run["timings"] if network.get("stages")]
     header = ["stage"]
     for network in networks:
         name = network["name"].split(" ")[0]

@@ -39,3 +39,27 @@ def test_no_other_word_for_what_has_one(page):
         for match in re.finditer(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
     }
     assert not found
+
+
+IN_CODE = {
+    r"contenders?|peers?|contestants?(?!\"\])": "method, baseline, timing",
+    r"instruments?": "estimator",
+    r"wishe[sd]": "request, options",
+    r"the plain way": "baseline",
+    r"lines? for people|is told|are told": "notice, warning",
+    r"run folders?|work folders?": "checkpoint",
+    r"last word": "precedence",
+}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("src/tcnet/**/*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_nor_in_names_messages_and_docstrings(path):
+    text = path.read_text(encoding="utf-8").replace("_", " ")
+    found = {
+        match[0]: word
+        for pattern, word in IN_CODE.items()
+        for match in re.finditer(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
+    }
+    assert not found

@@ -121,7 +121,7 @@ def test_bench(tcnet, tiny, tmp_path):
         "--frames", 2, "--rounds", 1, "--json", "bench.json",
     )  # fmt: skip
     assert done.code == 0
-    assert any("BasicVSR, the plain way" in line for line in done.out)
+    assert any("BasicVSR, the baseline" in line for line in done.out)
     runs = json.loads((tmp_path / "bench.json").read_text())["runs"]
     sizes = [(figures["height"], figures["width"], figures["frames"]) for figures in runs]
     assert sizes == [(16, 24, 2), (16, 16, 2), (20, 16, 2)]

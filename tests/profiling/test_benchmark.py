@@ -25,13 +25,13 @@ def tiny(tmp_path):
 def test_every_row_is_measured(tiny, tmp_path):
     result = run_benchmark([tiny], 16, 24, frames=2, rounds=2, device="cpu", precision="fp32")
     assert [len(row) for row in result.rows] == [len(result.header)] * 3
-    ours, plain, channels_last = result.contestants
+    ours, plain, channels_last = result.timings
     assert ours.name == "tiny.safetensors (TCNet bidirectional)"
     assert plain.ratio == 1
     # The same network: as many operations. Ours is far smaller.
     assert channels_last.gflop_per_frame == pytest.approx(plain.gflop_per_frame)
     assert 0 < ours.gflop_per_frame < plain.gflop_per_frame
-    for row in result.contestants:
+    for row in result.timings:
         assert 0 < row.milliseconds_per_frame <= row.slowest_round
         assert row.limit_fraction > 0
         assert row.peak_memory is None or row.peak_memory > 2**20
@@ -40,7 +40,7 @@ def test_every_row_is_measured(tiny, tmp_path):
 
     write_json([result], tmp_path / "figures.json")
     (stored,) = json.loads((tmp_path / "figures.json").read_text())["runs"]
-    assert [row["name"] for row in stored["contestants"]] == [c.name for c in result.contestants]
+    assert [row["name"] for row in stored["timings"]] == [c.name for c in result.timings]
     with pytest.raises(MediaError, match="cannot be written"):
         write_json([result], tmp_path / "missing" / "figures.json")
 
@@ -48,20 +48,20 @@ def test_every_row_is_measured(tiny, tmp_path):
 def test_compiled_models_have_the_operations_of_what_was_compiled(tiny, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     shape = {"height": 16, "width": 24, "frames": 2, "rounds": 1, "device": "cpu", "precision": "fp32"}
-    ours, *_ = run_benchmark([tiny], **shape).contestants
-    compiled, *peers = run_benchmark([tiny], **shape, compiled=True).contestants
+    ours, *_ = run_benchmark([tiny], **shape).timings
+    compiled, *baselines = run_benchmark([tiny], **shape, compiled=True).timings
     assert compiled.name == f"{ours.name}, compiled"
     assert compiled.gflop_per_frame == ours.gflop_per_frame
     assert [stage.multiply_adds for stage in compiled.stages] == [
         stage.multiply_adds for stage in ours.stages
     ]
     assert all(stage.milliseconds_per_frame > 0 for stage in compiled.stages)
-    assert all("compiled" not in peer.name for peer in peers)
+    assert all("compiled" not in baseline.name for baseline in baselines)
 
 
 def test_the_stages_make_up_the_whole(tiny):
     result = run_benchmark([tiny], 16, 24, frames=2, rounds=1, device="cpu", precision="fp32")
-    ours, plain, _ = result.contestants
+    ours, plain, _ = result.timings
     assert [stage.name for stage in ours.stages] == [*STAGES, REST]
     assert sum(stage.share for stage in ours.stages) == pytest.approx(1)
     operations = sum(stage.multiply_adds for stage in ours.stages)
@@ -75,7 +75,7 @@ def test_the_stages_make_up_the_whole(tiny):
 def test_the_operations_of_a_trunk_are_those_of_its_layers(tiny):
     """16 channels: an entry from 9 + 16 and one block of two, 3x3, at LR size; per SR pixel a sixteenth."""
     result = run_benchmark([tiny], 16, 16, frames=2, rounds=1, device="cpu", precision="fp32")
-    stages = {stage.name: stage for stage in result.contestants[0].stages}
+    stages = {stage.name: stage for stage in result.timings[0].stages}
     assert stages["propagation"].multiply_adds == 9 * 16 * (25 + 2 * 16) / 16
 
 
@@ -88,7 +88,7 @@ def test_basicvsr_has_the_operations_that_its_layers_say(tiny):
     """At 16x16: 60 blocks of two 3x3 convolutions over 64 channels make up nearly all; two per multiply-add."""
     result = run_benchmark([tiny], 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
     blocks = 60 * 2 * 2 * 9 * 64 * 64 * 16 * 16 / 1e9
-    assert blocks < result.contestants[1].gflop_per_frame < 2 * blocks
+    assert blocks < result.timings[1].gflop_per_frame < 2 * blocks
 
 
 @pytest.mark.parametrize(("size", "words"), [((15, 64), "too small"), ((16, 4321), "too large")])
@@ -143,9 +143,9 @@ def streaming(tmp_path):
 
 
 def test_a_stream_is_timed_in_its_middle(streaming):
-    """Its recurrences take one step a frame there; where a scene begins they are run in, which is more."""
+    """Its recurrences take one step a frame there; where a scene begins they warm up, which is more."""
     result = run_benchmark([streaming], 16, 16, frames=4, rounds=1, device="cpu", precision="fp32")
-    stages = {stage.name: stage for stage in result.contestants[0].stages}
+    stages = {stage.name: stage for stage in result.timings[0].stages}
     assert stages["propagation"].multiply_adds == 9 * 16 * (25 + 2 * 16) / 16
     assert stages["refinement"].multiply_adds == 9 * 16 * (41 + 2 * 16) / 16
 

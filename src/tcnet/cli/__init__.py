@@ -32,7 +32,7 @@ COMMANDS = {
     "upscale": "Upscale videos by 4, with sound, times and colours kept.",
     "compare": "Show versions of a video together: side by side, wiped, their difference, or a line of "
     "pixels in time.",
-    "evaluate": "Measure models on a benchmark by its published protocol; peers side by side on the same "
+    "evaluate": "Measure models on a benchmark by its published protocol; methods side by side on the same "
     "frames.",
     "degrade": "Make the low-resolution version (1/4) of a video, exactly as the benchmarks do.",
     "train": "Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped.",
@@ -41,7 +41,7 @@ COMMANDS = {
     "export": "Write a model as graphs that other programs run: ONNX, or OpenVINO's format.",
     "serve": "A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.",
     "bench": "Time models and their stages against BasicVSR, alternately, and against the machine's limits.",
-    "doctor": "Show what is installed and what this machine can do: devices, precisions, codecs, speed.",
+    "doctor": "Show what is installed and what this machine offers: devices, precisions, codecs, speed.",
 }
 """What the list of commands says of each: the beginning of its own help. Each is a function of its name in a
 module of its name."""

@@ -33,9 +33,9 @@ def bench(
             result = run_benchmark(models, height, width, frames, rounds, device, precision, compiled=compile)
         results.append(result)
         print_table(result.header, result.rows, title=result.title)
-        for contestant in result.contestants:
-            if contestant.stages:
-                print_table(STAGE_HEADER, stage_rows(contestant), title=contestant.name)
+        for timing in result.timings:
+            if timing.stages:
+                print_table(STAGE_HEADER, stage_rows(timing), title=timing.name)
         for line in result.remarks:
             out.print(line, markup=False)
     if json is not None:

@@ -21,7 +21,7 @@ def print_notices(notices: Sequence[str]) -> None:
 
 
 def say(text: str, *, style: str | None = None, indent: int = 0, console: Console = out) -> None:
-    """A line for people: on a terminal broken between words, further lines indented; else as it is."""
+    """A line for the user: on a terminal broken between words, further lines indented; else as it is."""
     text = " " * indent + one_line(text)
     if console.is_terminal:
         text = fill(

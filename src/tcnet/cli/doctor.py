@@ -17,7 +17,7 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    """Show what is installed and what this machine can do: devices, precisions, codecs, speed."""
+    """Show what is installed and what this machine offers: devices, precisions, codecs, speed."""
     if tune:
         with err.status("measuring threads"):
             tuning = measure()

@@ -20,9 +20,9 @@ from tcnet.evaluation import (
 )
 from tcnet.evaluation import evaluate as run_evaluation
 from tcnet.evaluation.crops import parse_crop
-from tcnet.evaluation.methods.choice import load_contender
-from tcnet.evaluation.metrics.definitions import MEASURES
-from tcnet.evaluation.metrics.estimators import load_instruments
+from tcnet.evaluation.methods.choice import load_method
+from tcnet.evaluation.metrics.definitions import METRICS
+from tcnet.evaluation.metrics.estimators import load_estimators
 from tcnet.evaluation.protocol import GIVEN, default_metrics, evaluation_set
 from tcnet.inference import choose_device
 
@@ -54,7 +54,7 @@ def evaluate(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help=f"Some of {', '.join(MEASURES)}. By default psnr and ssim, and for a report (--out) the "
+            help=f"Some of {', '.join(METRICS)}. By default psnr and ssim, and for a report (--out) the "
             "temporal ones; lpips and vmaf need packages of their own.",
             show_default=False,
         ),
@@ -80,14 +80,14 @@ def evaluate(
         int | None, typer.Option(help="A quick look at the first frames of each clip; not the protocol.")
     ] = None,
 ) -> None:
-    """Measure models on a benchmark by its published protocol; peers side by side on the same frames."""
+    """Measure models on a benchmark by its published protocol; methods side by side on the same frames."""
     if degradation is None:
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
-    contenders = [load_contender(name, device, precision) for name in _split(",".join(model))]
+    methods = [load_method(name, device, precision) for name in _split(",".join(model))]
     chosen_metrics = default_metrics(set_name, out_dir is not None) if metrics is None else _split(metrics)
     crops = dict(map(parse_crop, crop or ()))
-    instruments = load_instruments(chosen_metrics, choose_device(device))
+    estimators = load_estimators(chosen_metrics, choose_device(device))
     journal = None if out_dir is None else out_dir / JOURNAL_NAME
     if journal is not None and fresh:
         journal.unlink(missing_ok=True)
@@ -107,8 +107,8 @@ def evaluate(
             bar.update(task, description=title, completed=progress.frames_done, total=progress.frame_count)
 
         result = run_evaluation(
-            set_name, folder, degradation, contenders,
-            metrics=chosen_metrics, limit_frames=limit_frames, crops=crops, instruments=instruments,
+            set_name, folder, degradation, methods,
+            metrics=chosen_metrics, limit_frames=limit_frames, crops=crops, estimators=estimators,
             journal=journal, progress=show,
         )  # fmt: skip
     _print_result(result)

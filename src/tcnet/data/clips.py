@@ -1,4 +1,4 @@
-"""Which clips there are: folders of one's own, REDS and Vimeo-90K as published, photographs; and what is
+"""Which clips there are: your own folders, REDS and Vimeo-90K as published, photographs; and what is
 known of their quality and licence."""
 
 import csv

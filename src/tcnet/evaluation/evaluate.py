@@ -20,8 +20,8 @@ from tcnet.evaluation.crops import (
 from tcnet.evaluation.datasets import Clip, PreparedClip, find_clips, prepare_clip
 from tcnet.evaluation.evaluation_journal import ClipRecord, EvaluationJournal, ModelRecord, clip_source
 from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler
-from tcnet.evaluation.metrics.definitions import MEASURES, check_metrics
-from tcnet.evaluation.metrics.estimators import Estimators, load_instruments
+from tcnet.evaluation.metrics.definitions import METRICS, check_metrics
+from tcnet.evaluation.metrics.estimators import Estimators, load_estimators
 from tcnet.evaluation.metrics.fidelity import Channel
 from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
@@ -59,7 +59,7 @@ def evaluate(
     metrics: Sequence[str] = ("psnr", "ssim"),
     limit_frames: int | None = None,
     crops: Mapping[str, CropBox] | None = None,
-    instruments: Estimators | None = None,
+    estimators: Estimators | None = None,
     journal: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
@@ -70,13 +70,13 @@ def evaluate(
     limit_frames: only the first so many frames of each clip; such figures are not the published protocol's.
     crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
         bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
-    metrics: of MEASURES. instruments: for those that need some; if None, they are loaded, on the CPU.
+    metrics: of METRICS. estimators: for those that need some; if None, they are loaded, on the CPU.
     journal: a file in which finished measurements are kept; with the same options a later call goes on from
         there, with others it starts anew and says so in the notices.
     Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
     Raises UsageError for unknown names, impossible options and missing packages of metrics, ValueError for
-    missing instruments, MediaError for missing or unreadable clips,
+    missing estimators, MediaError for missing or unreadable clips,
     TcnetError if a model gives NaN or infinity, UsageError if an upscaler breaks its contract.
     """
     chosen = evaluation_set(set_name)
@@ -87,10 +87,10 @@ def evaluate(
     if unknown := boxes.keys() - {clip.name for clip in clips}:
         raise UsageError(f"a crop is given for {min(unknown)!r}, which is no clip of {chosen.name}")
 
-    if instruments is None:
-        instruments = load_instruments(metrics, torch.device("cpu"))
-    instruments = instruments.only(metrics)
-    environment = _environment() | instruments.names
+    if estimators is None:
+        estimators = load_estimators(metrics, torch.device("cpu"))
+    estimators = estimators.only(metrics)
+    environment = _environment() | estimators.names
     protocol = protocol_id(chosen, degradation, metrics, limit_frames)
     options = {
         "protocol": protocol,
@@ -99,7 +99,7 @@ def evaluate(
         "crops": {clip: asdict(box) for clip, box in boxes.items()},
     }
     known = EvaluationJournal(journal, options)
-    bench = _Bench(upscalers, metrics, chosen.channel, instruments, known, progress)
+    bench = _Bench(upscalers, metrics, chosen.channel, estimators, known, progress)
     measured = []
     for index, found in enumerate(clips):
         shown = boxes.get(found.name, index < PICTURED_CLIPS)
@@ -129,7 +129,7 @@ class _Bench:
     upscalers: Sequence[ClipUpscaler]
     metrics: Sequence[str]
     channel: Channel
-    instruments: Estimators
+    estimators: Estimators
     journal: EvaluationJournal
     progress: ProgressCallback | None
 
@@ -151,8 +151,8 @@ class _Bench:
         records = []
         with ExitStack() as stack:
             motion = None
-            if self.instruments.flow is not None:
-                motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.instruments.flow)))
+            if self.estimators.flow is not None:
+                motion = stack.enter_context(closing(TrueMotion(clip.hr_clip, self.estimators.flow)))
             if record is None:
                 record = replace(_describe(clip, source, shown), truth=self._true_figures(clip, motion))
                 self.journal.add_clip(record)
@@ -179,7 +179,7 @@ class _Bench:
         box: CropBox | None,
         at: EvaluationProgress,
     ) -> ModelRecord:
-        meter = ClipMeter(clip, self.metrics, self.channel, self.instruments, motion)
+        meter = ClipMeter(clip, self.metrics, self.channel, self.estimators, motion)
         taker = None if box is None else PictureTaker(box)
         restored = RestoredClip(upscaler, clip)
         for index, codes in restored:
@@ -251,7 +251,7 @@ def _check_options(
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"model {min(repeated)!r} is given twice; names in one evaluation must differ")
     check_metrics(metrics)
-    of_clips = [m for m in metrics if MEASURES[m].temporal or MEASURES[m].whole_clips]
+    of_clips = [m for m in metrics if METRICS[m].temporal or METRICS[m].whole_clips]
     if chosen.centre_of_mirrored and of_clips:
         raise UsageError(f"{chosen.name} measures one frame of each clip, which has no {of_clips[0]!r}")
     if limit_frames is not None and limit_frames < 1:

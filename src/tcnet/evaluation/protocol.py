@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from tcnet.data.degradation import DEGRADATIONS, find_degradation
 from tcnet.errors import UsageError
-from tcnet.evaluation.metrics.definitions import MEASURES, metric_label
+from tcnet.evaluation.metrics.definitions import METRICS, metric_label
 from tcnet.evaluation.metrics.fidelity import Channel
 
 GIVEN = "none"  # the degradation of sets whose LR clips are given
@@ -103,7 +103,7 @@ def default_metrics(set_name: str, consistency: bool) -> tuple[str, ...]:
     single = ("psnr", "ssim")
     if not consistency or chosen.centre_of_mirrored:
         return single
-    return (*single, *(name for name, measure in MEASURES.items() if measure.temporal))
+    return (*single, *(name for name, definition in METRICS.items() if definition.temporal))
 
 
 def check_degradation(chosen: EvaluationSet, degradation: str) -> None:

@@ -11,9 +11,9 @@ from tcnet.data.degradation import to_8bit
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.datasets import PreparedClip
 from tcnet.evaluation.methods.method import ClipUpscaler
-from tcnet.evaluation.metrics.definitions import MEASURES
+from tcnet.evaluation.metrics.definitions import METRICS
 from tcnet.evaluation.metrics.estimators import Estimators
-from tcnet.evaluation.metrics.fidelity import METRICS, Channel, rgb_to_y
+from tcnet.evaluation.metrics.fidelity import FIDELITY, Channel, rgb_to_y
 from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
 from tcnet.evaluation.result import ClipScores
 
@@ -84,16 +84,16 @@ class ClipMeter:
         clip: PreparedClip,
         metrics: Sequence[str],
         channel: Channel,
-        instruments: Estimators | None = None,
+        estimators: Estimators | None = None,
         motion: TrueMotion | None = None,
     ) -> None:
-        """metrics: of MEASURES. motion: of the clip's ground truth, for metrics that need flow."""
+        """metrics: of METRICS. motion: of the clip's ground truth, for metrics that need flow."""
         self._clip = clip
         self._channel = channel
-        self._instruments = instruments or Estimators()
+        self._estimators = estimators or Estimators()
         self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
         self._lumas: list[Tensor] = []
-        temporal = [metric for metric in metrics if MEASURES[metric].temporal]
+        temporal = [metric for metric in metrics if METRICS[metric].temporal]
         self._temporal = TemporalMeter(temporal, clip.hr_clip, channel, motion)
 
     def add(self, index: int, codes: Tensor) -> None:
@@ -101,11 +101,11 @@ class ClipMeter:
         hr_frame = self._clip.hr_clip[index]
         found = self._temporal.measure(index, codes)
         for metric, figures in self._figures.items():
-            if metric in METRICS:
-                figures.append(METRICS[metric](codes, hr_frame, self._channel).item())
+            if metric in FIDELITY:
+                figures.append(FIDELITY[metric](codes, hr_frame, self._channel).item())
             elif metric == "lpips":
-                assert self._instruments.lpips is not None
-                figures.append(self._instruments.lpips(codes, hr_frame))
+                assert self._estimators.lpips is not None
+                figures.append(self._estimators.lpips(codes, hr_frame))
             elif metric == "vmaf":
                 self._lumas.append(_luma_codes(codes))
             else:
@@ -113,9 +113,9 @@ class ClipMeter:
 
     def scores(self, seconds: float) -> ClipScores:
         if "vmaf" in self._figures:
-            assert self._instruments.vmaf is not None
+            assert self._estimators.vmaf is not None
             true_lumas = torch.stack([_luma_codes(frame) for frame in self._clip.hr_clip])
-            self._figures["vmaf"] = list(self._instruments.vmaf(torch.stack(self._lumas), true_lumas))
+            self._figures["vmaf"] = list(self._estimators.vmaf(torch.stack(self._lumas), true_lumas))
         frames = {metric: tuple(figures) for metric, figures in self._figures.items()}
         return ClipScores(self._clip.name, frames, seconds, upscaled=len(self._clip.lr_clip))
 

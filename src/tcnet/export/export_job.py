@@ -74,7 +74,7 @@ def export_model(
     require_onnx()
     if format == "openvino":
         require_openvino()
-    with _work_folder(output, overwrite=overwrite) as work:
+    with _scratch_folder(output, overwrite=overwrite) as work:
         network = _in_float32(model) if isinstance(model, TCNet) else load_model(model)
         manifest = _write(network, _about(model), work, format, half_weights, say)
         say("comparing the pictures with PyTorch's")

@@ -182,11 +182,11 @@ def _quantisable(network: VideoNetwork) -> bool:
     return isinstance(inner, TCNet) and bool(inner.ranges)
 
 
-def _tcnet(network: VideoNetwork, wish: str, instead: str) -> TCNet:
-    """The TCNet that it is or ensembles. Raises UsageError, what is wished and what to do, for others."""
+def _tcnet(network: VideoNetwork, request: str, instead: str) -> TCNet:
+    """The TCNet that it is or ensembles. Raises UsageError, the request and what to do, for others."""
     inner = _inner(network)
     if not isinstance(inner, TCNet):
-        raise UsageError(f"{wish} is for TCNets, not for a {type(inner).__name__}: {instead}")
+        raise UsageError(f"{request} is for TCNets, not for a {type(inner).__name__}: {instead}")
     return inner
 
 

@@ -187,7 +187,7 @@ def is_cut(
     step = now.step
     if step is None or not before or not _large(step, thresholds):
         return False
-    # The cut that the scene began with counts while it is near: nothing shorter is told apart.
+    # The cut that the scene began with counts while it is near: nothing shorter is distinguished.
     inside = before if len(before) <= STEPS_AROUND else list(before)[1:]
     earlier = _steps(reversed(inside), thresholds)
     if _stands_out(step, [*earlier, *_steps(after, thresholds)], thresholds):

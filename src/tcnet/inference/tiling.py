@@ -22,7 +22,7 @@ COMFORTABLE_TILE = 128
 of the work."""
 CONTEXT_WORK = 0.55
 """Of a frame that a window drops, against one that it keeps: it gets no picture, and behind the kept ones
-motion and pre-propagation alone. Counted operations of tcnet-bi."""
+motion and pre-propagation alone. Counted FLOPs of tcnet-bi."""
 TILED_WORK = 1.05
 """Whole frames are preferred to tiles that save less: they have no seams."""
 

@@ -1,7 +1,7 @@
 """Convolutions in 8-bit integers, on CPUs that multiply them faster than anything else (VNNI, AMX).
 
 The residual blocks of both trunks, the 3x3 convolutions of stability and reconstruction and the inner ones of
-the motion network, nine tenths of all operations, compute with codes of 8 bits. What lies between them stays
+the motion network, nine tenths of all FLOPs, compute with codes of 8 bits. What lies between them stays
 in the network's dtype, and so do the residual sums, where errors would add up; so do the fusion's narrow
 convolutions, which gain nothing. Every channel has a step of its own: that of an input follows from the
 largest value that it takes on training clips (the network's `ranges`) and goes into the weights, which then

@@ -19,7 +19,7 @@ class Reconstruction(nn.Module):
     """Fuses two 64-channel features (1x1), upsamples by 4 and adds the bilinearly upsampled frame.
 
     At the full frame's size the intermediates are 16 times a feature map; run at once they leave the cache
-    and the tail takes five times as long as its operations need. It runs in strips of rows, from top to
+    and the tail takes five times as long as its FLOPs need. It runs in strips of rows, from top to
     bottom, each with the last rows of the one before: bit-identical to the whole frame.
     """
 

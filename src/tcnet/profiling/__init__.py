@@ -1,13 +1,13 @@
 """How fast a model runs here: beside others, by the same clock, and against the machine's own limits."""
 
 from tcnet.profiling.benchmark import run_benchmark
-from tcnet.profiling.benchmark_result import BenchmarkResult, Contestant, Stage, write_json
+from tcnet.profiling.benchmark_result import BenchmarkResult, Stage, Timing, write_json
 from tcnet.profiling.roofline import convolution_limit, memory_bandwidth
 
 __all__ = [
     "BenchmarkResult",
-    "Contestant",
     "Stage",
+    "Timing",
     "convolution_limit",
     "memory_bandwidth",
     "run_benchmark",

@@ -16,14 +16,14 @@ from tcnet.inference.memory import peak_memory
 from tcnet.inference.precision import Precision, compiled_copy, working_copy
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.profiling.benchmark_result import BenchmarkResult, Contestant, Stage
+from tcnet.profiling.benchmark_result import BenchmarkResult, Stage, Timing
 from tcnet.profiling.clock import clock, reset_peak
 from tcnet.profiling.roofline import LIMIT_CHANNELS, convolution_limit, memory_bandwidth
 from tcnet.profiling.stages import all_flops, stage_flops, stage_times
 
 LARGEST_SIDE = 4320
 """LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
-PLAIN = "BasicVSR, the plain way"
+PLAIN = "BasicVSR, the baseline"
 """Eager, whole frames, the memory layout that torch gives: what ratios are to."""
 
 
@@ -42,9 +42,9 @@ def run_benchmark(
     *,
     compiled: bool = False,
 ) -> BenchmarkResult:
-    """Time `models`, BasicVSR the plain way, and BasicVSR in channels_last memory, in turn, `rounds` times:
-    each a whole clip of `frames`, or as many in the middle of a stream for those that can. compiled: `models`
-    run compiled; their operations are those of the same without.
+    """Time `models`, the baseline (BasicVSR in eager PyTorch, contiguous) and BasicVSR in channels_last, in
+    turn, `rounds` times: each a whole clip of `frames`, or as many in the middle of a stream for those that
+    can. compiled: `models` run compiled; their FLOPs are those of the same without.
 
     Raises UsageError for impossible sizes, unknown names, devices and precisions, and for a number of frames
     that is no whole number of a streaming network's groups.
@@ -55,7 +55,7 @@ def run_benchmark(
     if compiled and number_format.quantised:
         raise UsageError("compile is for floating point, not for int8: leave it out, or use auto")
     ours = {f"{name}, compiled": compiled_copy(each) for name, each in plain.items()} if compiled else plain
-    peer, remarks = _peer()
+    baseline, remarks = _baseline()
     if number_format.quantised:
         remarks = (
             *remarks,
@@ -64,8 +64,8 @@ def run_benchmark(
     dtype = number_format.dtype
     networks: dict[str, _Network] = {
         **ours,
-        PLAIN: _copy(peer, chosen, dtype, torch.contiguous_format),
-        "BasicVSR, channels_last": _copy(peer, chosen, dtype, torch.channels_last),
+        PLAIN: _copy(baseline, chosen, dtype, torch.contiguous_format),
+        "BasicVSR, channels_last": _copy(baseline, chosen, dtype, torch.channels_last),
     }
     lead = max(1 + network.config.group_size for network in ours.values())
     texture = moving_texture(lead + frames, height, width).to(chosen)
@@ -104,8 +104,8 @@ def run_benchmark(
         rounds=rounds,
         convolution_limit=limit,
         memory_bandwidth=bandwidth,
-        contestants=tuple(
-            Contestant(
+        timings=tuple(
+            Timing(
                 name,
                 1e3 * medians[name],
                 1e3 * max(seconds[name]),
@@ -153,8 +153,8 @@ def _load(
 def _warm_up(
     work: Callable[[], None], counted: Callable[[], None], device: torch.device
 ) -> tuple[float, int | None]:
-    """The operations of `counted` and the peak memory of `work`, which is the same but where it is compiled:
-    that hides its operations. Memory apart from time, as what was kept is given back before."""
+    """The FLOPs of `counted` and the peak memory of `work`, which is the same but where it is compiled:
+    that hides its FLOPs. Memory apart from time, as what was kept is given back before."""
     if counted is work:
         reset_peak(device)
         return all_flops(work), peak_memory(device)
@@ -194,7 +194,7 @@ def moving_texture(frames: int, height: int, width: int) -> Tensor:
     return torch.stack([picture[..., i : i + height, 2 * i : 2 * i + width] for i in range(frames)], dim=1)
 
 
-def _peer() -> tuple[BasicVSR, tuple[str, ...]]:
+def _baseline() -> tuple[BasicVSR, tuple[str, ...]]:
     try:
         return load_basicvsr(find_basicvsr("basicvsr-bi")), ()
     except MediaError:
@@ -203,9 +203,11 @@ def _peer() -> tuple[BasicVSR, tuple[str, ...]]:
         return BasicVSR().eval().requires_grad_(False), (remark,)
 
 
-def _copy(peer: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torch.memory_format) -> BasicVSR:
-    copy = BasicVSR(peer.channels, len(peer.backward_trunk.blocks)).eval().requires_grad_(False)
-    copy.load_state_dict(peer.state_dict())
+def _copy(
+    baseline: BasicVSR, device: torch.device, dtype: torch.dtype, layout: torch.memory_format
+) -> BasicVSR:
+    copy = BasicVSR(baseline.channels, len(baseline.backward_trunk.blocks)).eval().requires_grad_(False)
+    copy.load_state_dict(baseline.state_dict())
     return copy.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 

@@ -22,8 +22,8 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
-    """One network: medians over the rounds. `ratio` is to BasicVSR run the plain way. stages: empty for
+class Timing:
+    """One network: medians over the rounds. `ratio` is to the baseline. stages: empty for
     networks that are not TCNet."""
 
     name: str
@@ -50,7 +50,7 @@ class BenchmarkResult:
     rounds: int
     convolution_limit: float
     memory_bandwidth: float
-    contestants: tuple[Contestant, ...]
+    timings: tuple[Timing, ...]
     remarks: tuple[str, ...]
 
     @property
@@ -68,14 +68,14 @@ class BenchmarkResult:
                 f"{c.limit_fraction:.2f}",
                 "" if c.peak_memory is None else f"{c.peak_memory / 2**20:.0f}",
             )
-            for c in self.contestants
+            for c in self.timings
         ]
 
 
 STAGE_HEADER = ("stage", "ms", "share", "multiply-adds / pixel", "of limit")
 
 
-def stage_rows(contestant: Contestant) -> list[tuple[str, ...]]:
+def stage_rows(timing: Timing) -> list[tuple[str, ...]]:
     """Table rows under STAGE_HEADER."""
     return [
         (
@@ -85,7 +85,7 @@ def stage_rows(contestant: Contestant) -> list[tuple[str, ...]]:
             f"{stage.multiply_adds:.0f}",
             "" if stage.limit_fraction is None else f"{stage.limit_fraction:.2f}",
         )
-        for stage in contestant.stages
+        for stage in timing.stages
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is installed and what this machine can do: the first question when something is slow or fails."""
+"""What is installed and what this machine offers: the first question when something is slow or fails."""
 
 import os
 import platform
@@ -43,7 +43,7 @@ def examine() -> list[tuple[str, str]]:
     rows.append(("codecs", ", ".join(available_codecs())))
     rows += [("model", f"{card.name}: sha256 {weights_hash(card.name)}…") for card in list_models()]
     rows.append(("default model", _try_model()))
-    rows.append(("peer weights", _peer_weights()))
+    rows.append(("BasicVSR weights", _basicvsr_weights()))
     return rows
 
 
@@ -72,7 +72,7 @@ def _try_model() -> str:
     return f"{DEFAULT_MODEL} loads, {count / 1e6:.2f} M parameters"
 
 
-def _peer_weights() -> str:
+def _basicvsr_weights() -> str:
     try:
         find_basicvsr("basicvsr-bi")
     except TcnetError:

@@ -1,4 +1,4 @@
-"""What the machine can do at best: the rate of a plain convolution, and of copying memory."""
+"""The machine's peak: the rate of a plain convolution, and of copying memory."""
 
 import statistics
 

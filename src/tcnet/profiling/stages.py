@@ -1,4 +1,4 @@
-"""Time and operations of each stage of the network, as its modules are called."""
+"""Time and FLOPs of each stage of the network, as its modules are called."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -82,7 +82,7 @@ def kept() -> Tuning | None:
 
 
 def use_kept_threads() -> None:
-    """Compute with as many threads as were measured to be best here; OMP_NUM_THREADS has the last word."""
+    """Compute with as many threads as were measured to be best here; OMP_NUM_THREADS takes precedence."""
     if "OMP_NUM_THREADS" not in os.environ and (tuning := kept()) and tuning.machine == machine():
         torch.set_num_threads(tuning.threads)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination become a wish to stop after the step at hand, so that the state can be saved."""
+"""Ctrl-C and termination become a request to stop after the step at hand, so that the state can be saved."""
 
 import signal
 import threading

@@ -116,8 +116,8 @@ class Trainer:
             lr = batch["lr"]
             self._window.pixels += lr.numel() // 3 * setting.processes.count
         trained = setting.optimiser.trained()
-        wish = torch.tensor(float(interruption.requested), device=setting.device)
-        figures = setting.processes.average_gradients(trained, torch.stack((loss, wish)))
+        request = torch.tensor(float(interruption.requested), device=setting.device)
+        figures = setting.processes.average_gradients(trained, torch.stack((loss, request)))
         norm = torch.nn.utils.clip_grad_norm_(trained, self._options.clip_norm)
         mean_loss, length = float(figures[0]) / setting.processes.count, float(norm)
         if torch.isfinite(norm) and torch.isfinite(figures[0]):

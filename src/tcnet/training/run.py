@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told what: `decoding` and `teaching` (clips done, of all), `notice` (a line for people),
+    """Progress callbacks: `decoding` and `teaching` (clips done, of all), `notice` (a line for the user),
     `progress`."""
 
     decoding: Callable[[int, int], None] | None = None

@@ -71,14 +71,14 @@ __all__ = [
 ]
 
 # The endings of folders: what `default_output` gives (.x4, .1080p, .640w), and numbers. Any other that is not
-# written is a mistake: a folder of images called out.mpv is nobody's wish.
+# written is a mistake: nobody means a folder of images called out.mpv.
 _FOLDER_SUFFIX = re.compile(r"\.x?\d+[pw]?", re.IGNORECASE)
 
 
 def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader | VideoReader:
     """A video file, a folder of images, a pattern (dir/%04d.png, dir/*.png) or one image, as a FrameSource.
 
-    Both kinds have `notices`, lines for people on what was damaged or dropped;
+    Both kinds have `notices` of what was damaged or dropped;
     those of a video are complete after the last frame. Raises MediaError for what cannot be read.
     """
     if path.is_dir() or (is_pattern(path) and not path.exists()) or is_still_image(path):
@@ -97,7 +97,7 @@ def open_sink(
     """A FrameSink: a video file by its suffix, or PNGs in a folder or by a pattern such as out/%05d.png.
 
     info: of the output. copy_from: the input, whose sound, subtitles, chapters and tags (for images: whose
-    names) are carried over. Raises UsageError for wishes that cannot be met and MediaError for files that
+    names) are carried over. Raises UsageError for options that cannot be met and MediaError for files that
     must not or cannot be written, in both cases before anything stands on disk.
     """
     if names_video(path):
@@ -130,7 +130,7 @@ def check_output(
 
 
 def names_video(path: Path) -> bool:
-    """True for the name of a video file, False for a place of images; UsageError for what is neither."""
+    """True for the name of a video file, False for an image-sequence path; UsageError for what is neither."""
     check_name(path)
     suffix = path.suffix.lower()
     if is_pattern(path) or path.is_dir():

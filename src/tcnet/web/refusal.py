@@ -2,7 +2,7 @@
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer
-    """An answer with an HTTP status of 400 to 499, and one line for people."""
+    """An answer with an HTTP status of 400 to 499, and one line, for the user."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)

@@ -77,7 +77,7 @@ class Service:
             ) from error
         self._media = make_reader()
         self._pictures = make_reader()  # apart: looking at frames must not keep jobs from being planned
-        self._worker = Worker(self.jobs, self._wishes, settings.limits.frames, command)
+        self._worker = Worker(self.jobs, self._request, settings.limits.frames, command)
         self._to_plan: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._planner = threading.Thread(target=self._plan_all, name="planner", daemon=True)
         self._closed = threading.Event()
@@ -236,7 +236,7 @@ class Service:
             update |= {"scale": choice.scale, "height": choice.height}
         return job.model_copy(update=update)
 
-    def _wishes(self, job: Job) -> JobRequest:
+    def _request(self, job: Job) -> JobRequest:
         model = self.settings.model(job.model)
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
@@ -271,7 +271,7 @@ class Service:
                 about = Refused.FILE
                 source = media.call(survey_upload, folder.input, self.settings.limits, seconds=seconds)
                 about = Refused.PLAN
-            request, output = self._wishes(job), folder.result(job)
+            request, output = self._request(job), folder.result(job)
             plan = media.call(plan_upload, folder.input, output, source, request, seconds=seconds)
         except TcnetError as error:
             text = without_paths(str(error), job, folder)

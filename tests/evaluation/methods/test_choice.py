@@ -1,4 +1,4 @@
-"""Interpolation and functions of the user's own as contenders."""
+"""Interpolation and functions of the user's own as methods."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from PIL import Image
 
 from tcnet.errors import UsageError
 from tcnet.evaluation import evaluate
-from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.choice import load_method
 from tcnet.video import write_png
 
 SOURCE = """
@@ -54,7 +54,7 @@ def data(tmp_path):
 
 def test_lanczos_is_that_of_pillow_inside():
     image = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(1))
-    ours = next(iter(load_contender("lanczos")(image)))
+    ours = next(iter(load_method("lanczos")(image)))
     for plane, original in zip(ours, image[0], strict=True):
         theirs = Image.fromarray(original.numpy()).resize((96, 80), Image.Resampling.LANCZOS)
         # At borders Pillow leaves out what MATLAB mirrors.
@@ -62,8 +62,8 @@ def test_lanczos_is_that_of_pillow_inside():
 
 
 def test_functions_of_a_file_take_part(module, data):
-    contenders = [load_contender(f"{module}:{name}") for name in ("nearest", "whole")]
-    result = evaluate("folder", data, "BI", contenders)
+    methods = [load_method(f"{module}:{name}") for name in ("nearest", "whole")]
+    result = evaluate("folder", data, "BI", methods)
     first, second = result.models
     assert first.mean("psnr") == second.mean("psnr")
     assert first.name == "mine.py:nearest"
@@ -75,8 +75,8 @@ def test_functions_of_a_file_take_part(module, data):
 
 def test_functions_of_a_module_take_part():
     # A function of a package, which gives something else than four times the size.
-    contender = load_contender("torch.nn.functional:relu")
-    assert next(iter(contender(torch.ones(1, 3, 4, 4)))).shape == (3, 4, 4)
+    method = load_method("torch.nn.functional:relu")
+    assert next(iter(method(torch.ones(1, 3, 4, 4)))).shape == (3, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_functions_of_a_module_take_part():
 )
 def test_functions_that_break_the_contract_are_told_so(module, data, function, message):
     with pytest.raises(UsageError, match=message):
-        evaluate("folder", data, "BI", [load_contender(f"{module}:{function}")])
+        evaluate("folder", data, "BI", [load_method(f"{module}:{function}")])
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_functions_that_break_the_contract_are_told_so(module, data, function, m
 )
 def test_names_that_lead_nowhere_are_usage_errors(module, name, message):
     with pytest.raises(UsageError, match=message):
-        load_contender(name.format(module))
+        load_method(name.format(module))

@@ -1,4 +1,4 @@
-"""Networks as contenders, by name or weight file."""
+"""Networks as methods, by name or weight file."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from tcnet.catalogue import weights_hash
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
-from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.choice import load_method
 from tcnet.models import load_model, save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.ensemble import SelfEnsemble
@@ -22,12 +22,12 @@ def tiny(tmp_path):
 
 
 def test_a_weight_file_takes_part_under_its_name_and_with_its_hash(tiny):
-    contender = load_contender(str(tiny), device="cpu", precision="fp32")
-    assert contender.name == "tiny"
+    method = load_method(str(tiny), device="cpu", precision="fp32")
+    assert method.name == "tiny"
     told = {"weights": weights_hash(tiny), "precision": "fp32", "device": "cpu"}
-    assert told.items() <= contender.description.items()
+    assert told.items() <= method.description.items()
     lr_clip = torch.rand(3, 3, 16, 20)
-    frames = list(contender(lr_clip))
+    frames = list(method(lr_clip))
     with torch.inference_mode():
         expected = load_model(tiny)(lr_clip[None])[0]
     assert torch.equal(torch.stack(frames), expected)
@@ -35,25 +35,25 @@ def test_a_weight_file_takes_part_under_its_name_and_with_its_hash(tiny):
 
 @pytest.mark.parametrize("kind", ["time", "full"])
 def test_a_self_ensemble_is_a_contender_of_its_own(tiny, kind):
-    contender = load_contender(f"{tiny}+{kind}", device="cpu", precision="fp32")
-    assert contender.name == f"tiny+{kind}"
-    assert contender.description == load_contender(str(tiny), "cpu", "fp32").description
+    method = load_method(f"{tiny}+{kind}", device="cpu", precision="fp32")
+    assert method.name == f"tiny+{kind}"
+    assert method.description == load_method(str(tiny), "cpu", "fp32").description
     lr_clip = torch.rand(3, 3, 16, 20)
     with torch.inference_mode():
         expected = SelfEnsemble(load_model(tiny), kind)(lr_clip[None])[0]
-    torch.testing.assert_close(torch.stack(list(contender(lr_clip))), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(torch.stack(list(method(lr_clip))), expected, atol=1e-6, rtol=0)
 
 
 def test_a_streaming_network_has_no_ensemble(tmp_path):
     save_model(TCNet(TCNetConfig(propagation="forward", channels=8)), tmp_path / "forward.safetensors")
     with pytest.raises(UsageError, match=r"forward.safetensors\+time: only a bidirectional"):
-        load_contender(f"{tmp_path / 'forward.safetensors'}+time")
+        load_method(f"{tmp_path / 'forward.safetensors'}+time")
 
 
 def test_lower_precision_gives_float32_frames_too(tiny):
-    contender = load_contender(str(tiny), device="cpu", precision="bf16")
-    assert contender.description["precision"] == "bf16"
-    (frame,) = contender(torch.rand(1, 3, 16, 16))
+    method = load_method(str(tiny), device="cpu", precision="bf16")
+    assert method.description["precision"] == "bf16"
+    (frame,) = method(torch.rand(1, 3, 16, 16))
     assert (frame.dtype, frame.shape) == (torch.float32, (3, 64, 64))
 
 
@@ -62,18 +62,18 @@ def test_basicvsr_takes_part_where_it_is_installed():
         find_basicvsr("basicvsr-bi")
     except MediaError as error:
         pytest.skip(str(error))
-    contender = load_contender("basicvsr-bi", "cpu", "fp32")
-    (frame,) = contender(torch.rand(1, 3, 16, 16))
+    method = load_method("basicvsr-bi", "cpu", "fp32")
+    (frame,) = method(torch.rand(1, 3, 16, 16))
     assert frame.shape == (3, 64, 64)
-    assert contender.description["weights"] != weights_hash("tcnet-bi")
+    assert method.description["weights"] != weights_hash("tcnet-bi")
 
 
 def test_what_cannot_take_part(tmp_path):
     with pytest.raises(UsageError, match="unknown model 'edvr'"):
-        load_contender("edvr")
+        load_method("edvr")
     with pytest.raises(UsageError, match="unknown device 'tpu'"):
-        load_contender("tcnet-bi", device="tpu")
+        load_method("tcnet-bi", device="tpu")
     with pytest.raises(UsageError, match="unknown precision 'fp8'"):
-        load_contender("tcnet-bi", precision="fp8")
+        load_method("tcnet-bi", precision="fp8")
     with pytest.raises(MediaError, match="no such weight file"):
-        load_contender(str(tmp_path / "gone.safetensors"))
+        load_method(str(tmp_path / "gone.safetensors"))

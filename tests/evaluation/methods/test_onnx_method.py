@@ -1,4 +1,4 @@
-"""ONNX models as contenders, with tiny models made here: an enlargement, whole clips and single frames."""
+"""ONNX models as methods, with tiny models made here: an enlargement, whole clips and single frames."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from tcnet.catalogue import file_hash
 from tcnet.data.degradation import degrade_bi
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation import evaluate
-from tcnet.evaluation.methods.choice import load_contender
+from tcnet.evaluation.methods.choice import load_method
 from tcnet.video import write_png
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'tcnet[export]'")
@@ -49,14 +49,14 @@ def nearest(lr_clip):
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_a_model_gives_the_frames_of_a_clip_in_order(tmp_path, shape, dtype):
     path = make_model(tmp_path / "enlarge.onnx", shape, dtype=dtype)
-    contender = load_contender(str(path), device="cpu")
+    method = load_method(str(path), device="cpu")
     lr_clip = torch.rand(3, 3, 5, 7)
-    frames = list(contender(lr_clip))
+    frames = list(method(lr_clip))
     assert all(frame.dtype == torch.float32 for frame in frames)
     expected = nearest(lr_clip.half().float() if dtype == np.float16 else lr_clip)
     assert torch.equal(torch.stack(frames), expected)
-    assert contender.name == "enlarge.onnx"
-    about = contender.description
+    assert method.name == "enlarge.onnx"
+    about = method.description
     assert (about["weights"], about["device"]) == (file_hash(path), "cpu")
     assert about["precision"] == ("fp16" if dtype == np.float16 else "fp32")
     assert about["runtime"].endswith(f"whole {'frames' if shape is FRAMES else 'clips'}")
@@ -67,8 +67,8 @@ def test_it_takes_part_in_an_evaluation(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (2, 16, 20, 3), dtype=np.uint8)
     for index, frame in enumerate(pixels):
         write_png(tmp_path / "data" / "clip" / f"{index}.png", frame)
-    contender = load_contender(str(make_model(tmp_path / "m.onnx", CLIPS)), device="cpu")
-    (model,) = evaluate("folder", tmp_path / "data", "BI", [contender]).models
+    method = load_method(str(make_model(tmp_path / "m.onnx", CLIPS)), device="cpu")
+    (model,) = evaluate("folder", tmp_path / "data", "BI", [method]).models
     hr = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     error = (nearest(torch.stack([degrade_bi(frame / 255) for frame in hr])) - hr / 255) * 255
     luma = (error * torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1) / 255).sum(1)
@@ -95,7 +95,7 @@ def test_it_takes_part_in_an_evaluation(tmp_path):
 def test_models_of_another_form_are_refused_before_anything_runs(tmp_path, shape, options, message):
     path = make_model(tmp_path / "other.onnx", shape, **options)
     with pytest.raises(UsageError, match=message) as caught:
-        load_contender(str(path), device="cpu")
+        load_method(str(path), device="cpu")
     assert "\n" not in str(caught.value)
 
 
@@ -108,24 +108,24 @@ def test_models_of_another_form_are_refused_before_anything_runs(tmp_path, shape
     ],
 )
 def test_fixed_sizes_must_be_those_of_the_clip(tmp_path, shape, message):
-    contender = load_contender(str(make_model(tmp_path / "m.onnx", shape)), device="cpu")
+    method = load_method(str(make_model(tmp_path / "m.onnx", shape)), device="cpu")
     with pytest.raises(UsageError, match=message):
-        list(contender(torch.rand(2, 3, 5, 7)))
+        list(method(torch.rand(2, 3, 5, 7)))
 
 
 def test_what_fails_inside_is_one_line(tmp_path):
     # Enlarging the batch too: three frames out for one.
     model = make_model(tmp_path / "m.onnx", FRAMES, scales=[3.0, 1.0, 4.0, 4.0])
     with pytest.raises(UsageError, match=r"m\.onnx gave \(3, 3, 20, 28\) for \(1, 3, 5, 7\)"):
-        list(load_contender(str(model), device="cpu")(torch.rand(1, 3, 5, 7)))
+        list(load_method(str(model), device="cpu")(torch.rand(1, 3, 5, 7)))
 
 
 def test_files_that_are_no_models_are_media_errors(tmp_path):
     with pytest.raises(MediaError, match=r"gone\.onnx: no such ONNX model"):
-        load_contender(str(tmp_path / "gone.onnx"), device="cpu")
+        load_method(str(tmp_path / "gone.onnx"), device="cpu")
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(MediaError, match=r"text\.onnx: not a readable ONNX model") as caught:
-        load_contender(str(tmp_path / "text.onnx"), device="cpu")
+        load_method(str(tmp_path / "text.onnx"), device="cpu")
     assert "\n" not in str(caught.value)
 
 
@@ -134,8 +134,8 @@ def test_without_onnxruntime_the_error_says_how_to_get_it():
         "import sys\n"
         "sys.modules['onnxruntime'] = None  # as if it were not installed\n"
         "from tcnet.errors import UsageError\n"
-        "from tcnet.evaluation.methods.choice import load_contender\n"
-        "try:\n    load_contender('m.onnx')\n"
+        "from tcnet.evaluation.methods.choice import load_method\n"
+        "try:\n    load_method('m.onnx')\n"
         "except UsageError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import torch
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import evaluate, summary_table
-from tcnet.evaluation.metrics.estimators import Estimators, load_instruments
+from tcnet.evaluation.metrics.estimators import Estimators, load_estimators
 from tcnet.evaluation.metrics.fidelity import rgb_to_y
 from tcnet.evaluation.metrics.lpips import Lpips
 from tcnet.evaluation.metrics.vmaf import FfmpegVmaf, load_vmaf
@@ -58,9 +58,9 @@ def test_each_frame_gets_its_figure_and_the_result_names_the_instruments(clip, t
     off[1] += 5
     off[2] += 9
     models = [Known("same", hr / 255), Known("off", off / 255)]
-    instruments = Estimators(lpips=MeanDifference(), vmaf=LumaDifference())
+    estimators = Estimators(lpips=MeanDifference(), vmaf=LumaDifference())
     options = {"metrics": ["psnr", "lpips", "vmaf"], "journal": tmp_path / "journal.jsonl"}
-    result = evaluate("folder", folder, "BI", models, instruments=instruments, **options)
+    result = evaluate("folder", folder, "BI", models, estimators=estimators, **options)
     assert result.models[0].clips[0].frames["lpips"] == (0, 0, 0)
     assert result.models[1].clips[0].frames["lpips"] == (0, 5, 9)
     assert result.models[0].clips[0].frames["vmaf"] == (100, 100, 100)
@@ -70,10 +70,10 @@ def test_each_frame_gets_its_figure_and_the_result_names_the_instruments(clip, t
     assert (result.environment["lpips"], result.environment["vmaf"]) == ("mean difference", "luma difference")
     assert "/psnr-y,lpips-rgb,vmaf-y/" in result.protocol
     assert summary_table(result).header[0] == "psnr-y / lpips-rgb / vmaf-y"
-    # Figures of another instrument are measured anew.
+    # Figures of another estimator are measured anew.
     other = MeanDifference()
     other.name = "another"
-    again = evaluate("folder", folder, "BI", models, instruments=Estimators(lpips=other, vmaf=LumaDifference()), **options)  # fmt: skip
+    again = evaluate("folder", folder, "BI", models, estimators=Estimators(lpips=other, vmaf=LumaDifference()), **options)  # fmt: skip
     assert again.notices == (
         "measured anew, because the earlier run in journal.jsonl had another environment",
     )
@@ -81,11 +81,11 @@ def test_each_frame_gets_its_figure_and_the_result_names_the_instruments(clip, t
 
 def test_instruments_that_are_missing_or_not_needed():
     assert Estimators(lpips=MeanDifference()).only(["psnr"]) == Estimators()
-    with pytest.raises(ValueError, match="psnr, vmaf need 'vmaf' among the instruments"):
+    with pytest.raises(ValueError, match="psnr, vmaf need 'vmaf' among the estimators"):
         Estimators(lpips=MeanDifference()).only(["psnr", "vmaf"])
-    assert load_instruments(["psnr", "tgrad"], CPU) == Estimators()
+    assert load_estimators(["psnr", "tgrad"], CPU) == Estimators()
     with pytest.raises(UsageError, match="metric 'niqe' is unknown"):
-        load_instruments(["niqe"], CPU)
+        load_estimators(["niqe"], CPU)
 
 
 def test_one_frame_of_a_clip_has_no_vmaf(tmp_path):
@@ -125,9 +125,9 @@ def test_what_is_not_installed_is_said_in_one_line(metric, absent, message):
         "import os, sys, torch\n"
         f"sys.modules[{absent!r}] = None  # as if it were not installed\n"
         "from tcnet.errors import UsageError\n"
-        "from tcnet.evaluation.metrics.estimators import load_instruments\n"
+        "from tcnet.evaluation.metrics.estimators import load_estimators\n"
         "os.environ['PATH'] = ''\n"
-        f"try:\n    load_instruments([{metric!r}], torch.device('cpu'))\n"
+        f"try:\n    load_estimators([{metric!r}], torch.device('cpu'))\n"
         "except UsageError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from tcnet.evaluation.metrics.fidelity import METRICS, psnr, rgb_to_y, ssim
+from tcnet.evaluation.metrics.fidelity import FIDELITY, psnr, rgb_to_y, ssim
 
 
 def noisy_pair(height: int = 24, width: int = 31) -> tuple[torch.Tensor, torch.Tensor]:
@@ -121,14 +121,14 @@ def test_ssim_of_two_constants_is_the_luminance_term():
     assert ssim(dark, bright, "rgb").item() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(METRICS))
+@pytest.mark.parametrize("name", sorted(FIDELITY))
 @pytest.mark.parametrize("channel", ["y", "rgb"])
 def test_a_batch_gives_one_figure_per_image(name, channel):
     first, second = noisy_pair()
-    batch = METRICS[name](torch.stack([first, second]), torch.stack([second, second]), channel)
+    batch = FIDELITY[name](torch.stack([first, second]), torch.stack([second, second]), channel)
     assert batch.shape == (2,)
     assert batch.dtype == torch.float64
-    assert batch[0].item() == pytest.approx(METRICS[name](first, second, channel).item(), abs=1e-12)
+    assert batch[0].item() == pytest.approx(FIDELITY[name](first, second, channel).item(), abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])

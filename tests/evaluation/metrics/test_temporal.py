@@ -268,7 +268,7 @@ def test_the_flow_of_the_truth_is_computed_once_for_all_models(tmp_path):
     flow = KnownFlow()
     models = [Known(name, hr_clip / 255) for name in ("a", "b", "c")]
     result = evaluate(
-        "folder", tmp_path, "BI", models, metrics=["warp", "psnr"], instruments=Estimators(flow=flow)
+        "folder", tmp_path, "BI", models, metrics=["warp", "psnr"], estimators=Estimators(flow=flow)
     )
     assert flow.calls == 2 * 3
     for model in result.models:

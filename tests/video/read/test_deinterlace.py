@@ -206,8 +206,8 @@ def test_fields_that_begin_late_are_found_by_their_marks(tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_short_clips_keep_all_their_frames(tmp_path, count):
     path = write_fields(tmp_path / "a.mkv", "ffv1", "yuv420p", woven, mark="tff", count=count)
-    for wish in ("auto", "on"):
-        _, frames = read(path, wish)
+    for request in ("auto", "on"):
+        _, frames = read(path, request)
         assert [f.seconds for f in frames] == [Fraction(i, 25) for i in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""How `tcnet upscale` shows itself: a bar, lines for people, or lines for programs (docs/video.md)."""
+"""How `tcnet upscale` shows itself: a bar, notices, or lines for programs (docs/video.md)."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ _STDOUT = threading.Lock()  # lines of inputs that are upscaled at the same time
 class Display(Protocol):
     """Told what happens to one input after the other: begin, plan, progress..., result, kept or error.
 
-    heading: a line for people. stopped: an error that is said elsewhere. beside: another display, for an
+    heading: a line for the user. stopped: an error that is said elsewhere. beside: another display, for an
     input that is upscaled at the same time, in another thread.
     """
 
@@ -241,7 +241,7 @@ def describe_activity(progress: Progress) -> str:
 
 
 def describe_plan(plan: Plan) -> str:
-    """One line for people."""
+    """One line for the user."""
     window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
     tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
     engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"

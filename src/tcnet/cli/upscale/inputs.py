@@ -65,7 +65,7 @@ def plan_tasks(
     input. template: names each output (TEMPLATE_FIELDS); without a folder in it outputs lie beside their
     inputs. size: for names, see `size_name`.
 
-    Outputs of earlier runs, hidden files and work folders are not taken as inputs. Raises UsageError for a
+    Outputs of earlier runs, hidden files and checkpoints are not taken as inputs. Raises UsageError for a
     template that cannot be, an output given as a second input, two inputs with one output, an output that is
     another's input, and folders with both images and videos; MediaError for folders and patterns without
     anything to do.
@@ -148,7 +148,7 @@ def _contents(folder: Path, ignore: Path | None) -> tuple[list[Path], int]:
 
 
 def _folders_below(folder: Path) -> list[Path]:
-    """All, depth first; without hidden ones (work folders too) and links, which can go in circles."""
+    """All, depth first; without hidden ones (checkpoints too) and links, which can go in circles."""
     below = []
     for child in sorted(folder.iterdir(), key=natural_order):
         if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):

@@ -42,7 +42,7 @@ class NetworkUpscaler:
             yield frame[0]
 
 
-def load_contender(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
+def load_method(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
     """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
     (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
@@ -65,9 +65,9 @@ def load_contender(name: str, device: str = "auto", precision: str = "auto") -> 
         path = find_basicvsr(name)
         if chosen.quantised:
             raise UsageError(f"{name}: precision int8 is for TCNets; use auto, bf16 or fp32")
-        peer = load_basicvsr(path).to(device=chosen_device, dtype=chosen.dtype)
-        about = {"weights": file_hash(path), **about, "parameters": _parameter_count(peer)}
-        return NetworkUpscaler(name, peer, chosen_device, about)
+        baseline = load_basicvsr(path).to(device=chosen_device, dtype=chosen.dtype)
+        about = {"weights": file_hash(path), **about, "parameters": _parameter_count(baseline)}
+        return NetworkUpscaler(name, baseline, chosen_device, about)
     model, kind = split_ensemble(name)
     network = load_model(model)
     parameters = _parameter_count(network)

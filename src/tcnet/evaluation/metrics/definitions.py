@@ -25,23 +25,23 @@ class Metric:
     lower_is_better: bool
     temporal: bool
     channels: str = "set"
-    instrument: Literal["flow", "lpips", "vmaf"] | None = None
+    estimator: Literal["flow", "lpips", "vmaf"] | None = None
     whole_clips: bool = False
     of_truth: bool = False
 
 
-MEASURES: Mapping[str, Metric] = MappingProxyType(
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         known.name: known
         for known in (
             Metric("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
             Metric("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
-            Metric("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", instrument="lpips"),
-            Metric("vmaf", "VMAF", 2, False, False, channels="y", instrument="vmaf", whole_clips=True),
+            Metric("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", estimator="lpips"),
+            Metric("vmaf", "VMAF", 2, False, False, channels="y", estimator="vmaf", whole_clips=True),
             Metric(
-                "warp", "warping error, 1e-3", 3, True, True, channels="rgb", instrument="flow", of_truth=True
+                "warp", "warping error, 1e-3", 3, True, True, channels="rgb", estimator="flow", of_truth=True
             ),
-            Metric("tof", "tOF, pixels", 3, True, True, channels="none", instrument="flow"),
+            Metric("tof", "tOF, pixels", 3, True, True, channels="none", estimator="flow"),
             Metric("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
             Metric(
                 "flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y", of_truth=True
@@ -54,15 +54,15 @@ MEASURES: Mapping[str, Metric] = MappingProxyType(
 def check_metrics(metrics: Sequence[str]) -> None:
     """Raises UsageError for no metric, an unknown or a repeated one."""
     if not metrics:
-        raise UsageError(f"there is nothing to measure; give at least one metric of {', '.join(MEASURES)}")
+        raise UsageError(f"there is nothing to measure; give at least one metric of {', '.join(METRICS)}")
     for metric in metrics:
-        if metric not in MEASURES:
-            raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(MEASURES)}")
+        if metric not in METRICS:
+            raise UsageError(f"metric {metric!r} is unknown; choose from {', '.join(METRICS)}")
         if metrics.count(metric) > 1:
             raise UsageError(f"metric {metric!r} is given twice")
 
 
 def metric_label(metric: str, channel: Channel) -> str:
     """The metric with the channel it is measured on: "psnr-y"; "tof" has none."""
-    channels = MEASURES[metric].channels
+    channels = METRICS[metric].channels
     return metric if channels == "none" else f"{metric}-{channel if channels == 'set' else channels}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tcnet.evaluation.metrics.definitions import MEASURES, check_metrics
+from tcnet.evaluation.metrics.definitions import METRICS, check_metrics
 from tcnet.evaluation.metrics.flow_estimator import load_flow_estimator
 from tcnet.evaluation.metrics.lpips import PerceptualDistance, load_lpips
 from tcnet.evaluation.metrics.temporal import FlowEstimator
@@ -24,17 +24,17 @@ class Estimators:
         """Without those that `metrics` do not need. Raises ValueError where one that they need is missing."""
         needed = _needed(metrics)
         if missing := sorted(name for name in needed if getattr(self, name) is None):
-            raise ValueError(f"the metrics {', '.join(metrics)} need {missing[0]!r} among the instruments")
+            raise ValueError(f"the metrics {', '.join(metrics)} need {missing[0]!r} among the estimators")
         return Estimators(**{name: getattr(self, name) for name in needed})
 
     @property
     def names(self) -> dict[str, str]:
         """For the record: values by different estimators are not comparable."""
         there = {"flow": self.flow, "lpips": self.lpips, "vmaf": self.vmaf}
-        return {kind: instrument.name for kind, instrument in there.items() if instrument is not None}
+        return {kind: estimator.name for kind, estimator in there.items() if estimator is not None}
 
 
-def load_instruments(metrics: Sequence[str], device: torch.device) -> Estimators:
+def load_estimators(metrics: Sequence[str], device: torch.device) -> Estimators:
     """Those that `metrics` need, on `device`.
 
     Raises UsageError for an unknown metric and where a package or a program is missing.
@@ -49,4 +49,4 @@ def load_instruments(metrics: Sequence[str], device: torch.device) -> Estimators
 
 
 def _needed(metrics: Sequence[str]) -> set[str]:
-    return {need for metric in metrics if (need := MEASURES[metric].instrument) is not None}
+    return {need for metric in metrics if (need := METRICS[metric].estimator) is not None}

@@ -75,7 +75,7 @@ def similarity(x: Tensor, y: Tensor, peak: float, window_mean: Callable[[Tensor]
     return luminance * structure
 
 
-METRICS: Mapping[str, Callable[[Tensor, Tensor, Channel], Tensor]] = MappingProxyType(
+FIDELITY: Mapping[str, Callable[[Tensor, Tensor, Channel], Tensor]] = MappingProxyType(
     {"psnr": psnr, "ssim": ssim}
 )
 

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from tcnet.evaluation.metrics.definitions import MEASURES, metric_label
+from tcnet.evaluation.metrics.definitions import METRICS, metric_label
 from tcnet.evaluation.report.crop_figure import mark_place
 from tcnet.evaluation.report.curves import draw_curves
 from tcnet.evaluation.report.speed_plot import SpeedPoint, draw_speed_plot
@@ -120,7 +120,7 @@ def _curves(result: EvaluationResult, clip_index: int) -> str:
 
 def _speed_plot(result: EvaluationResult) -> str:
     """The first metric of single frames against the time for a frame; nothing for fewer than two models."""
-    metric = next((metric for metric in result.metrics if not MEASURES[metric].temporal), None)
+    metric = next((metric for metric in result.metrics if not METRICS[metric].temporal), None)
     if metric is None:
         return ""
     points = []

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tcnet.evaluation.metrics.definitions import MEASURES, Metric, metric_label
+from tcnet.evaluation.metrics.definitions import METRICS, Metric, metric_label
 from tcnet.evaluation.report.published import MEAN, published_scores
 from tcnet.evaluation.result import EvaluationResult, ModelScores
 
@@ -26,7 +26,7 @@ def summary_table(result: EvaluationResult) -> Table:
     on, it ends with the differences to the first model in brackets. For more than SHOWN_CLIPS clips there are
     only averages. Temporal metrics: see consistency_table.
     """
-    metrics = [metric for metric in result.metrics if not MEASURES[metric].temporal]
+    metrics = [metric for metric in result.metrics if not METRICS[metric].temporal]
     rows = []
     if metrics:
         for clip, figures in _by_clip(result, metrics):
@@ -51,14 +51,14 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
     truth = result.truth
     by_clip = by_clip and len(result.clip_names) > 1
     for metric in result.metrics:
-        measure = MEASURES[metric]
-        if not measure.temporal:
+        definition = METRICS[metric]
+        if not definition.temporal:
             continue
         means = [model.mean(metric) for model in result.models]
         label = metric_label(metric, result.channel)
-        rows.append((label, *_compared(means, measure), *_of_truth(truth, metric, None)))
+        rows.append((label, *_compared(means, definition), *_of_truth(truth, metric, None)))
         for index, (clip, figures) in enumerate(_by_clip(result, [metric]) if by_clip else ()):
-            cells = _compared([of_model[0] for of_model in figures], measure)
+            cells = _compared([of_model[0] for of_model in figures], definition)
             rows.append((f"\N{EM SPACE}{clip}", *cells, *_of_truth(truth, metric, index)))
     if not rows:
         return None
@@ -68,9 +68,9 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
 
 def consistency_legend(result: EvaluationResult) -> str:
     """What the rows of the consistency table are: "warp-rgb: warping error, 1e-3; ..."."""
-    measures = [(metric, MEASURES[metric]) for metric in result.metrics if MEASURES[metric].temporal]
+    measures = [(metric, METRICS[metric]) for metric in result.metrics if METRICS[metric].temporal]
     return "; ".join(
-        f"{metric_label(metric, result.channel)}: {measure.title}" for metric, measure in measures
+        f"{metric_label(metric, result.channel)}: {definition.title}" for metric, definition in measures
     )
 
 
@@ -102,8 +102,8 @@ def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]])
     """figures: one sequence per model, each with one figure per metric."""
     cells = []
     for index, of_model in enumerate(figures):
-        pairs = [(value, MEASURES[metric]) for value, metric in zip(of_model, metrics, strict=True)]
-        cell = " / ".join(_number(value, measure) for value, measure in pairs)
+        pairs = [(value, METRICS[metric]) for value, metric in zip(of_model, metrics, strict=True)]
+        cell = " / ".join(_number(value, definition) for value, definition in pairs)
         if index > 0:
             gains = (_gain(value - base, m) for (value, m), base in zip(pairs, figures[0], strict=True))
             cell += f" ({' / '.join(gains)})"
@@ -111,14 +111,14 @@ def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]])
     return (title, *cells)
 
 
-def _compared(figures: Sequence[float], measure: Metric) -> Iterator[str]:
+def _compared(figures: Sequence[float], definition: Metric) -> Iterator[str]:
     """Each model's figure, from the second on with the change against the first and what it means."""
     base = figures[0]
     for index, value in enumerate(figures):
-        text = _number(value, measure)
+        text = _number(value, definition)
         if index > 0 and math.isfinite(value) and base > 0:
             change = 100 * (value / base - 1)
-            better = (change < 0) == measure.lower_is_better
+            better = (change < 0) == definition.lower_is_better
             text += f" ({abs(change):.1f} % {'better' if better else 'worse'})" if change else " (the same)"
         yield text
 
@@ -130,13 +130,13 @@ def _of_truth(truth: ModelScores | None, metric: str, clip: int | None) -> tuple
     if metric not in truth.clips[0].frames:
         return ("",)
     value = truth.mean(metric) if clip is None else truth.clips[clip].mean(metric)
-    return (_number(value, MEASURES[metric]),)
+    return (_number(value, METRICS[metric]),)
 
 
-def _number(value: float, measure: Metric) -> str:
-    return "–" if math.isnan(value) else f"{value:.{measure.decimals}f}"
+def _number(value: float, definition: Metric) -> str:
+    return "–" if math.isnan(value) else f"{value:.{definition.decimals}f}"
 
 
-def _gain(value: float, measure: Metric) -> str:
+def _gain(value: float, definition: Metric) -> str:
     # Two models without any error are both at infinity; their difference is no number.
-    return "–" if math.isnan(value) else f"{value:+.{measure.decimals}f}"
+    return "–" if math.isnan(value) else f"{value:+.{definition.decimals}f}"

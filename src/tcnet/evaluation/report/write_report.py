@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcnet.errors import MediaError
-from tcnet.evaluation.metrics.definitions import MEASURES, metric_label
+from tcnet.evaluation.metrics.definitions import METRICS, metric_label
 from tcnet.evaluation.report.crop_figure import draw_figure
 from tcnet.evaluation.report.html_page import render_html
 from tcnet.evaluation.result import ClipPictures, EvaluationResult
@@ -78,14 +78,14 @@ def figure_captions(result: EvaluationResult, shown: ClipPictures) -> tuple[list
     the overview: ["tcnet-bi, 23.87 dB", ...], "calendar, frame 20".
     """
     index = result.clip_names.index(shown.clip)
-    metric = next((metric for metric in result.metrics if not MEASURES[metric].temporal), None)
+    metric = next((metric for metric in result.metrics if not METRICS[metric].temporal), None)
     figures = {}
     if metric is not None:
-        measure = MEASURES[metric]
+        definition = METRICS[metric]
         unit = " dB" if metric == "psnr" else f" {metric.upper()}"
         for model in result.models:
             value = model.clips[index].frames[metric][shown.box.frame]
-            figures[model.name] = f", {value:.{measure.decimals}f}{unit}"
+            figures[model.name] = f", {value:.{definition.decimals}f}{unit}"
     captions = [f"{label}{figures.get(label, '')}" for label, _ in shown.crops]
     return captions, f"{shown.clip}, frame {shown.box.frame}"
 

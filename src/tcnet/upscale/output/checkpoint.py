@@ -14,7 +14,7 @@ from tcnet.upscale.output.journal import Journal, Line
 from tcnet.video.atomic_file import hidden_name, nearest_folder, sync_folder
 
 _ENDING = ".tcnet"
-CONTINUES = "what is finished is kept: when that is mended, the same command continues"
+CONTINUES = "what is finished is kept: fix the cause and rerun to resume"
 """What to tell of a run that stopped for lack of room and the like."""
 
 

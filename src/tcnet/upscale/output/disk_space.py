@@ -40,7 +40,7 @@ def room_needed(
 
 
 def check_room(output: Path, needed: RoomNeeded, free: int) -> tuple[str, ...]:
-    """Lines for people where the room may not do. Raises MediaError where it plainly does not.
+    """Notices where the room may not do. Raises MediaError where it plainly does not.
 
     needed: by what is still to be written. free: bytes.
     """

@@ -1,4 +1,4 @@
-"""The crop that a Matroska or WebM file asks for (RFC 9559, PixelCrop*), which PyAV does not tell of."""
+"""The crop that a Matroska or WebM file asks for (RFC 9559, PixelCrop*), which PyAV does not report."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -162,7 +162,7 @@ class PictureStream:
 
 
 def hides_alpha(stream: VideoStream) -> bool:
-    """Whether there is alpha that the pixel format does not tell of (VP8 and VP9 in WebM and Matroska)."""
+    """Whether there is alpha that the pixel format does not state (VP8 and VP9 in WebM and Matroska)."""
     marked = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
     return marked and stream.codec_context.codec.canonical_name in _ALPHA_DECODERS
 

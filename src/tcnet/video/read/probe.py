@@ -1,4 +1,4 @@
-"""What only decoded pictures tell of a video file: a few at three places, before the work begins."""
+"""What only decoded pictures show of a video file: a few at three places, before the work begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -41,7 +41,7 @@ _FIELD_NAMES = {"tff": "top field first", "bff": "bottom field first"}
 class VideoReader:
     """A FrameSource over one file. Iterating again starts over.
 
-    `notices` says in lines for people what was damaged or odd; it is complete once the iteration has ended.
+    `notices` says what was damaged or odd; it is complete once the iteration has ended.
     """
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Which encoder, pixel format and options an output gets; wrong wishes are found before a byte is written."""
+"""Which encoder, pixel format and options an output gets; invalid options are rejected before the work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -59,7 +59,7 @@ class CodecChoice:
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """A checked choice. color: what the pictures are encoded with. notices: lines for people."""
+    """A checked choice. color: what the pictures are encoded with. notices: for the user."""
 
     codec: str
     encoder: str

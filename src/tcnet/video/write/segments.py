@@ -64,7 +64,7 @@ class SegmentWriter:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """notices: lines for people on what changes. parameter_sets: of the encoder, as hex digits."""
+    """notices: what changes. parameter_sets: of the encoder, as hex digits."""
 
     notices: tuple[str, ...]
     parameter_sets: str
@@ -100,7 +100,7 @@ class VideoEncoding:
     def join(self, work: Path, files: Sequence[Path], first: Segment, last: Segment) -> tuple[str, ...]:
         """Writes the whole video into the file `work`, from the packets of `files` and the copied streams.
 
-        first, last: what the first and the last file hold. Returns lines for people on the copied streams.
+        first, last: what the first and the last file hold. Returns notices on the copied streams.
         Raises MediaError when writing fails. The file is not synced.
         """
         muxer = self._muxer(work)

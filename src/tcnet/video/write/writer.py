@@ -12,7 +12,7 @@ from tcnet.video.write.muxer import Muxer
 
 
 class VideoWriter:
-    """A FrameSink over one file. All wishes are checked and the header is written before the first frame."""
+    """A FrameSink over one file. All options are checked and the header is written before the first frame."""
 
     def __init__(
         self, path: Path, *, info: VideoInfo, options: EncodeOptions, copy_from: Path | None, overwrite: bool

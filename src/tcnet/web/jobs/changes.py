@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 EVERY_SECONDS = 0.25
-"""Changes of a job that follow each other faster are told as one."""
+"""Changes of a job that follow each other faster are announced as one."""
 MOST_LISTENERS = 64
 
 
 class Changes:
-    """Told from any thread, heard in event loops. What is told is the job's id; listeners fetch its state, so
+    """Announced from any thread, heard in event loops. A job's id is announced; listeners fetch its state, so
     that they never fall behind."""
 
     def __init__(self, most: int = MOST_LISTENERS) -> None:

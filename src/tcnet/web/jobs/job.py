@@ -54,7 +54,7 @@ class JobPlan(_Value):
     height: int
     seconds: float | None
     frames: int | None
-    notices: tuple[str, ...] = Field(description="lines for people")
+    notices: tuple[str, ...] = Field(description="what the user should know, a line each")
     output_bytes_estimate: int | None
 
 
@@ -84,7 +84,7 @@ class Job(_Value):
     id: str
     name: str = Field(description="of the uploaded file, as given: text, never a path or markup")
     state: State
-    error: str | None = Field(default=None, description="why it is refused or failed, in one line for people")
+    error: str | None = Field(default=None, description="why it is refused or failed, in one line")
     refusal: Refused | None = None
     created: float
     finished: float | None = None

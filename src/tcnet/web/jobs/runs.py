@@ -38,7 +38,7 @@ class Worker:
     ) -> None:
         """frames: the most that a run may give, whatever the header of its input says."""
         self._store = store
-        self._wishes = request
+        self._request = request
         self._frames = frames
         self._command = command
         self._wake = threading.Condition()
@@ -94,7 +94,7 @@ class Worker:
                     self._running = None
 
     def _arguments(self, job: Job) -> list[str]:
-        folder, request = self._store.folder(job.id), self._wishes(job)
+        folder, request = self._store.folder(job.id), self._request(job)
         options = {"--model": request.weights, "--scale": request.scale, "--height": request.height}
         options |= {"--crf": request.crf, "--preview": str(folder.preview), "--progress": "json"}
         pairs = [(name, str(value)) for name, value in options.items() if value is not None]
