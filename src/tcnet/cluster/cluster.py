@@ -53,11 +53,7 @@ class RayCluster:
         return self._pool.activity()
 
     def notices(self) -> list[str]:
-<<<<<<< HEAD
         """Notices of workers that were lost."""
-=======
-        """Notices on workers that were lost."""
->>>>>>> bf6310a (Say method, estimator, timing, baseline and notice in the code too)
         return self._pool.notices()
 
     @property

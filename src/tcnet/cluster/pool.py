@@ -170,11 +170,7 @@ class Pool:
             return Activity(self._schedule.workers, self._schedule.windows_under_way)
 
     def notices(self) -> list[str]:
-<<<<<<< HEAD
         """Notices of workers that were lost."""
-=======
-        """Notices: workers that were lost."""
->>>>>>> bf6310a (Say method, estimator, timing, baseline and notice in the code too)
         with self._changed:
             return list(self._notices)
 

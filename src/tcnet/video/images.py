@@ -111,7 +111,7 @@ class ImageReader:
         everything = list_images(path)
         self.files = _part(everything, self._options)
         headers = _headers(self.files)
-        self._before = _told_by(headers)
+        self._before = _notices_before(headers)
         self._found: list[str] = []
         first = decode_image(self.files[0])
         self._info = VideoInfo(
@@ -163,7 +163,7 @@ class ImageReader:
                 alpha = None
             damaged += [file.name] * image.damaged
             clipped += [file.name] * image.clipped
-            self._found = _told_after(damaged, clipped, transparent)
+            self._found = _notices_after(damaged, clipped, transparent)
             yield Frame(_as_depth(image.pixels, info.bit_depth), index, 1, self._time_base, alpha)
 
     def __enter__(self) -> Self:
@@ -196,8 +196,8 @@ def _of_another_size(file: Path, size: tuple[int, int], first: Path, wanted: tup
     )
 
 
-def _told_by(headers: Sequence[ImageHeader]) -> list[str]:
-    """Lines for people, known before the first frame."""
+def _notices_before(headers: Sequence[ImageHeader]) -> list[str]:
+    """Notices that are known before the first frame."""
     lines = []
     depths = sorted({header.depth for header in headers})
     if len(depths) > 1:
@@ -210,7 +210,7 @@ def _told_by(headers: Sequence[ImageHeader]) -> list[str]:
     return lines
 
 
-def _told_after(damaged: Sequence[str], clipped: Sequence[str], transparent: Sequence[str]) -> list[str]:
+def _notices_after(damaged: Sequence[str], clipped: Sequence[str], transparent: Sequence[str]) -> list[str]:
     lines = []
     if damaged:
         lines.append(f"{len(damaged)} images were decoded with errors, the first is {damaged[0]}")

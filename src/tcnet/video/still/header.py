@@ -20,7 +20,7 @@ from tcnet.video.still.tiff import read_pages, tiff_alpha, tiff_depth, tiff_size
 
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
 _IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))
-_START = 64  # bytes by which kinds are told apart
+_START = 64  # bytes by which kinds are distinguished
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 _JPEG_ALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers without a length
 
