@@ -166,7 +166,7 @@ class _Bench:
 
     def _true_figures(self, clip: PreparedClip, motion: TrueMotion | None) -> dict[str, tuple[float, ...]]:
         """The temporal metrics of the ground truth, where they are not trivially perfect."""
-        metrics = [metric for metric in self.metrics if MEASURES[metric].of_truth]
+        metrics = [metric for metric in self.metrics if METRICS[metric].of_truth]
         meter = TemporalMeter(metrics, clip.hr_clip, self.channel, motion)
         found = [meter.measure(index, frame) for index, frame in enumerate(clip.hr_clip)] if metrics else []
         return {metric: tuple(figures[metric] for figures in found) for metric in metrics}

@@ -146,7 +146,7 @@ def _check(parity: Parity, tolerance: float, name: str) -> None:
 
 
 @contextmanager
-def _work_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
+def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
     """A hidden folder beside `output` that replaces it, or is removed after an error or a signal."""
     output = output.absolute()
     check_name(output)

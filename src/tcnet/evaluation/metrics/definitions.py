@@ -14,7 +14,7 @@ class Metric:
     """A metric. channels: those of the set ("set"), always RGB, always Y, or none (a metric of motion).
 
     temporal: it compares frames with each other, so the first ones of a clip have no value (NaN).
-    instrument: what it needs beside frames, a field of `Estimators`.
+    estimator: what it needs beside frames, a field of `Estimators`.
     whole_clips: it has values only once all frames of a clip are available.
     of_truth: the ground truth has a value of its own that is not zero; below it a video is blurred.
     """
