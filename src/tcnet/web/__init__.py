@@ -1,4 +1,4 @@
-"""`tcnet serve`: a page in the browser and an HTTP interface, which start the command.
+"""`tcnet serve`: a page in the browser and an HTTP interface that run the command.
 
-Nothing is imported here: the processes that the server starts need none of the server's packages.
+Nothing is imported here: the server's child processes need none of its packages.
 """

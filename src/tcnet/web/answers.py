@@ -1,4 +1,4 @@
-"""What the routes are given and give, beside jobs."""
+"""Request and response bodies of the routes, besides jobs."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class _Asked(BaseModel):
 
 
 class Changed(_Asked):
-    """Choices for a job. What is left out stays as it is; scale and height exclude each other."""
+    """Choices for a job. Omitted ones stay unchanged; scale and height exclude each other."""
 
     model: str | None = Field(default=None, max_length=100, description="a name that /api/server lists")
     scale: int | None = Field(default=None, ge=2, le=4, description="4 (default), 3 or 2")
@@ -57,7 +57,7 @@ class Bounds(BaseModel):
 
 
 class ServerLimits(BaseModel):
-    """What is over them is refused. keep_days: after which finished jobs are removed; null: never."""
+    """What exceeds them is refused. keep_days: after which finished jobs are removed; null: never."""
 
     upload_bytes: int
     duration_seconds: float

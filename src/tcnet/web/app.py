@@ -23,7 +23,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def create_app(service: Service) -> FastAPI:
-    """The routes of docs/web.md; `service` is started and closed with the application."""
+    """The routes of docs/web.md; `service` starts and closes with the application."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +78,7 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> set[str]:
-    """Of all routes at the address: the error names those of one."""
+    """The methods of all routes at the address: the error names those of one."""
     methods: set[str] = set()
     for method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"):
         scope = {**request.scope, "method": method}

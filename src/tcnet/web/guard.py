@@ -1,4 +1,4 @@
-"""What every request passes before anything else sees it, and every answer on its way out."""
+"""Middleware that every request passes first and every response last."""
 
 import hmac
 import ipaddress
@@ -32,7 +32,7 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware: who may ask, from which page, under which name of the server, and how much."""
+    """ASGI middleware: who may send requests, from which page, to which host name, and how large."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                # Files of the page are asked for anew each time: another version of tcnet has others.
+                # Files of the page are revalidated each time: another version of tcnet has others.
                 headers.setdefault("Cache-Control", "no-store" if _is_api(scope) else "no-cache")
             await send(message)
 
@@ -85,12 +85,12 @@ def _is_api(scope: Scope) -> bool:
 
 
 def is_token(given: str | None, token: str) -> bool:
-    """Whether they are the same, in a time that tells nothing of the token."""
+    """Whether they are equal, compared in constant time."""
     return given is not None and hmac.compare_digest(given.encode(), token.encode())
 
 
 def _overriding(headers: Headers) -> str | None:
-    """The method that a client of uploads means that can send only POST, by the tus protocol."""
+    """The method that an upload client restricted to POST means, by the tus protocol."""
     method = headers.get("x-http-method-override", "").upper()
     return method if method in ("PATCH", "DELETE") else None
 
@@ -108,7 +108,7 @@ def _given(headers: Headers) -> str | None:
 
 
 def _is_own(headers: Headers, host: str) -> bool:
-    """Whether a browser sends this from our own page; what is no browser says nothing of pages."""
+    """Whether a browser sends this from our own page; other clients send no such headers."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")

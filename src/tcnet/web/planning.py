@@ -1,6 +1,6 @@
-"""What is known of an upload before the work: what it is, whether the server takes it, how long it will take.
+"""An upload before the work: what it is, whether the server accepts it, how long it will take.
 
-Runs in the media process; the upscaling itself is planned by `tcnet.plan_video`.
+Runs in the media process; `tcnet.plan_video` plans the upscaling itself.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from tcnet.video import EncodeOptions, VideoInfo, VideoReader
 from tcnet.web.jobs.job import JobPlan, Source
 from tcnet.web.settings import Limits
 
-_CODEC = "h264"  # what both containers of results get
+_CODEC = "h264"  # of both result containers
 _PICTURES = frozenset(
     ["bmp", "dpx", "exr", "jpeg2000", "jpegxl", "mjpeg", "pgm", "png", "ppm", "targa", "tiff", "webp"]
 )
-"""Codecs of a file that, without a length, is a single picture."""
+"""Codecs of a file that is a single picture if it has no duration."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a client chose."""
+    """A client's choices."""
 
     weights: str
     scale: int | None
@@ -32,7 +32,7 @@ class JobRequest:
 
 
 def survey_upload(input: Path, limits: Limits) -> Source:
-    """Raises MediaError for what is no video or over a limit."""
+    """Raises MediaError for a file that is not a video or exceeds a limit."""
     with VideoReader(input) as reader:
         info = reader.info
     if info.codec in _PICTURES and info.frame_count is None and info.duration is None:
@@ -51,7 +51,7 @@ def survey_upload(input: Path, limits: Limits) -> Source:
 
 
 def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) -> JobPlan:
-    """Raises UsageError and MediaError for what cannot be made of it."""
+    """Raises UsageError and MediaError for choices that are not possible."""
     plan = plan_video(
         input,
         output,

@@ -1,8 +1,8 @@
-"""What the server does not do, said to whoever asked."""
+"""Requests that the server refuses."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer
-    """An answer with an HTTP status of 400 to 499, and one line, for the user."""
+    """A response with an HTTP status of 400 to 499, and one readable line."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""The routes of jobs, and of what the server says of itself."""
+"""The routes of jobs and of the server's own description."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ _VIDEO_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska"}
 
 
 def server_routes(service: Service) -> APIRouter:
-    """What the server is, and the token as a cookie."""
+    """The server's description, and the token as a cookie."""
     router = APIRouter(prefix="/api", tags=["server"], responses=ERRORS)
     settings = service.settings
 
@@ -67,7 +67,7 @@ def server_routes(service: Service) -> APIRouter:
 
     @router.post("/session", status_code=204)
     def enter(entered: Entered, request: Request) -> Response:
-        """Sets the token as a cookie, which scripts cannot read, for what sends no headers: <img>, events."""
+        """Sets the token as a cookie hidden from scripts, for requests without headers: <img>, events."""
         if settings.token is None or not is_token(entered.token, settings.token):
             raise Refusal(
                 401, "this is not the server's token" if settings.token else "the server has no token"
@@ -94,7 +94,7 @@ def server_routes(service: Service) -> APIRouter:
 
 
 def job_routes(service: Service) -> APIRouter:
-    """Jobs: made, changed, started, ended."""
+    """Jobs: create, change, start, stop."""
     router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=ERRORS)
 
     @router.get("")
@@ -115,18 +115,18 @@ def job_routes(service: Service) -> APIRouter:
 
     @router.patch("/{job_id}")
     def change_job(job_id: JobId, changed: Changed) -> Job:
-        """Choose otherwise before the start: the job is planned again."""
+        """Change the choices before the start: the job is planned again."""
         return service.replan(job_id, _choice(changed))
 
     @router.delete("/{job_id}", status_code=204)
     def delete_job(job_id: JobId) -> Response:
-        """Remove a job with its files; it is ended if it runs."""
+        """Remove a job with its files; a running one is stopped."""
         service.delete_job(job_id)
         return Response(status_code=204)
 
     @router.post("/{job_id}/start")
     def start_job(job_id: JobId) -> Job:
-        """Put a planned job into the queue."""
+        """Queue a planned job."""
         return service.start_job(job_id)
 
     @router.post("/{job_id}/cancel")
@@ -136,23 +136,23 @@ def job_routes(service: Service) -> APIRouter:
 
     @router.post("/{job_id}/resume")
     def resume_job(job_id: JobId) -> Job:
-        """Put a cancelled or failed job into the queue again; it continues where it was."""
+        """Queue a cancelled or failed job again; it continues where it was."""
         return service.resume_job(job_id)
 
     return router
 
 
 def picture_routes(service: Service) -> APIRouter:
-    """What a job has to show: pictures and the result."""
+    """The output of a job: pictures and the result."""
     router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=ERRORS)
-    # One at a time, and waiting outside the threads that all other requests need.
+    # One at a time, waiting outside the thread pool that all other requests need.
     limiter = CapacityLimiter(1)
 
     async def picture(job_id: str, number: int, *, after: bool) -> Response:
         if limiter.statistics().tasks_waiting >= _WAITING_PICTURES:
             raise Refusal(429, "too many frames are asked for at once; ask again later")
         png = await to_thread.run_sync(lambda: service.frame(job_id, number, after=after), limiter=limiter)
-        # What is done does not change, and no other job gets its id.
+        # A finished job does not change, and no other job gets its id.
         lasting = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Response(png, media_type="image/png", headers=lasting)
 
@@ -197,12 +197,12 @@ def event_routes(service: Service) -> APIRouter:
 
     @router.get("/events", response_class=EventSourceResponse, responses=_EVENTS)
     async def all_events() -> Response:
-        """Of all jobs; begins with each as it is."""
+        """Events of all jobs; begins with the current state of each."""
         return _stream(service, None)
 
     @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=_EVENTS)
     async def job_events(job_id: JobId) -> Response:
-        """Of one job; begins with the job as it is, and ends when it is deleted."""
+        """Events of one job; begins with its current state, and ends when it is deleted."""
         return _stream(service, service.jobs.get(job_id).id)
 
     return router

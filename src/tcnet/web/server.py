@@ -25,7 +25,7 @@ def made_token() -> str:
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Raises UsageError for an address that cannot be listened on. port: 0 takes any that is free."""
+    """Raises UsageError for an address that cannot be listened on. port: 0 takes any free one."""
     listening: socket.socket | None = None
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -43,7 +43,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def address(listening: socket.socket) -> str:
-    """As one types it into a browser."""
+    """The URL for a browser."""
     name, port = listening.getsockname()[:2]
     if name in ("0.0.0.0", "::"):  # all addresses of this machine
         name = socket.gethostname()
@@ -56,7 +56,7 @@ def run_server(settings: Settings, listening: socket.socket, on_ready: Callable[
 
 
 class WebServer(uvicorn.Server):
-    """Ends what still listens when it is asked to stop."""
+    """Ends open event streams when it is asked to stop."""
 
     def __init__(self, service: Service, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(

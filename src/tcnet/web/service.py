@@ -1,4 +1,4 @@
-"""All that the server does, without HTTP: jobs made of uploads, planned, queued, run, deleted, cleaned up."""
+"""The server without HTTP: jobs are created from uploads, planned, queued, run, deleted, cleaned up."""
 
 import queue
 import shutil
@@ -24,17 +24,17 @@ from tcnet.web.settings import Settings
 from tcnet.web.uploads import Upload, UploadStore, size
 
 PLAN_SECONDS = 300.0
-"""An upload that cannot be planned in this time is taken for damaged."""
+"""An upload that cannot be planned in this time is considered damaged."""
 FRAME_SECONDS = 120.0
 CLEAN_SECONDS = 600.0
-"""How often old jobs are looked for."""
+"""Interval of cleaning up."""
 _DAY = 24 * 3600.0
 _ENDED = (State.PLANNED, State.REFUSED, State.CANCELLED, State.FAILED, State.DONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a client chose for a job; None: the default."""
+    """A client's choices for a job; None: the default."""
 
     model: str | None = None
     scale: int | None = None
@@ -43,7 +43,7 @@ class Choice:
 
 
 class Service:
-    """Methods are called from any thread, and raise Refusal for what they do not do."""
+    """Methods are called from any thread, and raise Refusal for what they refuse."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Service:
         command: tuple[str, ...] = COMMAND,
         make_reader: Callable[[], MediaReader] = MediaProcess,
     ) -> None:
-        """command: what upscales. make_reader: makes what opens uploaded files.
+        """command: what upscales. make_reader: creates the process that opens uploaded files.
 
         Raises MediaError for a data folder that cannot be used.
         """
@@ -76,7 +76,7 @@ class Service:
                 f"{folder}: has jobs of another version of tcnet; choose another --data-dir"
             ) from error
         self._media = make_reader()
-        self._pictures = make_reader()  # apart: looking at frames must not keep jobs from being planned
+        self._pictures = make_reader()  # separate: viewing frames must not block planning
         self._worker = Worker(self.jobs, self._request, settings.limits.frames, command)
         self._to_plan: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._planner = threading.Thread(target=self._plan_all, name="planner", daemon=True)
@@ -84,7 +84,7 @@ class Service:
         self._cleaner = threading.Thread(target=self._clean_all, name="cleaner", daemon=True)
 
     def start(self) -> None:
-        """Takes up what the last server left, and begins to work."""
+        """Resumes what the last server left, and starts working."""
         for upload in self.uploads.all():
             self.uploads.give_back(upload, self.jobs.folder(upload.id).input)
         for job in self.jobs.all():
@@ -98,7 +98,7 @@ class Service:
         self._cleaner.start()
 
     def close(self) -> None:
-        """Ends all work at once; what runs is taken up again by the next server."""
+        """Stops all work at once; the next server resumes running jobs."""
         self.changes.close()
         self._closed.set()
         self._to_plan.put(None)
@@ -168,7 +168,7 @@ class Service:
         return job
 
     def _check_room(self, job: Job) -> None:
-        # The result stands on the disk twice for a moment: in segments, and joined.
+        # The result is on the disk twice for a moment: in segments, and joined.
         needed = 2 * (job.plan.output_bytes_estimate or 0) if job.plan else 0
         free = shutil.disk_usage(self.settings.data_dir).free - self.settings.limits.free_bytes
         if needed > free:
@@ -212,7 +212,7 @@ class Service:
             raise Refusal(404, f"frame {number} cannot be shown: {text}") from error
 
     def clean(self) -> None:
-        """Removes what is older than `keep_days`, and files that belong to nothing."""
+        """Removes what is older than `keep_days`, and orphaned files."""
         if self.settings.keep_days:
             oldest = now() - self.settings.keep_days * _DAY
             for upload in self.uploads.all():
@@ -263,7 +263,7 @@ class Service:
             traceback.print_exc()
 
     def _plan(self, job: Job) -> dict[str, object]:
-        """What becomes of a job."""
+        """The updates of a job by its plan."""
         folder, media, seconds = self.jobs.folder(job.id), self._media, PLAN_SECONDS
         source, about = job.source, Refused.PLAN
         try:
@@ -287,14 +287,14 @@ class Service:
         while not self._closed.wait(CLEAN_SECONDS):
             try:
                 self.clean()
-            except (sqlite3.Error, OSError, Refusal):  # a full disk, or a job deleted just then: another time
+            except (sqlite3.Error, OSError, Refusal):  # a full disk, or a job deleted just then: try later
                 traceback.print_exc()
 
 
 def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
     def planned(job: Job) -> Job:
         if job.state is not State.PLANNING or _choice(job) != _choice(asked):
-            return job  # another plan is under way
+            return job  # another plan is in progress
         return job.model_copy(update=update)
 
     return planned

@@ -1,4 +1,4 @@
-"""What a server is started with."""
+"""Settings of a server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from tcnet.errors import UsageError
 GIBIBYTE = 2**30
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LEAST_TOKEN = 12
-"""Characters: what cannot be guessed over a network. Those made up here have 32."""
+"""Characters: enough not to be guessed over a network. Generated ones have 32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the server takes on. All are refused in one line before the work begins."""
+    """What the server accepts. Anything beyond is refused in one line before the work begins."""
 
     upload_bytes: int = 8 * GIBIBYTE
     """Of one file."""
@@ -24,11 +24,11 @@ class Limits:
     """Of one input frame: 1080 lines are coded as 1088."""
     frames: int = 500_000
     queue: int = 20
-    """Jobs that wait or run."""
+    """Waiting and running jobs."""
     jobs: int = 500
-    """Jobs and unfinished uploads that are kept at all."""
+    """Jobs and unfinished uploads that are kept."""
     free_bytes: int = 2 * GIBIBYTE
-    """Of the disk, to be left free."""
+    """Disk space that is left free."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that jobs can have. weights: what `tcnet upscale --model` takes."""
+    """A model for jobs. weights: the value of `tcnet upscale --model`."""
 
     name: str
     summary: str
@@ -49,7 +49,7 @@ class ServedModel:
 def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, ...]:
     """The models in the package, the default first, and weight files under names.
 
-    Raises UsageError for a name that is taken and a file that is none.
+    Raises UsageError for a name that is taken and a file that does not exist.
     """
     models = [ServedModel(card.name, card.summary, card.name) for card in list_models()]
     for name, path in (more or {}).items():

@@ -1,7 +1,7 @@
 """Uploads by the tus protocol 1.0 (https://tus.io/protocols/resumable-upload).
 
-With creation, termination and expiration. Written here because the requests are few and decide about safety:
-who may write how much, and where.
+With creation, termination and expiration. Implemented here because the requests are few and matter for
+safety: who may write how much, and where.
 """
 
 import base64
@@ -62,7 +62,7 @@ def upload_routes(service: Service) -> APIRouter:
         ] = "",
         tus_resumable: Version = None,
     ) -> Response:
-        """Begin an upload. Its address comes in the header Location; its last part is the upload's id."""
+        """Start an upload. The header Location has its address, whose last part is the upload's id."""
         _check_version(tus_resumable)
         upload = service.create_upload(_file_name(upload_metadata), upload_metadata, upload_length)
         location = request.url_for("offset", upload_id=upload.id).path
@@ -70,7 +70,7 @@ def upload_routes(service: Service) -> APIRouter:
 
     @router.head("/{upload_id}", name="offset")
     async def offset(upload_id: str, tus_resumable: Version = None) -> Response:
-        """How many bytes are there: where to continue."""
+        """The number of bytes received: where to continue."""
         _check_version(tus_resumable)
         upload = service.uploads.find(upload_id)
         there = await service.uploads.settled_offset(upload)
@@ -88,7 +88,7 @@ def upload_routes(service: Service) -> APIRouter:
         ],
         tus_resumable: Version = None,
     ) -> Response:
-        """Send more of the file, or all; what comes before a connection breaks stays."""
+        """Send more of the file, or all; what arrives before a connection breaks is kept."""
         _check_version(tus_resumable)
         if request.headers.get("content-type") != _BYTES_TYPE:
             raise Refusal(415, f"send the bytes as {_BYTES_TYPE}")
@@ -102,7 +102,7 @@ def upload_routes(service: Service) -> APIRouter:
 
     @router.delete("/{upload_id}", status_code=204)
     def terminate(upload_id: str, tus_resumable: Version = None) -> Response:
-        """Give an upload up; what is there of it is removed."""
+        """Abandon an upload; its data is removed."""
         _check_version(tus_resumable)
         service.uploads.remove(service.uploads.find(upload_id))
         return Response(status_code=204, headers=headers())
@@ -118,7 +118,7 @@ def _check_version(version: str | None) -> None:
 
 
 def _file_name(metadata: str) -> str:
-    """Of the metadata's pairs of key and Base64. Raises Refusal for what is not."""
+    """The file name in the metadata, pairs of key and Base64. Raises Refusal for invalid ones."""
     if len(metadata) > _MOST_METADATA:
         raise Refusal(413, f"Upload-Metadata has {len(metadata)} characters; {_MOST_METADATA} are enough")
     name = ""

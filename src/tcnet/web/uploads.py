@@ -1,4 +1,4 @@
-"""Unfinished uploads: bytes in files, what is known of them in the database."""
+"""Unfinished uploads: bytes in files, records in the database."""
 
 import asyncio
 import os
@@ -14,13 +14,13 @@ from tcnet.web.refusal import Refusal
 from tcnet.web.settings import Limits
 
 _BUFFER = 1 << 20  # bytes written at once
-_STRAY_SECONDS = 3600  # what is younger may be about to become an upload
+_STRAY_SECONDS = 3600  # younger files may be about to become uploads
 _FIELDS = "id, created, touched, name, metadata, length"
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """metadata: the header as the client sent it, to be given back. length: bytes of the whole."""
+    """metadata: the header as the client sent it, to be returned. length: total bytes."""
 
     id: str
     created: float
@@ -31,7 +31,7 @@ class Upload:
 
 
 class _Writer:
-    """A request that writes. offset: where what is in `buffer` goes."""
+    """A writing request. offset: where `buffer` goes."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
@@ -43,7 +43,7 @@ class _Writer:
 
 
 class UploadStore:
-    """The size of an upload's file is its offset: nothing else can be right after a crash."""
+    """The size of an upload's file is its offset, which stays correct after a crash."""
 
     def __init__(self, database: Database, folder: Path, limits: Limits) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class UploadStore:
         folder.mkdir(parents=True, exist_ok=True)
 
     def create(self, name: str, metadata: str, length: int) -> Upload:
-        """Raises Refusal for one that is too large, or where the disk would be too full."""
+        """Raises Refusal for an upload that is too large, or where the disk would be too full."""
         limits = self._limits
         if length > limits.upload_bytes:
             raise Refusal(
@@ -80,7 +80,7 @@ class UploadStore:
         return upload
 
     def find(self, upload_id: str) -> Upload:
-        """Raises Refusal for an id that is none."""
+        """Raises Refusal for an unknown id."""
         with self._database.use() as connection:
             row = connection.execute(f"SELECT {_FIELDS} FROM uploads WHERE id = ?", (upload_id,)).fetchone()
         if row is None:
@@ -96,13 +96,13 @@ class UploadStore:
         return self._folder / upload.id
 
     def offset(self, upload: Upload) -> int:
-        """Bytes that are there."""
+        """Bytes received."""
         file = self.file(upload)
         return file.stat().st_size if file.exists() else 0
 
     async def settled_offset(self, upload: Upload) -> int:
-        """The offset, once whoever still writes has put down what came and is sent away: a connection may be
-        broken without knowing it."""
+        """The offset, once a request that still writes has stored what arrived and is ended: its connection
+        may be broken unnoticed."""
         async with self._lock(upload):
             writer = self._writers.pop(upload.id, None)
             if writer is not None:
@@ -110,7 +110,7 @@ class UploadStore:
             return await asyncio.to_thread(self.offset, upload)
 
     async def write(self, upload: Upload, offset: int, chunks: AsyncIterator[bytes]) -> int:
-        """Appends what comes; returns the new offset. What was received stays, whatever happens.
+        """Appends what arrives; returns the new offset. Received data is always kept.
 
         Raises Refusal for another offset than that of the file, for more than the length, for a full disk,
         and when another request takes over.
@@ -129,7 +129,7 @@ class UploadStore:
                 if len(writer.buffer) >= _BUFFER:
                     await self._flush(upload, writer)
         finally:
-            # Also where the connection broke: what has come need not come again.
+            # Also where the connection broke: received data need not be sent again.
             await asyncio.shield(self._flush(upload, writer))
             if self._writers.get(upload.id) is writer:
                 del self._writers[upload.id]
@@ -178,12 +178,12 @@ class UploadStore:
         self.file(upload).unlink(missing_ok=True)
 
     def give_back(self, upload: Upload, target: Path) -> None:
-        """Undoes a `take` that got no further than the file."""
+        """Undoes a `take` that only moved the file."""
         if not self.file(upload).exists() and target.exists():
             target.replace(self.file(upload))
 
     def remove_strays(self) -> None:
-        """Files of no upload: a server that died may have left them."""
+        """Removes orphaned files, which a server that died may have left."""
         known = {upload.id for upload in self.all()}
         for path in self._folder.iterdir():
             if path.name not in known and time.time() - path.stat().st_mtime > _STRAY_SECONDS:

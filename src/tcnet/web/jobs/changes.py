@@ -1,4 +1,4 @@
-"""Who wants to know when a job changes."""
+"""Notification of changed jobs."""
 
 import asyncio
 import threading
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 EVERY_SECONDS = 0.25
-"""Changes of a job that follow each other faster are announced as one."""
+"""Faster changes of a job are reported as one."""
 MOST_LISTENERS = 64
 
 
 class Changes:
-    """Announced from any thread, heard in event loops. A job's id is announced; listeners fetch its state, so
-    that they never fall behind."""
+    """Notified from any thread, received in event loops. Only the job's id is sent; listeners fetch its
+    state, so they never fall behind."""
 
     def __init__(self, most: int = MOST_LISTENERS) -> None:
         self._most = most
@@ -27,12 +27,12 @@ class Changes:
 
     @property
     def full(self) -> bool:
-        """Whether nobody else should listen: there are too many, or the server stops."""
+        """Whether no further listener is accepted: there are too many, or the server stops."""
         with self._lock:
             return self._closed or len(self._listeners) >= self._most
 
     def listen(self) -> "Listener":
-        """Called in an event loop, and iterated over."""
+        """To be called and iterated in an event loop."""
         listener = Listener(self)
         with self._lock:
             self._listeners.add(listener)
@@ -41,7 +41,7 @@ class Changes:
         return listener
 
     def close(self) -> None:
-        """Ends all listening."""
+        """Ends all listeners."""
         with self._lock:
             self._closed = True
             for listener in self._listeners:
@@ -69,7 +69,7 @@ class Listener:
         self._call(self._add, None)
 
     def _call(self, function: Callable[[str | None], None], argument: str | None) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(function, argument)
 
     def _add(self, job_id: str | None) -> None:

@@ -1,7 +1,7 @@
 """The tcnet command as a child of the server: `python -m tcnet.web.jobs.child upscale ...`
 
-It ends when its standard input does, thus with the server, however that ends. What a run has finished is on
-the disk by then: it needs no time to say goodbye.
+It exits when its standard input ends, thus with the server, however that ends. Finished segments are on disk
+by then: it needs no time to clean up.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The server's file of records: SQLite, one connection, one server at a time."""
+"""The server's database: SQLite, one connection, one server at a time."""
 
 import sqlite3
 import threading

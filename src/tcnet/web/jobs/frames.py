@@ -13,12 +13,12 @@ from tcnet.video.images import encode_png
 from tcnet.video.read.frame_times import frame_times
 
 _AHEAD = 60
-"""Frames that are rather decoded than jumped over: opening a file at another place takes about as long."""
+"""Up to this distance decoding on is faster than seeking."""
 _KEPT = 8
-"""Decoded frames that are kept of a file, for steps back."""
+"""Decoded frames kept for steps back."""
 _KEPT_BYTES = 1 << 28
 _CLOSE = Fraction(4, 1000)
-"""Seconds: frames this close to each other are not told apart by time, as containers round it."""
+"""Seconds: closer frames cannot be told apart by time, which containers round."""
 
 
 def frame_png(path: Path, result: Path, number: int, size: tuple[int, int]) -> bytes:
@@ -34,7 +34,7 @@ def frame_png(path: Path, result: Path, number: int, size: tuple[int, int]) -> b
     return encode_png(pixels, quick=True)
 
 
-@lru_cache(maxsize=2)  # input and result of the job that is looked at
+@lru_cache(maxsize=2)  # input and result of the job in view
 def _clip(path: Path, result: Path) -> "Clip":
     return Clip(path, frame_times(result))
 
@@ -59,7 +59,7 @@ class Clip:
         return self._kept[number]
 
     def _jump(self, number: int) -> None:
-        """Go on at `number`, or before it where times do not tell it from its neighbour."""
+        """Seek to `number`, or before it where its time does not differ from its neighbour's."""
         number = min(number, len(self._times) - 1)
         while number > 0 and self._times[number] - self._times[number - 1] < _CLOSE:
             number -= 1

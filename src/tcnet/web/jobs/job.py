@@ -41,14 +41,14 @@ class Source(_Value):
 
 
 class Refused(StrEnum):
-    """What a refusal is about: the file, which stays refused, or the plan, which can be changed."""
+    """Whether the file was refused for good, or only the plan, which can be changed."""
 
     FILE = "file"
     PLAN = "plan"
 
 
 class JobPlan(_Value):
-    """What the work will be. seconds: measured on a probe; null where the length is not known."""
+    """The planned work. seconds: measured on a probe; null where the length is not known."""
 
     width: int
     height: int
@@ -102,12 +102,12 @@ class Job(_Value):
 
     @property
     def size(self) -> str:
-        """What is done to the size, for names: x4, x2, 1080p."""
+        """The size for file names: x4, x2, 1080p."""
         return f"x{self.scale or 4}" if self.height is None else f"{self.height}p"
 
     @property
     def suffix(self) -> str:
-        """Of the result; by the upload's, like that of `tcnet upscale`."""
+        """The result's suffix, from the upload's, as `tcnet upscale` chooses it."""
         return ".mp4" if PurePosixPath(self.name).suffix.lower() in _MP4 else ".mkv"
 
     @property

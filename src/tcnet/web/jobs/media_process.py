@@ -1,4 +1,4 @@
-"""A process that opens uploaded files: what a bad one does to it, it does not do to the server."""
+"""A process that opens uploaded files, so that a bad one cannot harm the server."""
 
 import multiprocessing
 import signal
@@ -12,15 +12,15 @@ from typing import Protocol, TypeVar, cast
 from tcnet.errors import MediaError, TcnetError
 
 IDLE_SECONDS = 120.0
-"""After which the process ends, with the memory and the files that it holds."""
+"""Idle time after which the process exits and frees its memory and files."""
 _SPARE_SECONDS = 10.0
-"""Before that it is not called any more: it might end just then."""
+"""Safety margin: it is not called this shortly before it would exit."""
 
 Result = TypeVar("Result")
 
 
 class MediaReader(Protocol):
-    """What calls functions that open uploaded files; see `MediaProcess`."""
+    """Calls functions that open uploaded files; see `MediaProcess`."""
 
     def call(self, function: Callable[..., Result], *arguments: object, seconds: float) -> Result: ...
     def close(self) -> None: ...
@@ -63,7 +63,7 @@ class MediaProcess:
         return cast(Result, result)
 
     def close(self) -> None:
-        """Ends the process, and a call that is under way, which raises MediaError."""
+        """Ends the process, and a call in progress, which raises MediaError."""
         self._closed = True
         process = self._process
         if process is not None:
@@ -99,7 +99,7 @@ class MediaProcess:
 
 
 def _start_deaf(process: BaseProcess) -> None:
-    """Start a process that does not heed Ctrl-C, which goes to all on a terminal: the server decides."""
+    """Start a process that ignores Ctrl-C, which reaches all processes of a terminal: the server decides."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         process.start()
         return

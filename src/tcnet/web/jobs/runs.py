@@ -1,4 +1,4 @@
-"""Jobs are run one after the other, each by the tcnet command in a process of its own."""
+"""Runs jobs one after the other, each by the tcnet command in a process of its own."""
 
 import json
 import sqlite3
@@ -21,13 +21,13 @@ from tcnet.web.planning import JobRequest
 
 COMMAND = (sys.executable, "-m", "tcnet.web.jobs.child")
 STOP_SECONDS = 20.0
-"""A run that is cancelled has this long to end by itself."""
+"""A cancelled run has this long to stop by itself."""
 _TOLD_SECONDS = 0.25
-"""Between two notes of a run's progress."""
+"""Interval between two stored updates of a run's progress."""
 
 
 class Worker:
-    """A thread that takes queued jobs. What it does shows in the store."""
+    """A thread that takes queued jobs and records its work in the store."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Worker:
         frames: int,
         command: tuple[str, ...] = COMMAND,
     ) -> None:
-        """frames: the most that a run may give, whatever the header of its input says."""
+        """frames: the maximum of a run, whatever the header of its input says."""
         self._store = store
         self._request = request
         self._frames = frames
@@ -55,14 +55,14 @@ class Worker:
             self._wake.notify_all()
 
     def stop(self, job_id: str, *, at_once: bool = False) -> None:
-        """Ends the run of a job, if it has one; waits for that if `at_once`."""
+        """Stops the run of a job, if there is one; waits for its end if `at_once`."""
         with self._wake:
             run = self._running if self._running and self._running.job_id == job_id else None
         if run is not None:
             run.stop(at_once=at_once)
 
     def close(self) -> None:
-        """Ends the run; its job is taken up again by the next server."""
+        """Stops the run; the next server resumes its job."""
         with self._wake:
             self._closed = True
             self._wake.notify_all()
@@ -108,7 +108,7 @@ class Worker:
 
 
 class _Run:
-    """One process and what it says."""
+    """One process and its output."""
 
     def __init__(self, store: JobStore, job_id: str, frames: int) -> None:
         self.job_id = job_id
@@ -165,7 +165,7 @@ class _Run:
             timer.start()
 
     def fail(self, error: str) -> None:
-        """Ends the process and the job; if not even that can be noted, the next server takes it up again."""
+        """Ends the process and the job; if that cannot be stored, the next server resumes it."""
         self.stop(at_once=True)
         try:
             self._finish(_Ending(None, error, ""))
@@ -271,7 +271,7 @@ class _Ending:
 
 
 def without_paths(text: str, job: Job, folder: JobFolder) -> str:
-    """A line of the command, which calls files by where they lie, as one for clients."""
+    """A line of the command, with paths replaced by names for clients."""
     text = text.replace(str(folder.result(job)), job.result_name).replace(str(folder.input), job.name)
     return text.replace(str(folder.path), "").replace(str(folder.path.parent), "")
 

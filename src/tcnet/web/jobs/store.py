@@ -1,4 +1,4 @@
-"""The jobs, on disk: what is here survives the server."""
+"""The jobs on disk; they survive the server."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from tcnet.web.jobs.job import Job, State
 from tcnet.web.refusal import no_job
 
 _STRAY_SECONDS = 3600
-"""What is younger may be about to become a job."""
+"""Younger folders may be about to become jobs."""
 _SELECT = (
     "SELECT record, CASE WHEN state = 'queued' THEN (SELECT count(*) FROM jobs AS o "
     "WHERE o.state = 'queued' AND o.queued <= jobs.queued) END FROM jobs"
@@ -20,7 +20,7 @@ _SELECT = (
 
 
 class JobFolder:
-    """Where the files of a job lie. The names are ours, whatever the client calls the video."""
+    """The files of a job. The names are ours, whatever the client calls the video."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class JobFolder:
 
 
 class JobStore:
-    """Jobs as values; each change is one transaction, and told to `changes`."""
+    """Jobs as values; each change is one transaction and notifies `changes`."""
 
     def __init__(self, database: Database, folder: Path, changes: Changes) -> None:
         self._database = database
@@ -61,7 +61,7 @@ class JobStore:
         return None if row is None else _job(row)
 
     def get(self, job_id: str) -> Job:
-        """Raises Refusal for an id that is none."""
+        """Raises Refusal for an unknown id."""
         job = self.find(job_id)
         if job is None:
             raise no_job(job_id)
@@ -87,9 +87,9 @@ class JobStore:
         return int(count)
 
     def change(self, job_id: str, function: Callable[[Job], Job]) -> Job:
-        """Puts `function` of the job in its place. A job that becomes queued goes to the end of the queue.
+        """Replaces the job by `function` of it. A job that becomes queued goes to the end of the queue.
 
-        Raises Refusal for an id that is none, and what `function` raises; nothing is changed then.
+        Raises Refusal for an unknown id, and what `function` raises; nothing is changed then.
         """
         job = self.change_if_there(job_id, function)
         if job is None:
@@ -97,7 +97,7 @@ class JobStore:
         return job
 
     def change_if_there(self, job_id: str, function: Callable[[Job], Job]) -> Job | None:
-        """Like `change`; None for a job that is gone."""
+        """Like `change`; None for a deleted job."""
         with self._database.use() as connection:
             before = self.find(job_id)
             if before is None:
@@ -118,7 +118,7 @@ class JobStore:
         return after
 
     def remove(self, job_id: str) -> None:
-        """Of the records; Refusal for an id that is none."""
+        """Removes the record; Refusal for an unknown id."""
         with self._database.use() as connection:
             if not connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,)).rowcount:
                 raise no_job(job_id)
@@ -127,14 +127,14 @@ class JobStore:
             self._changes.tell(other)
 
     def remove_strays(self) -> None:
-        """Folders of no job: a server that died may have left them."""
+        """Removes orphaned folders, which a server that died may have left."""
         known = {job.id for job in self.all()}
         for path in self._folder.iterdir():
             if path.name not in known and time.time() - path.stat().st_mtime > _STRAY_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _waiting(self) -> list[str]:
-        """Those whose place in the queue changes with another's state."""
+        """Jobs whose place in the queue changes with another's state."""
         with self._database.use() as connection:
             return [row[0] for row in connection.execute("SELECT id FROM jobs WHERE state = 'queued'")]
 
@@ -145,7 +145,7 @@ def _job(row: tuple[str, int | None]) -> Job:
 
 
 def new_id() -> str:
-    """Cannot be guessed, and is a name for a file."""
+    """A random id that is also a valid file name."""
     return token_hex(16)
 
 
