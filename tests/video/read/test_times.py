@@ -96,7 +96,7 @@ def test_times_that_do_not_increase_move_by_the_least(clips, tmp_path, times, ex
         stream.width, stream.height, stream.pix_fmt = 32, 24, "yuvj420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         for index, time in enumerate(times):
-            picture = av.VideoFrame(32, 24, "yuvj420p")
+            picture = av.VideoFrame.from_ndarray(clips.picture(index, (32, 24)), "rgb24")
             picture.pts, picture.time_base = index, Fraction(1, 1000)
             for packet in stream.encode(picture):
                 packet.pts, packet.dts = time, index
