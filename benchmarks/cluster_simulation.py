@@ -83,7 +83,7 @@ class Nothing(nn.Module):
 
 
 class WaitingCrew(RayCrew):
-    """As many workers as are wanted, of those that were started."""
+    """As many workers as requested, of those that were started."""
 
     limit = 0
 

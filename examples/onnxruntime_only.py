@@ -43,9 +43,9 @@ class Model:
 
         # Models that can stream warm up on their first group: 3, 2, 1 come before 0, 1, 2, 3.
         size, backward = self.facts["group_size"], self.facts["propagation"] == "bidirectional"
-        run_in = [] if backward else range(min(size, len(clip)) - 1, 0, -1)
-        order = [(clip[i][0][::-1], clip[i][2], clip[i][1]) for i in run_in]
-        if len(run_in) > 0:
+        warm_up = [] if backward else range(min(size, len(clip)) - 1, 0, -1)
+        order = [(clip[i][0][::-1], clip[i][2], clip[i][1]) for i in warm_up]
+        if len(warm_up) > 0:
             (_, frame, following), _, to_next = clip[0]
             clip[0] = (following, frame, following), to_next, to_next
         order += clip
@@ -56,14 +56,14 @@ class Model:
             aligned = self.aligned(state, to_next if backward else to_previous, frames[0])
             (state,) = self.run("propagate", np.concatenate(around, axis=1), aligned)
             features.append(state)
-        features = features[::-1] if backward else features[len(run_in) :]
+        features = features[::-1] if backward else features[len(warm_up) :]
 
         # Frames look at each other in groups; then the second recurrence, always forward.
         fused, refined = [], None
         for first in range(0, len(features), size):
             (group,) = self.run("stabilise", np.concatenate(features[first : first + size]))
             fused += [each[None] for each in group]
-        for step, (around, to_previous, _) in enumerate(order, -len(run_in)):
+        for step, (around, to_previous, _) in enumerate(order, -len(warm_up)):
             aligned = self.aligned(refined, to_previous, frames[0])
             of_frame = fused[abs(step)]
             (refined,) = self.run("refine", np.concatenate(around, axis=1), of_frame, aligned)

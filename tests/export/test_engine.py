@@ -170,11 +170,11 @@ def test_what_an_engine_cannot_do_is_refused(networks, exports, tmp_path):
         ({"precision": "fp16"}, "computes in fp32 here, not in fp16"),
         ({"device": "cuda"}, "engine onnxruntime computes on the cpu here: leave out device cuda"),
         ({"ensemble": "full"}, "ensemble full is computed by torch alone"),
-        ({"engine": "openvino"}, "engine openvino is wanted, but this network is run by onnxruntime"),
+        ({"engine": "openvino"}, "engine openvino is requested, but this network runs on onnxruntime"),
     ):
         with pytest.raises(UsageError, match=message):
             Upscaler(exported, UpscaleOptions(**options))
-    with pytest.raises(UsageError, match="engine onnxruntime is wanted, but this network is run by torch"):
+    with pytest.raises(UsageError, match="engine onnxruntime is requested, but this network runs on torch"):
         Upscaler(networks["lite"], UpscaleOptions(engine="onnxruntime"))
     with pytest.raises(UsageError, match=r"is an exported model, which torch does not run; add --engine"):
         check_model(exports["lite"], "torch")

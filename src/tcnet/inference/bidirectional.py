@@ -26,9 +26,9 @@ def upscale_windows(
 ) -> Iterator[Frame]:
     """SR frames window by window; no window reaches from one scene into another.
 
-    skip: frames at the beginning that are not given out. Windows of which none is wanted are not computed;
-    the window in which the wanted ones begin is computed as without skip and its first frames are dropped,
-    because each frame counts for whether the window has to be computed in float32. align: as for
+    skip: frames at the beginning that are not yielded. Windows with none of the others are not computed; the
+    window in which the others begin is computed as without skip and its first frames are dropped, because
+    each frame counts for whether the window has to be computed in float32. align: as for
     `plan_windows`.
 
     Where memory runs out, the rest is computed in smaller tiles and shorter windows. Raises MediaError when

@@ -37,7 +37,7 @@ LOOK_AHEAD = 4
 STEPS_AROUND = 3
 """Steps on both sides that a cut has to stand out from. Repeated frames do not count as steps."""
 MEMORY = 12
-"""Steps back that are looked for those; beyond, a picture stood still."""
+"""How many steps back are searched for those; beyond, the picture was static."""
 FLASH = 3
 """Frames that a flash may last."""
 

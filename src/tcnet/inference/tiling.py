@@ -130,8 +130,8 @@ def _work(layout: Layout) -> float:
 def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layout) -> Layout | None:
     """What to try when memory ran out: tiles of about half the side, then windows of half the length.
 
-    Windows are halved before tiles get uncomfortably small, and both even if the options give them: to go on
-    is what is wanted most. None if nothing smaller is left.
+    Windows are halved before tiles get uncomfortably small, and both even if the options set them: continuing
+    matters most. None if nothing smaller is left.
     """
     side = max(*_lengths(layout.rows), *_lengths(layout.columns))
     window = shorter_window(network, layout)

@@ -39,7 +39,7 @@ class Upscaler:
         self.options = options or UpscaleOptions()
         if self.options.engine not in ("torch", engine_of(network)):
             raise UsageError(
-                f"engine {self.options.engine} is wanted, but this network is run by {engine_of(network)}"
+                f"engine {self.options.engine} is requested, but this network runs on {engine_of(network)}"
             )
         network = ensembled(network, self.options.ensemble)
         self.compute = Compute(

@@ -59,7 +59,7 @@ class SelfEnsemble(nn.Module):
         sums: list[Tensor | None] = [None] * count
         for transform in transforms:
             shown = transform.apply(lr_clip)
-            if transform.reverse:  # the frames that are wanted come first
+            if transform.reverse:  # the requested frames come first
                 pictures = zip(range(count - 1, start - 1, -1), self.network.frames(shown), strict=False)
             else:
                 pictures = zip(range(start, count), self.network.frames(shown, start), strict=True)

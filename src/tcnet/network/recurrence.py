@@ -213,21 +213,21 @@ class Recurrence(ABC):
     def _finish_group(
         self, state: StreamState, group: Sequence[Neighbourhood]
     ) -> tuple[StreamState, list[Refined]]:
-        """Both recurrences over a group that is complete. Before a clip's first they are run in: they come to
-        its first frame through the others backward in time, where they would begin with nothing."""
+        """Both recurrences over a complete group. Before a clip's first group they warm up: they reach its
+        first frame through the others backward in time, instead of starting with an empty state."""
         propagated, refined = state.propagated, state.refined
-        run_in: list[Neighbourhood] = []
+        warm_up: list[Neighbourhood] = []
         if propagated is None and len(group) > 1:
-            run_in = [_backward_in_time(around) for around in group[:0:-1]]
+            warm_up = [_backward_in_time(around) for around in group[:0:-1]]
             group = (_seen_from_behind(group[0]), *group[1:])
-        for around in run_in:
+        for around in warm_up:
             propagated = self.propagate(around, propagated, around.flow_to_previous)
         features: list[Tensor] = []
         for around in group:
             propagated = self.propagate(around, propagated, around.flow_to_previous)
             features.append(propagated)
         fused = self.stabilise(features)
-        for around, of_frame in zip(run_in, fused[:0:-1], strict=False):  # of later groups: none
+        for around, of_frame in zip(warm_up, fused[:0:-1], strict=False):  # of later groups: none
             refined = self.refine(around, of_frame, refined)
         ready: list[Refined] = []
         for around, of_frame in zip(group, fused, strict=True):

@@ -72,7 +72,7 @@ class _Collected:
 
 
 def upscale_segment(compute: Compute, layout: Layout, segment: SegmentInput) -> Iterator[Frame]:
-    """The SR frames that are wanted of a segment. Raises like `upscale_window`."""
+    """The SR frames that a segment keeps. Raises like `upscale_window`."""
     number = segment.windows[0].keep_start + segment.skip
     for span in segment.windows:
         if span.keep_stop <= number:

@@ -44,7 +44,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             Metric("tof", "tOF, pixels", 3, True, True, channels="none", estimator="flow"),
             Metric("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
             Metric(
-                "flicker", "flicker of what is still, 8-bit steps", 3, True, True, channels="y", of_truth=True
+                "flicker", "static-region flicker, 8-bit steps", 3, True, True, channels="y", of_truth=True
             ),
         )
     }

@@ -40,9 +40,9 @@ def room_needed(
 
 
 def check_room(output: Path, needed: RoomNeeded, free: int) -> tuple[str, ...]:
-    """Notices where the room may not do. Raises MediaError where it plainly does not.
+    """Notices where space may not suffice. Raises MediaError where it clearly does not.
 
-    needed: by what is still to be written. free: bytes.
+    needed: by what remains to be written. free: bytes.
     """
     if free < needed.least:
         raise MediaError(

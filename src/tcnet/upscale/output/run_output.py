@@ -19,8 +19,8 @@ from tcnet.video.write.segments import Trial, VideoEncoding, plan_video_encoding
 
 
 class RunSink(FrameSink, Protocol):
-    """A FrameSink that may hold the first `done` frames already; `complete`: it holds all. notices: lines for
-    people, all there are after `finish`. add: takes frames that were encoded elsewhere."""
+    """A FrameSink that may hold the first `done` frames already; `complete`: it holds all. notices: complete
+    after `finish`. add: takes frames that were encoded elsewhere."""
 
     @property
     def done(self) -> int: ...

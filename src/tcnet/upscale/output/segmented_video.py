@@ -101,7 +101,7 @@ class SegmentedVideo:
         self._check_open()
         segment = part.segment
         if segment is None or self._writer is not None:
-            raise ValueError(f"{self._encoding.path}: whole segments are wanted, one after the other")
+            raise ValueError(f"{self._encoding.path}: segments must be whole and in order")
         (data,) = part.files
         if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
             raise MediaError(f"{self._encoding.path}: a segment came damaged from where it was encoded")
