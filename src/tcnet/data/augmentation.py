@@ -1,4 +1,4 @@
-"""Random variations of a training sample: which frames, which region, mirrored and turned how."""
+"""Random augmentation of a training sample: frames, region, flips and rotation."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from tcnet.video import Pixels
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Context around a sample, in LR pixels; less than wanted where the picture ends, so that borders are
-    degraded as borders."""
+    """Context around a sample, in LR pixels; less than requested at the picture's edge, so that borders
+    are degraded as borders."""
 
     top: int
     bottom: int
@@ -28,7 +28,7 @@ class Margins:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """Mirrored and turned: first transposed, then flipped. All eight are equally good pictures."""
+    """Flip and rotation: first transposed, then flipped. All eight are equally natural pictures."""
 
     transpose: bool
     flip_rows: bool
@@ -62,7 +62,7 @@ class Region:
 
 
 def detail(picture: Pixels) -> float:
-    """How much there is to see in (H, W, 3): the mean difference between neighbours, of green, in codes."""
+    """Amount of detail in (H, W, 3): the mean difference between neighbours, of green, in 8-bit steps."""
     coarse = picture[::2, :, 1].astype(np.int32)  # every second row: enough to compare places
     return float(np.abs(np.diff(coarse, axis=1)).mean())
 
@@ -77,8 +77,8 @@ def draw_frames(
 ) -> npt.NDArray[np.int64]:
     """Numbers of `wanted` frames of a clip: a random start, every `step`-th, in or against time.
 
-    A step that the clip is too short for becomes 1; a clip that is shorter still is shown forwards and
-    backwards in turn, as Vimeo-90K's septuplets are in the literature.
+    A step that is too large for the clip becomes 1; an even shorter clip is played forwards and backwards,
+    as Vimeo-90K's septuplets are in the literature.
     """
     step = int(rng.choice(steps))
     if step * (wanted - 1) + 1 > available:
@@ -95,7 +95,7 @@ def draw_frames(
 def draw_region(rng: np.random.Generator, height: int, width: int, size: int, margin: int) -> Region:
     """A square of `size` LR pixels somewhere in an HR picture of height x width, on the grid of LR pixels.
 
-    margin: context wanted around it, in LR pixels. Raises ValueError for a picture smaller than the square.
+    margin: context around it, in LR pixels. Raises ValueError for a picture smaller than the square.
     """
     lr_height, lr_width = height // SCALE, width // SCALE
     if min(lr_height, lr_width) < size:

@@ -26,16 +26,27 @@ def degrade_video(
     read: ReadOptions | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> int:
-    """Degrade every frame ("BI" or "BD", to a quarter of the size, 8 bits) and write it with its time.
+    """Degrade every frame to a quarter of the size, 8 bits, and write it with its time.
 
-    source_path: a video file, a folder or a pattern of images; read: which part of it, and how. HR is
-    cut to multiples of 4 at the bottom and the right.
-    out_path: a folder or pattern of PNG, or .mkv (FFV1 RGB), both bit-exact; other video files get H.264 at
-    crf 10, 4:4:4. Images keep alpha, videos drop it. Sound and tags of a video file are copied to a video
-    file.
-    progress: called after each frame with the number done and the number in all, where known.
-    Returns the number of frames. One frame is in memory at a time; nothing stands under out_path before the
-    end. Raises UsageError for an unknown kind, MediaError for files that cannot be read or written.
+    HR is cropped to multiples of 4 at the bottom and the right. Images keep alpha, videos drop it. Sound and
+    tags of a video file are copied to a video file. One frame is in memory at a time; the output appears only
+    when complete.
+
+    Args:
+        source_path: a video file, a folder or a pattern of images.
+        out_path: a folder or pattern of PNGs, or .mkv (FFV1 RGB), both bit-exact; other video files get H.264
+            at crf 10, 4:4:4.
+        kind: "BI" or "BD".
+        overwrite: whether an existing output may be replaced.
+        read: which part of the input, and how.
+        progress: called after each frame with the number done and, where known, the total.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UsageError: for an unknown kind.
+        MediaError: for files that cannot be read or written.
     """
     degrade = find_degradation(kind)
     with open_source(source_path, read) as source:

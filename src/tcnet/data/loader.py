@@ -1,4 +1,4 @@
-"""Batches for the training loop, made ahead of time by other processes."""
+"""Batches for the training loop, prefetched by worker processes."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from tcnet.data.samples import SampleMaker
 
-PREFETCH = 4  # batches that each worker is ahead
+PREFETCH = 4  # batches per worker
 
 
 class StepNumbers:

@@ -1,7 +1,7 @@
-"""Clips from still pictures: a camera that moves smoothly, and layers that move before it.
+"""Clips from still pictures: a smoothly moving camera, and layers that move in front of it.
 
-Photographs are sharper than frames of compressed videos, and their motion here is known to no estimator, so
-they teach texture; real clips teach motion.
+Photographs are sharper than frames of compressed videos, but their motion here is artificial, so they teach
+texture; real clips teach motion.
 """
 
 import math
@@ -17,10 +17,10 @@ from tcnet.data.augmentation import detail
 from tcnet.video import Pixels
 
 LARGEST_LAYERS = 2
-USUAL_SPEED = 3.0  # HR pixels a frame; exponentially distributed, cut at the largest
+USUAL_SPEED = 3.0  # HR pixels a frame; exponentially distributed, clipped at the largest
 LARGEST_SPEED = 24.0
 LARGEST_SHRINK = 2.0  # a still is shown at 1/1 to 1/2 of its size
-PLACES = 3  # in a still, of which the busiest is shown
+PLACES = 3  # candidates in a still, of which the most detailed is shown
 FLOAT = npt.NDArray[np.float64]
 
 
@@ -59,7 +59,7 @@ def moving_clip(
 
 
 def draw_path(rng: np.random.Generator, frames: int) -> Path2D:
-    """A smooth path: steady motion, a slow swing, and the tremor of a hand."""
+    """A smooth path: steady motion, a slow swing, and hand tremor."""
     time = np.arange(frames) - (frames - 1) / 2
     speed = min(rng.exponential(USUAL_SPEED), LARGEST_SPEED)
     heading = rng.uniform(0, 2 * math.pi)
@@ -98,7 +98,7 @@ def generated_still(rng: np.random.Generator, size: int = 384) -> Pixels:
 
 
 def _show(still: Pixels, path: Path2D, rng: np.random.Generator, height: int, width: int) -> Tensor:
-    """The still seen along the path: (T, 3, height, width) float32 in [0, 1]."""
+    """The still viewed along the path: (T, 3, height, width) float32 in [0, 1]."""
     shrink = float(rng.uniform(1.0, LARGEST_SHRINK))
     reach = np.abs(path.shift).max(axis=0) + 0.2 * math.hypot(height, width) + 4
     needed = (math.ceil(shrink * (height + 2 * reach[1])), math.ceil(shrink * (width + 2 * reach[0])))

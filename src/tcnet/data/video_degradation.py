@@ -1,7 +1,7 @@
-"""The degradation "video": what happens to pictures on their way into a file that people have.
+"""The degradation "video": what cameras and codecs do to pictures in real files.
 
 Blur and downscale, sensor noise, then a real codec over the whole LR clip, so that artefacts are the codec's
-own and as consistent in time as it makes them.
+own, with its temporal consistency.
 """
 
 import numpy as np

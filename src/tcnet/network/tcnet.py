@@ -48,7 +48,7 @@ class TCNetConfig:
     matching_window: int = 16
     """Side of the window inside which pixels attend to each other, in LR pixels."""
     matching_pool: int = 2
-    """Average pooling of keys and values in position attention; 1 is none."""
+    """Average pooling of keys and values in position attention; 1: none."""
     stability_stride: int = 1
     """Positions of the features, in each direction, that self-alignment and matching see as one; more than 1
     is for live use."""

@@ -121,7 +121,7 @@ class ValidationOptions(Table):
     def _known(cls, conditions: list[str]) -> list[str]:
         for condition in conditions:
             if not re.fullmatch(r"B[ID](\+crf\d{1,2})?", condition):
-                raise ValueError(f"{condition!r} is no condition; write BI, BD or such as BI+crf28")
+                raise ValueError(f"{condition!r} is not a valid condition; write BI, BD or such as BI+crf28")
         return conditions
 
 

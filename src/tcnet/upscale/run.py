@@ -94,7 +94,7 @@ class ResolvedRun:
 def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
     """Decides all that a run needs; nothing is written. The source is closed at the end.
 
-    Raises UsageError for options that cannot be and for an unfinished run with others, MediaError for files.
+    Raises UsageError for invalid options and for an unfinished run with others, MediaError for files.
     """
     options = request.options
     check_model(request.model, options.engine)
@@ -162,7 +162,7 @@ def upscale_video(
         What was written, and what the user should know of it.
 
     Raises:
-        UsageError: for options that cannot be, and for an unfinished run with others.
+        UsageError: for invalid options, and for an unfinished run with others.
         MediaError: for files that cannot be read or written.
     """
     begin = time.perf_counter()

@@ -97,7 +97,7 @@ def open_sink(
     """A FrameSink: a video file by its suffix, or PNGs in a folder or by a pattern such as out/%05d.png.
 
     info: of the output. copy_from: the input, whose sound, subtitles, chapters and tags (for images: whose
-    names) are carried over. Raises UsageError for options that cannot be met and MediaError for files that
+    names) are carried over. Raises UsageError for invalid options and MediaError for files that
     must not or cannot be written, in both cases before anything stands on disk.
     """
     if names_video(path):

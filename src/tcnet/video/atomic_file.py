@@ -11,7 +11,7 @@ NAME_MAX = 255
 
 
 class TargetFile:
-    """A file to be written. Until `commit` nothing stands under its name; `discard` leaves nothing."""
+    """A file to be written, which appears only with `commit`; `discard` leaves nothing."""
 
     def __init__(self, path: Path, *, overwrite: bool, source: Path | None = None) -> None:
         """Raises MediaError when the file must not or cannot be written, before anything is changed."""

@@ -124,7 +124,7 @@ class FrameSource(Protocol):
 
 
 class FrameSink(Protocol):
-    """Takes frames in order. Nothing stands under the final name before `finish`; `abort` leaves nothing."""
+    """Takes frames in order. The output appears only with `finish`; `abort` leaves nothing."""
 
     def write(self, frame: Frame) -> None: ...
     def finish(self) -> None: ...

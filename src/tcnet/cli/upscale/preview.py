@@ -21,7 +21,7 @@ class Preview:
     """
 
     def __init__(self, path: Path, *, seconds: float = EVERY_SECONDS) -> None:
-        """Raises UsageError for a name that is not that of a PNG, MediaError for a place that is none."""
+        """Raises UsageError for a name that does not end in .png, MediaError for a missing folder."""
         if path.suffix.lower() != ".png":
             raise UsageError(f"--preview {path}: name a .png file")
         check_folder(path.absolute().parent)

@@ -87,7 +87,7 @@ def prepare_output(
 ) -> Output:
     """Checks all that can be known of an output before the work begins; nothing is written.
 
-    info: of the output. Raises UsageError for options that cannot be, MediaError for a place that must not
+    info: of the output. Raises UsageError for invalid options, MediaError for a path that must not
     or cannot be written to.
     """
     is_video = names_video(path)

@@ -129,7 +129,7 @@ def plan_video_encoding(
 ) -> VideoEncoding:
     """info: of the output. allow_network: whether `copy_from`, a playlist, may name other files.
 
-    Raises UsageError for options that cannot be.
+    Raises UsageError for invalid options.
     """
     muxer, default_codec = output_container(path)
     plan = plan_encoding(info, options, default_codec, muxer=muxer)

@@ -19,7 +19,7 @@ class VideoWriter:
     ) -> None:
         """info: of the output. copy_from: the file whose sound, subtitles, chapters and tags are copied.
 
-        Raises UsageError for options that cannot be, MediaError for a file that must not or cannot be
+        Raises UsageError for invalid options, MediaError for a file that must not or cannot be
         written; neither leaves anything behind.
         """
         muxer, default_codec = output_container(path)
