@@ -18,7 +18,7 @@ def bench(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the models first; BasicVSR runs as ever.")
+        bool, typer.Option("--compile", help="Compile the models first; BasicVSR stays eager.")
     ] = False,
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,

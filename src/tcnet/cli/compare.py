@@ -17,8 +17,8 @@ def compare(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more videos (or images) of the same picture, such as input and output; the others "
-            "are compared with the first.",
+            help="Two or more videos (or images) of the same picture, such as input and output; the first "
+            "is the reference.",
             metavar="INPUT OTHER...",
         ),
     ],
@@ -34,27 +34,27 @@ def compare(
     view: Annotated[
         str,
         typer.Option(
-            help="side (beside each other), wipe (in strips of one picture), difference, or profile (a line "
-            "of pixels over time, where flicker shows)."
+            help="side (by side), wipe (strips of one picture), difference, or profile (a line of pixels "
+            "over time, where flicker shows)."
         ),
     ] = VIEWS[0],
     crop: Annotated[
         list[str] | None,
-        typer.Option(help="X,Y,WIDTH,HEIGHT in pixels of the largest input; can be given several times."),
+        typer.Option(help="X,Y,WIDTH,HEIGHT in pixels of the largest input; repeatable."),
     ] = None,
-    zoom: Annotated[int | None, typer.Option(help="Pixels that a pixel becomes; in crops 4.")] = None,
+    zoom: Annotated[int | None, typer.Option(help="Enlargement: by default 4 in crops, else 1.")] = None,
     divider: Annotated[
-        str | None, typer.Option(help="Of a wipe: moving, or a part of the width, such as 0.5.")
+        str | None, typer.Option(help="Wipe: moving, or a fraction of the width, such as 0.5.")
     ] = None,
-    amplify: Annotated[float, typer.Option(help="How many times differences are enlarged.")] = 4.0,
-    column: Annotated[int | None, typer.Option(help="Of a profile: which; by default the middle.")] = None,
-    row: Annotated[int | None, typer.Option(help="Of a profile: a row in place of a column.")] = None,
+    amplify: Annotated[float, typer.Option(help="Difference: factor.")] = 4.0,
+    column: Annotated[int | None, typer.Option(help="Profile: by default the middle one.")] = None,
+    row: Annotated[int | None, typer.Option(help="Profile: a row instead of a column.")] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="What to call an input; once for each, in order.")
+        list[str] | None, typer.Option(help="Label of an input; once for each, in order.")
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option(help="Of a picture: its time, seconds or H:MM:SS.mmm; by default the middle."),
+        typer.Option(help="Picture: its time, seconds or H:MM:SS.mmm; by default the middle."),
     ] = None,
     start: Annotated[str | None, typer.Option(help="First moment, seconds or H:MM:SS.mmm.")] = None,
     end: Annotated[str | None, typer.Option(help="End, seconds or H:MM:SS.mmm.")] = None,
@@ -67,7 +67,7 @@ def compare(
 ) -> None:
     """Show versions of a video together: side by side, wiped, their difference, or a line of pixels in time.
 
-    Smaller ones are brought to the size of the largest (bicubic). Sound is left out. Prints where it is.
+    Smaller inputs are enlarged to the size of the largest (bicubic). Sound is dropped. Prints the output.
     """
     options = CompareOptions(
         view=view, crops=tuple(_crop(text) for text in crop or ()), zoom=zoom, divider=_divider(divider),
@@ -107,4 +107,4 @@ def _divider(text: str | None) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"--divider {text!r}: write moving, or a part of the width such as 0.5") from None
+        raise UsageError(f"--divider {text!r}: write moving, or a fraction such as 0.5") from None

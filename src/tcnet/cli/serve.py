@@ -19,7 +19,7 @@ def serve(
     token: Annotated[
         str | None,
         typer.Option(
-            envvar="TCNET_TOKEN", help="What clients must give; made up if others reach the server."
+            envvar="TCNET_TOKEN", help="Token of clients; generated if other machines reach the server."
         ),
     ] = None,
     data_dir: Annotated[Path, typer.Option(help="Where uploads, jobs and results are kept.")] = Path(
@@ -30,22 +30,22 @@ def serve(
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A name under which a proxy passes requests on, such as video.example.org."),
+        typer.Option(help="Host name of the server behind a proxy, such as video.example.org."),
     ] = None,
     keep_days: Annotated[
         float, typer.Option(max=1e6, help="Ended jobs are removed after this time; 0: never.")
     ] = 7,
-    max_upload: Annotated[float, typer.Option(max=1e6, help="GiB of a file.")] = 8,
-    max_duration: Annotated[float, typer.Option(max=1e9, help="Seconds of a video.")] = 4 * 3600,
-    max_pixels: Annotated[int, typer.Option(help="Of a frame of the input.")] = 1920 * 1088,
-    max_frames: Annotated[int, typer.Option(help="Of a video.")] = 500_000,
-    max_queue: Annotated[int, typer.Option(help="Jobs that wait or run.")] = 20,
+    max_upload: Annotated[float, typer.Option(max=1e6, help="GiB per file.")] = 8,
+    max_duration: Annotated[float, typer.Option(max=1e9, help="Seconds per video.")] = 4 * 3600,
+    max_pixels: Annotated[int, typer.Option(help="Per frame of the input.")] = 1920 * 1088,
+    max_frames: Annotated[int, typer.Option(help="Per video.")] = 500_000,
+    max_queue: Annotated[int, typer.Option(help="Waiting and running jobs.")] = 20,
     max_jobs: Annotated[int, typer.Option(help="Jobs and uploads that are kept.")] = 500,
-    min_free: Annotated[float, typer.Option(min=0, max=1e6, help="GiB of the disk that are left free.")] = 2,
+    min_free: Annotated[float, typer.Option(min=0, max=1e6, help="GiB of disk space to leave free.")] = 2,
 ) -> None:
     """A page in the browser and an HTTP interface (docs/web.md) to upscale videos on this machine.
 
-    Ctrl-C stops it; unfinished jobs are continued by the next start with the same --data-dir.
+    Ctrl-C stops it; the next start with the same --data-dir continues unfinished jobs.
     """
     try:
         from tcnet.web.guard import is_loopback
