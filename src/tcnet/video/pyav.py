@@ -1,10 +1,14 @@
-"""Where PyAV 18, the last one for Python 3.11, and PyAV 19 differ."""
+"""Where PyAV 18, the last one for Python 3.11, and PyAV 19 differ, and where both need care."""
 
+import ctypes
 from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Rational
 from typing import Any, cast
 
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.container import InputContainer
 from av.sidedata.sidedata import SideData, SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -33,6 +37,18 @@ def side_data(picture: VideoFrame) -> dict[SideDataType, bytes]:
     entries = cast(Iterable[SideData | SideDataType], attached)  # PyAV 18 gives the data, PyAV 19 their kinds
     found = (attached[entry] if isinstance(entry, SideDataType) else entry for entry in entries)
     return {data.type: bytes(data) for data in found}
+
+
+def layout_of(sound: AudioCodecContext | AudioFrame) -> AudioLayout:
+    """The speakers of a sound track, or of a decoded frame of it; to be called before anything else asks.
+
+    A layout in an order of its own (QuickTime's L C R Ls Rs LFE) shares memory with what it was read from,
+    and both free it, which ends the process. Kept for ever, it does not.
+    """
+    layout = sound.layout
+    if "(" in layout.name and layout.name[0].isdigit() and "channels" in layout.name:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout
 
 
 def clean_tags(tags: dict[str, str]) -> None:

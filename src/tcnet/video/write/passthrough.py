@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
@@ -19,9 +20,10 @@ from av.video.stream import VideoStream
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import CONTAINERS, main_video, open_input
 from tcnet.video.frame import TrimRange
-from tcnet.video.pyav import clean_tags
+from tcnet.video.pyav import clean_tags, layout_of
 from tcnet.video.timestamps import RisingTimes, tagged_end
 from tcnet.video.write.copied_trim import Cutter
+from tcnet.video.write.sound import keeps_speakers
 from tcnet.video.write.transcode import Converter, convert_stream
 
 # Tags that describe the old file and would be wrong, or are written anew, in the new one.
@@ -34,6 +36,7 @@ _STALE_TAGS = frozenset(
 )
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
+_WITHOUT_SPEAKERS = ("pcm_", "flac", "tta")
 _RESTART_SECONDS = 1
 _TRIAL_PACKETS = 500
 
@@ -84,6 +87,12 @@ class Passthrough:
         moved = sum(times.moved + times.restarts for times in self._times.values())
         if moved:
             lines.append(f"{moved} timestamps of the copied streams did not increase and were moved")
+        for index, converter in self._converters.items():
+            if converter.changed:
+                lines.append(
+                    f"{converter.changed} frames of sound (stream {index}) had other channels than the first "
+                    "ones, to which they were mixed"
+                )
         return tuple(lines)
 
     def describe_video(self, stream: VideoStream, scale: tuple[Fraction, Fraction]) -> None:
@@ -190,9 +199,10 @@ class Passthrough:
         converter = convert_stream(self._output, stream)
         if converter is not None:
             self._converters[stream.index] = converter
+            note = f" ({converter.note})" if converter.note else ""
             self._notices.append(
-                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}: {muxer} cannot hold it "
-                "as it is"
+                f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}{note}: {muxer} cannot "
+                "hold it as it is"
             )
             return converter.stream
         others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
@@ -337,7 +347,8 @@ def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
     """
     if isinstance(stream, AttachmentStream):
         return muxer == "matroska"
-    trial = av.open(io.BytesIO(), "w", format=muxer)
+    file = io.BytesIO()
+    trial = av.open(file, "w", format=muxer)
     try:
         copy = trial.add_stream_from_template(stream, opaque=True)
         trial.start_encoding()
@@ -347,6 +358,9 @@ def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
         trial.close()
     except (av.FFmpegError, ValueError):
         return False
+    # Other codecs say themselves which speakers they are for; of these it is the container that does, or not.
+    if packet is not None and (_codec(stream) or "").startswith(_WITHOUT_SPEAKERS):
+        return keeps_speakers(file, layout_of(cast(AudioStream, stream).codec_context))
     return True
 
 

@@ -11,19 +11,11 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-# Encoders to try by muxer. Lossless, but for WebM, which has nothing lossless.
-_AUDIO = {"mp4": ("alac", "flac"), "mov": ("alac",), "matroska": ("flac",), "webm": ("libopus",)}
+from tcnet.video.write.sound import AudioConverter, SoundForm, keeps_speakers, sound_forms
+
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = frozenset(["subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"])
-_SHALLOW = frozenset(["u8", "u8p", "s16", "s16p"])
-_FORMATS = {  # what the encoders take, for up to 16 bits and for more
-    "alac": ("s16p", "s32p"),
-    "flac": ("s16", "s32"),
-    "libopus": ("flt", "flt"),
-}
-_OPUS_RATE = 48000
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1(back)", 8: "7.1(wide)"}
-_NAMES = {"libopus": "opus", "subrip": "srt"}
+_NAMES = {"subrip": "srt"}
 _STYLE_FORMAT = (
     "Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, "
     "Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, "
@@ -38,39 +30,16 @@ _PLAIN_HEADER = (
 
 
 class Converter(Protocol):
-    """Gives packets of `stream` for those of another; `name`: the new form, for people."""
+    """Gives packets of `stream` for those of another. name: the new form, for people; note: what it loses or
+    adds, empty where nothing; changed: frames that had other speakers than the first one, and were mixed."""
 
     stream: Stream
     name: str
+    note: str
+    changed: int
 
     def convert(self, packet: "Packet[Stream] | None") -> "list[Packet[Stream]]":
         """None: no packet follows. Raises av.FFmpegError or ValueError for a packet that is damaged."""
-
-
-class _AudioConverter:
-    def __init__(self, output: OutputContainer, source: AudioStream, encoder: str) -> None:
-        context = source.codec_context
-        shallow = context.format is not None and context.format.name in _SHALLOW
-        rate = _OPUS_RATE if encoder == "libopus" else context.sample_rate
-        added = cast(AudioStream, output.add_stream(encoder, rate=rate))
-        added.codec_context.format = _FORMATS[encoder][0 if shallow else 1]
-        added.codec_context.layout = _LAYOUTS[context.channels]
-        added.codec_context.time_base = Fraction(1, rate)
-        added.codec_context.open()
-        self.stream: Stream = added
-        self.name = _NAMES.get(encoder, encoder)
-        self._source = source
-        self._encoder = added
-        # Also puts channels without places into their usual ones, which the encoder would refuse.
-        self._resampler = av.AudioResampler(added.codec_context.format, _LAYOUTS[context.channels], rate)
-
-    def convert(self, packet: "Packet[Stream] | None") -> "list[Packet[Stream]]":
-        frames = self._source.codec_context.decode(packet)
-        ready = [same for frame in frames for same in self._resampler.resample(frame)]
-        if packet is None:
-            ready += self._resampler.resample(None)
-        packets = [encoded for frame in ready for encoded in self._encoder.encode(frame)]
-        return packets if packet is not None else packets + self._encoder.encode(None)
 
 
 class _TextConverter:
@@ -82,6 +51,8 @@ class _TextConverter:
         added.codec_context.open()
         self.stream: Stream = added
         self.name = _NAMES.get(encoder, encoder)
+        self.note = ""
+        self.changed = 0
         self._source = source
         self._encoder = added
 
@@ -98,30 +69,37 @@ class _TextConverter:
 def convert_stream(output: OutputContainer, source: Stream) -> Converter | None:
     """A converter to a form that `output` holds, its stream added there; None where there is none."""
     muxer = output.format.name
-    for encoder in _candidates(muxer, source):
-        trial = av.open(io.BytesIO(), "w", format=muxer)
-        try:
-            _converter(trial, source, encoder)
-            trial.start_encoding()
-            trial.close()
-        except (av.FFmpegError, ValueError, KeyError):
-            continue
-        return _converter(output, source, encoder)
+    if source.type == "audio":
+        audio = cast(AudioStream, source)
+        form = next((form for form in sound_forms(muxer, audio) if _holds_sound(muxer, audio, form)), None)
+        return None if form is None else AudioConverter(output, audio, form)
+    if source.type == "subtitle" and source.codec_context.name in _TEXT_CODECS and muxer in _TEXT:
+        text = cast(SubtitleStream, source)
+        if _holds_text(muxer, text):
+            return _TextConverter(output, text, _TEXT[muxer])
     return None
 
 
-def _candidates(muxer: str, source: Stream) -> tuple[str, ...]:
-    if source.type == "audio":
-        context = cast(AudioStream, source).codec_context
-        # A damaged header may leave any of them open.
-        known = context.sample_rate and context.format is not None and context.channels in _LAYOUTS
-        return _AUDIO.get(muxer, ()) if known else ()
-    if source.type == "subtitle" and source.codec_context.name in _TEXT_CODECS and muxer in _TEXT:
-        return (_TEXT[muxer],)
-    return ()
+def _holds_sound(muxer: str, source: AudioStream, form: SoundForm) -> bool:
+    """Whether the sound comes back with its speakers: encoders and containers have other ones each."""
+    file = io.BytesIO()
+    try:
+        with av.open(file, "w", format=muxer) as trial:
+            converter = AudioConverter(trial, source, form)
+            for packet in converter.silence():
+                packet.stream = converter.stream
+                trial.mux(packet)
+    except (av.FFmpegError, ValueError):
+        return False
+    return keeps_speakers(file, av.AudioLayout(form.placement.layout))
 
 
-def _converter(output: OutputContainer, source: Stream, encoder: str) -> Converter:
-    if source.type == "audio":
-        return _AudioConverter(output, cast(AudioStream, source), encoder)
-    return _TextConverter(output, cast(SubtitleStream, source), encoder)
+def _holds_text(muxer: str, source: SubtitleStream) -> bool:
+    trial = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        _TextConverter(trial, source, _TEXT[muxer])
+        trial.start_encoding()
+        trial.close()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
