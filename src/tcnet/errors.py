@@ -19,3 +19,13 @@ class UsageError(TcnetError, ValueError):
 
 class MediaError(TcnetError):
     """A file or folder that cannot be read, decoded or written, or must not be overwritten."""
+
+
+def describe_failure(error: Exception) -> str:
+    """One line on an error that nobody foresaw: the system's, or a defect of ours."""
+    if isinstance(error, MemoryError):
+        return "out of memory: close other programs, or give a smaller --memory-limit"
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror} (the system's answer; --debug shows where)"
+    return f"{type(error).__name__}: {error} (a defect of tcnet; --debug shows where)"

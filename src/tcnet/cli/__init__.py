@@ -11,11 +11,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tcnet.cli.console import print_error
-from tcnet.errors import TcnetError
+from tcnet.cli.streams import Streams
+from tcnet.errors import TcnetError, describe_failure
 from tcnet.version import __version__
 
 _SIGNALLED = 128  # and the signal's number: how shells report it
 _CONTINUING = ("upscale", "evaluate")  # commands that keep what is finished
+_PRINTING = ("models", "bench", "doctor")  # commands whose result is what they print
 _NOTHING_LEFT = "nothing half-done was left behind"
 _STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
 
@@ -90,13 +92,23 @@ def _root(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.
+
+    What cannot be printed never ends the work; where printing is the work, it fails.
+    """
+    streams = Streams()
     for name in _STOPPING_SIGNALS:
         number = getattr(signal, name, None)
         # What is ignored stays ignored: that is how nohup works.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    arguments = sys.argv[1:] if arguments is None else arguments
+    code = run(arguments)
+    if (lost := streams.lost_output()) is not None:
+        print_error(f"standard output could not be written ({lost.strerror}); what it says is lost")
+        printed = next((each for each in arguments if not each.startswith("-")), None)
+        code = code or int(printed is None or printed in _PRINTING)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -118,7 +130,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: an error of ours, said in one line
         if debug:
             traceback.print_exc()
-        print_error(f"{type(error).__name__}: {error} (a defect of tcnet; --debug shows where)")
+        print_error(describe_failure(error))
         return 1
     if code > _SIGNALLED:
         continues = next(iter(rest), "") in _CONTINUING and "-" not in rest

@@ -15,7 +15,7 @@ from tcnet.cli.upscale.inputs import Task, plan_tasks
 from tcnet.cli.upscale.standard_input import spooled
 from tcnet.cluster import RayCluster, open_cluster
 from tcnet.durations import describe_duration
-from tcnet.errors import MediaError, TcnetError, UsageError
+from tcnet.errors import MediaError, TcnetError, UsageError, describe_failure
 from tcnet.inference import Plan, UpscaleOptions
 from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
@@ -151,12 +151,12 @@ def _run_and_tell(
     except TcnetError as error:
         if settings.cluster is not None and settings.cluster.closed:
             raise  # it was stopped, and that is said elsewhere
-        if settings.debug:
-            traceback.print_exc()
-        text = str(error)
-        # Not every message names the file, which matters where there are several.
-        display.error(text if str(task.input) in text else f"{task.input}: {text}", error.exit_code)
         exit_code = error.exit_code
+        _tell_failure(task, str(error), exit_code, settings, display)
+        outcome = "failed"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other inputs have their turn
+        exit_code = 1
+        _tell_failure(task, describe_failure(error), exit_code, settings, display)
         outcome = "failed"
     display.end()
     seconds = time.perf_counter() - begin
@@ -169,6 +169,13 @@ def _run_and_tell(
         outcome,
     )
     return _Ended(row, exit_code)
+
+
+def _tell_failure(task: Task, text: str, exit_code: int, settings: Settings, display: Display) -> None:
+    if settings.debug:
+        traceback.print_exc()
+    # Not every message names the file, which matters where there are several.
+    display.error(text if str(task.input) in text else f"{task.input}: {text}", exit_code)
 
 
 def _run_or_keep(
