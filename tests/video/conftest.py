@@ -26,6 +26,7 @@ class Clip:
     codec: str = "libx264"
     pixel_format: str = "yuv420p"
     audio: tuple[str, ...] = ()
+    sound: Fraction | None = None  # seconds, by default those of the pictures
     options: tuple[tuple[str, str], ...] = ()
     container_options: tuple[tuple[str, str], ...] = ()
     setup: Callable[[av.container.OutputContainer, av.VideoStream], None] | None = None
@@ -64,7 +65,7 @@ def write_clip(path: Path, clip: Clip) -> Path:
             frame.pts, frame.time_base = time, clip.time_base
             _mux_video(container, video, frame, lengths)
         _mux_video(container, video, None, lengths)
-        seconds = (ends[-1] - clip.times[0]) * clip.time_base
+        seconds = clip.sound or (ends[-1] - clip.times[0]) * clip.time_base
         for number, track in enumerate(tracks):
             write_tone(container, track, seconds, number, clip.times[0] * clip.time_base)
     return path

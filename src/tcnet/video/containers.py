@@ -2,11 +2,14 @@
 
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
@@ -32,10 +35,11 @@ _FOLLOWING_DEMUXERS = frozenset(
     ["applehttp", "concat", "dash", "hls", "image2", "imf", "sdp", "smil", "vobsub", "webm_dash_manifest"]
 )
 _TEXT_DEMUXERS = frozenset(["adf", "bin", "idf", "tty", "xbin"])
-_PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_manifest"])  # if allowed
+PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_manifest"])  # if allowed
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
 # What playlists and their like begin with, after white space, for an error that says what is wrong.
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
+_MAX_READ_ERRORS = 100  # in a row, without a packet in between: the rest of the file is unreadable
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 _SNIFFED_BYTES = 1024
 _PATTERN = re.compile(r"%\d*d|[*?]")  # of names of images
@@ -44,7 +48,7 @@ _PATTERN = re.compile(r"%\d*d|[*?]")  # of names of images
 @lru_cache(maxsize=2)
 def _format_whitelist(*, playlists: bool) -> str:
     """The demuxers that may be used, as FFmpeg's option wants them."""
-    refused = (_FOLLOWING_DEMUXERS - _PLAYLISTS if playlists else _FOLLOWING_DEMUXERS) | _TEXT_DEMUXERS
+    refused = (_FOLLOWING_DEMUXERS - PLAYLISTS if playlists else _FOLLOWING_DEMUXERS) | _TEXT_DEMUXERS
     names = [n for n in av.formats_available if refused.isdisjoint(n.split(",")) and not _is_device(n)]
     return ",".join(sorted(names))
 
@@ -68,6 +72,9 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
     kind = {
         "protocol_whitelist": _NETWORK_PROTOCOLS if allow_network else "file",
         "format_whitelist": _format_whitelist(playlists=allow_network),
+        # FFmpeg takes a step back within the first minute for the clock's 33 bits that were full, 26 hours
+        # ahead. Which it is, `tcnet.video.clock` finds from all of the file.
+        "correct_ts_overflow": "0",
     }
     if allow_network and _names_other_files(path):
         kind |= {"safe": "0"} if path.read_bytes()[:8] == b"ffconcat" else {"allowed_extensions": "ALL"}
@@ -116,6 +123,27 @@ def _names_other_files(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(_SNIFFED_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
     return start.startswith(_PLAYLIST_STARTS) or b"<MPD" in start or b"<smil" in start
+
+
+def demux(
+    container: InputContainer, streams: Sequence[Stream], on_error: Callable[[], None] = lambda: None
+) -> "Iterator[Packet[Stream]]":
+    """Packets from where the container stands to its end; an empty one of each stream ends them. on_error is
+    called for each damage, behind which reading goes on where the format can find its way again."""
+    errors = 0
+    packets = container.demux(streams)
+    while errors <= _MAX_READ_ERRORS:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            on_error()
+            errors += 1
+            packets = container.demux(streams)
+            continue
+        if packet is None:
+            return
+        errors = 0
+        yield packet
 
 
 def main_video(container: InputContainer, path: Path) -> VideoStream:

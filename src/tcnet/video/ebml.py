@@ -1,11 +1,13 @@
 """The elements that Matroska and WebM files are made of (RFC 8794), read and written as bytes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 HEAD_BYTES = 1 << 20
 """Where the tracks are described: at the front, in far less than this."""
 SEGMENT, TRACKS, TRACK, NAME, VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0x536E, 0xE0
+INFO, MUXING_APP = 0x1549A966, 0x4D80
 CRC, VOID = 0xBF, 0xEC
 
 
@@ -33,6 +35,20 @@ def read_elements(data: bytes, start: int, stop: int) -> Iterator[Element]:
         end = stop if size == unknown else min(content + size, stop)
         yield Element(int.from_bytes(data[start:at], "big"), start, content, end)
         start = end
+
+
+def read_first(path: Path, *kinds: int) -> dict[int, bytes]:
+    """What the first element of the segment at the path of `kinds` holds, by kind; nothing where there is
+    none, or where the head of the file cannot be read as Matroska."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    places = [(0, len(head))]
+    for kind in (SEGMENT, *kinds):
+        elements = (element for place in places for element in read_elements(head, *place))
+        places = [(element.content, element.stop) for element in elements if element.kind == kind]
+    if not places:
+        return {}
+    return {e.kind: head[e.content : e.stop] for e in read_elements(head, *places[0])}
 
 
 def make_element(kind: int, content: bytes, size_length: int | None = None) -> bytes:

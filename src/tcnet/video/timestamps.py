@@ -1,30 +1,43 @@
-"""Timestamps that containers and muxers accept: strictly increasing integers."""
+"""Timestamps that containers and muxers accept: integers that never step back."""
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from av.stream import Stream
 
+from tcnet.video.ebml import INFO, MUXING_APP, read_first
+from tcnet.video.pyav import exact
 
-def tagged_end(stream: Stream) -> Fraction | None:
-    """Seconds from time zero to the end of a stream, as Matroska files tag it; None without such a tag."""
+
+def tagged_end(stream: Stream, path: Path) -> Fraction | None:
+    """Seconds from time zero to the end of a stream of the file `path`, as Matroska files tag it; None
+    without such a tag. FFmpeg tags the end itself, mkvmerge and those after it the length."""
     tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if tag is None:
+    time_base = exact(stream.time_base)
+    if tag is None or time_base is None:
         return None
-    return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+    seconds = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+    if read_first(path, INFO).get(MUXING_APP, b"").startswith(b"Lavf"):
+        return seconds
+    return seconds + (stream.start_time or 0) * time_base
 
 
 @dataclass(slots=True)
 class RisingTimes:
-    """Makes a sequence of timestamps strictly increasing with the smallest change, and counts the changes.
+    """Keeps a sequence of timestamps from stepping back with the smallest change, and counts the changes.
 
-    A step back of more than `restart` ticks is a clock that was reset (concatenated or wrapped transport
-    streams): from there on everything is shifted so that time goes on where it was; nudging each frame by one
+    Pictures must be strictly later, one than the other; packets of one stream may share a time (`equal`):
+    TrueHD has shorter ones than a tick of Matroska, and many subtitles begin together.
+
+    A step back of more than `restart` ticks is a clock that was reset, where `tcnet.video.clock` found
+    none: from there on everything is shifted so that time goes on where it was; nudging each frame by one
     tick would squeeze the rest of the video into nothing.
     """
 
     restart: int
+    equal: bool = False
     last: int | None = None
     shift: int = 0
     moved: int = 0
@@ -33,15 +46,16 @@ class RisingTimes:
     def place(self, time: int, step: int) -> int:
         """The timestamp to use for `time`; `step` is the usual distance between two, 0 if unknown."""
         time += self.shift
-        if self.last is not None and time <= self.last:
-            wanted = self.last + max(step, 1)
+        earliest = time if self.last is None else self.last + (not self.equal)
+        if self.last is not None and time < earliest:
             if self.last - time > self.restart:
+                wanted = self.last + max(step, 1)
                 self.restarts += 1
                 self.shift += wanted - time
                 time = wanted
             else:
                 self.moved += 1
-                time = self.last + 1
+                time = earliest
         self.last = time
         return time
 

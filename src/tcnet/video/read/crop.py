@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tcnet.video.ebml import HEAD_BYTES, SEGMENT, TRACK, TRACKS, VIDEO, read_elements
+from tcnet.video.ebml import TRACK, TRACKS, VIDEO, read_first
 from tcnet.video.frame import Pixels
 
 _BOTTOM, _TOP, _LEFT, _RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
@@ -27,18 +27,8 @@ class Crop:
 def matroska_crop(path: Path, width: int, height: int) -> Crop:
     """The crop of the first video track; none where it would leave nothing of width x height, or where the
     head of the file cannot be read as Matroska."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    places = [(0, len(head))]
-    for kind in (SEGMENT, TRACKS, TRACK, VIDEO):
-        elements = (element for place in places for element in read_elements(head, *place))
-        places = [(element.content, element.stop) for element in elements if element.kind == kind]
-    if not places:
-        return Crop()
-    found = {
-        element.kind: int.from_bytes(head[element.content : element.stop], "big")
-        for element in read_elements(head, *places[0])
-    }
+    stated = read_first(path, TRACKS, TRACK, VIDEO)
+    found = {kind: int.from_bytes(content, "big") for kind, content in stated.items()}
     crop = Crop(*(found.get(kind, 0) for kind in (_LEFT, _TOP, _RIGHT, _BOTTOM)))
     if crop.left + crop.right >= width or crop.top + crop.bottom >= height:
         return Crop()

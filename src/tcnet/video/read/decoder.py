@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
-from tcnet.video.containers import main_video
+from tcnet.video.clock import Clock, ClockReading
+from tcnet.video.containers import demux, main_video
 from tcnet.video.pyav import exact
 from tcnet.video.timestamps import RisingTimes
 
@@ -24,7 +25,6 @@ _SEARCHABLE = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2")
 # It counts packets in the order of decoding; what FFmpeg makes of that as times of pictures is out of order.
 _COUNTS_PACKETS = "avi"
 _RESTART_SECONDS = 1  # a step back in time beyond this is a clock that was reset
-_MAX_READ_ERRORS = 100  # in a row, without a packet in between: the rest of the file is unreadable
 
 
 @dataclass(slots=True)
@@ -46,14 +46,15 @@ class Damage:
 
 
 class PictureStream:
-    """The main video of an open container.
+    """The main video of an open container, its times on the file's clock.
 
     time_base: seconds of a tick. step: usual ticks from one picture to the next, 0 if unknown.
     """
 
-    def __init__(self, container: InputContainer, path: Path, *, step: int) -> None:
+    def __init__(self, container: InputContainer, path: Path, *, step: int, clock: Clock) -> None:
         self._container = container
         self._path = path
+        self._clock = clock
         self.step = step
         self.stream = main_video(container, path)
         time_base = exact(self.stream.time_base)
@@ -64,11 +65,12 @@ class PictureStream:
         for other in container.streams:
             if other.index != self.stream.index:
                 other.discard = av.stream.Discard.all
-        self._reset()
+        self._reset(ClockReading(clock))
 
     @property
     def searchable(self) -> bool:
-        return self._container.format.name in _SEARCHABLE
+        """False also where one time is at several places of the file."""
+        return self._container.format.name in _SEARCHABLE and self._clock.continuous
 
     def pictures(self) -> Iterator[TimedPicture]:
         """From where the container stands to its end, in order of presentation."""
@@ -103,15 +105,17 @@ class PictureStream:
         yield from self.pictures()
 
     def seek(self, time: int) -> bool:
-        """Go to a key picture near `time`; False where that cannot be."""
+        """Go to a key picture near `time`; False where that cannot be. Only in a file whose clock is
+        continuous do its pictures have their times from there on."""
         try:
             self._container.seek(time, stream=self.stream)
         except (av.FFmpegError, OSError):
             return False
-        self._reset()
+        self._reset(ClockReading(Clock()))
         return True
 
-    def _reset(self) -> None:
+    def _reset(self, reading: ClockReading) -> None:
+        self._reading = reading
         self.times = RisingTimes(restart=round(_RESTART_SECONDS / self.time_base))
         self.damage = Damage()
         self._counts_packets = self._container.format.name == _COUNTS_PACKETS
@@ -119,34 +123,24 @@ class PictureStream:
         self._alpha_decoder = _alpha_decoder(self.stream)
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        errors = 0
-        packets = self._container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                # Reading goes on behind the damage where the format can find its way again.
-                self.damage.packets += 1
-                errors += 1
-                if errors > _MAX_READ_ERRORS:
-                    return
-                packets = self._container.demux(self.stream)
-                continue
-            if packet is None:
-                return
-            errors = 0
+        for packet in demux(self._container, [self.stream], self._count_damage):
+            if packet.size:
+                self._reading.place(packet)
             if self._counts_packets and packet.size and packet.pts is not None:
                 heappush(self._packet_times, packet.pts)
             try:
                 if self._alpha_decoder is not None:
                     yield from self._alpha_decoder.decode(packet if packet.size else None)
                 else:
-                    yield from packet.decode()
+                    yield from cast(list[VideoFrame], packet.decode())
             except (av.FFmpegError, ValueError):
                 self.damage.packets += 1
                 if packet.pts in self._packet_times:
                     self._packet_times.remove(packet.pts)
                     heapify(self._packet_times)
+
+    def _count_damage(self) -> None:
+        self.damage.packets += 1
 
     def _place(self, picture: VideoFrame, previous: TimedPicture | None) -> int:
         step = previous.duration if previous is not None else 0

@@ -3,7 +3,8 @@
 from fractions import Fraction
 from pathlib import Path
 
-from tcnet.video.containers import main_video, open_input
+from tcnet.video.clock import ClockReading, file_clock
+from tcnet.video.containers import demux, main_video, open_input
 from tcnet.video.pyav import exact
 
 
@@ -13,9 +14,13 @@ def frame_times(path: Path) -> list[Fraction]:
 
     Raises MediaError for what cannot be read as video.
     """
+    reading = ClockReading(file_clock(path))
     with open_input(path) as container:
         stream = main_video(container, path)
         time_base = exact(stream.time_base)
         assert time_base is not None  # muxers set it
-        ticks = sorted(p.pts for p in container.demux(stream) if p.size and p.pts is not None)
+        packets = [packet for packet in demux(container, [stream]) if packet.size]
+        for packet in packets:
+            reading.place(packet)
+        ticks = sorted(packet.pts for packet in packets if packet.pts is not None)
         return [(tick - ticks[0]) * time_base for tick in ticks]

@@ -15,6 +15,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
+from tcnet.video.clock import Clock, file_clock
 from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
@@ -50,13 +51,14 @@ class VideoReader:
         self.path = path
         self._options = options or ReadOptions()
         with self._open() as container:
-            whole = describe(container, path)
-            pictures = PictureStream(container, path, step=_step(whole))
+            self._clock = file_clock(path, allow_network=self._options.allow_network)
+            whole = describe(container, path, self._clock)
+            pictures = PictureStream(container, path, step=_step(whole), clock=self._clock)
             self._survey = survey(pictures, whole.duration)
         self._trim: Trim | None = None
         if self._options.cuts:
             with self._open() as container:
-                pictures = PictureStream(container, path, step=_step(whole))
+                pictures = PictureStream(container, path, step=_step(whole), clock=self._clock)
                 self._trim = find_trim(self._options, pictures, self._survey.first, whole)
         self._whole = whole
         self._info = _described(whole, self._survey, self._trim)
@@ -73,7 +75,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         with self._open() as container:
             fields = Deinterlacing(self._options.deinterlace, self._survey.scan)
-            run = _Decoding(container, self.path, self._whole, self._info, self._trim, fields)
+            run = _Decoding(container, self.path, self._whole, self._info, self._clock, self._trim, fields)
             try:
                 yield from run.frames()
             finally:
@@ -134,6 +136,7 @@ class _Decoding:
         path: Path,
         whole: VideoInfo,
         info: VideoInfo,
+        clock: Clock,
         trim: Trim | None,
         fields: Deinterlacing,
     ) -> None:
@@ -145,7 +148,8 @@ class _Decoding:
         self._trim = trim
         self._fields = fields
         self._step = _step(whole)
-        self._pictures = PictureStream(container, path, step=self._step)
+        self._clock = clock
+        self._pictures = PictureStream(container, path, step=self._step, clock=clock)
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
         self._crop = find_crop(container, path)
@@ -216,8 +220,8 @@ class _Decoding:
 
     def _last_duration(self, pts: int, own: int) -> int:
         """The last frame's: up to the end that the container states, else the frame's own."""
-        length = stream_duration(self._stream, self._info.time_base)
-        if length is not None and not self._pictures.times.shift:
+        length = stream_duration(self._stream, self._path, self._clock)
+        if length is not None and self._clock.continuous and not self._pictures.times.shift:
             end = round(length / self._info.time_base) + (self._stream.start_time or 0)
             # A stated end far behind the last frame is a lost tail, no long last frame.
             if 0 < end - pts <= max(own, self._step, self._longest, 1) * 2:
@@ -235,8 +239,8 @@ class _Decoding:
             lines.append(f"{damage.untimed} frames had no timestamp; theirs follow from their neighbours")
         if times.moved:
             lines.append(f"{times.moved} timestamps did not increase and were moved by the least amount")
-        if times.restarts:
-            lines.append(f"the clock was reset {times.restarts} times; time goes on without a gap")
+        if resets := self._clock.resets + times.restarts:
+            lines.append(f"the clock was reset {resets} times; time goes on without a gap")
         if self._gaps.found:
             seconds = float(self._gaps.ticks * self._info.time_base)
             lines.append(
@@ -263,9 +267,11 @@ class _Decoding:
         if self._end is None or self._whole.duration is None or self._pictures.times.restarts:
             return Fraction(0)
         tick = self._info.time_base
-        start = (self._stream.start_time or 0) * tick
+        start = self._clock.start
+        if start is None or self._clock.continuous:
+            start = (self._stream.start_time or 0) * tick
         missing = start + self._whole.duration - self._end * tick
-        own = stream_duration(self._stream, tick) is not None
+        own = stream_duration(self._stream, self._path, self._clock) is not None
         # The length of the whole file may be that of a longer sound track.
         alone = own or len(self._container.streams) == 1
         tolerance = 2 * self._step * tick if alone else Fraction(1, 2)

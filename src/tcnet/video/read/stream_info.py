@@ -1,4 +1,4 @@
-"""What the headers of a video file say, as a VideoInfo."""
+"""What the headers and the packets of a video file say, as a VideoInfo."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +8,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
+from tcnet.video.clock import Clock
 from tcnet.video.color.h273 import bit_depth, resolve_color
 from tcnet.video.containers import main_video
 from tcnet.video.frame import VideoInfo
@@ -16,8 +17,8 @@ from tcnet.video.read.crop import Crop, matroska_crop
 from tcnet.video.timestamps import tagged_end
 
 
-def describe(container: InputContainer, path: Path) -> VideoInfo:
-    """What the headers say. Raises MediaError for a stream that cannot be decoded or whose size is absurd."""
+def describe(container: InputContainer, path: Path, clock: Clock) -> VideoInfo:
+    """clock: of the file. Raises MediaError for a stream that cannot be decoded or whose size is absurd."""
     stream = main_video(container, path)
     context = stream.codec_context
     pixel_format = context.pix_fmt
@@ -26,25 +27,19 @@ def describe(container: InputContainer, path: Path) -> VideoInfo:
     time_base = exact(stream.time_base)
     if time_base is None:
         raise MediaError(f"{path}: its video stream has no time base; the file is damaged")
-    duration = stream_duration(stream, time_base)
+    duration = stream_duration(stream, path, clock)
     if duration is None and container.duration is not None:
         duration = Fraction(container.duration, av.time_base)
         if "matroska" in container.format.name:  # which counts from time zero, the others from the start
             duration -= (stream.start_time or 0) * time_base
-    rate = _frame_rate(stream)
-    count = stream.frames or None
-    if duration is not None and rate is not None:
-        shown = max(1, round(duration * rate))
-        # Headers also count what an edit list leaves out.
-        if count is None or shown < count * Fraction(98, 100):
-            count = shown
+    rate = _frame_rate(stream, clock)
     crop = find_crop(container, path)
     return VideoInfo(
         width=context.width - crop.left - crop.right,
         height=context.height - crop.top - crop.bottom,
         time_base=time_base,
         frame_rate=rate,
-        frame_count=count,
+        frame_count=_frame_count(stream, clock, duration, rate),
         duration=duration,
         bit_depth=8 if bit_depth(pixel_format) <= 8 else min(bit_depth(pixel_format), 16),
         pixel_format=pixel_format,
@@ -69,17 +64,40 @@ def find_crop(container: InputContainer, path: Path) -> Crop:
     return matroska_crop(path, context.width, context.height)
 
 
-def stream_duration(stream: VideoStream, time_base: Fraction) -> Fraction | None:
-    """Seconds from the first frame's start to the last one's end, where the container says so."""
+def stream_duration(stream: VideoStream, path: Path, clock: Clock) -> Fraction | None:
+    """Seconds from the first frame's start to the last one's end, where the container says so, or cannot know
+    as its clock may be set anew."""
+    if clock.length is not None and (clock.discontinuous or not clock.continuous):
+        return clock.length
+    time_base = exact(stream.time_base)
+    if time_base is None:
+        return None
     if stream.duration is not None and stream.container.format.name != "asf":  # which gives the file's
         return stream.duration * time_base
-    end = tagged_end(stream)
+    end = tagged_end(stream, path)
     return None if end is None else end - (stream.start_time or 0) * time_base
 
 
-def _frame_rate(stream: VideoStream) -> Fraction | None:
+def _frame_count(
+    stream: VideoStream, clock: Clock, duration: Fraction | None, rate: Fraction | None
+) -> int | None:
+    """The packets there are, however long a picture stands; by the rate where some of them are no picture."""
+    count = clock.pictures or stream.frames or None
+    if duration is None or rate is None:
+        return count
+    shown = max(1, round(duration * rate))
+    if count is None:
+        return shown
+    hidden = shown < count <= Fraction(11, 10) * shown  # VP8 has pictures that are never shown
+    fields = Fraction(19, 10) * shown <= count <= Fraction(21, 10) * shown
+    return shown if hidden or fields else count
+
+
+def _frame_rate(stream: VideoStream, clock: Clock) -> Fraction | None:
     """The exact nominal rate (30000/1001) when the average confirms it, else the average (VFR)."""
     average, guessed = exact(stream.average_rate), exact(stream.guessed_rate)
+    if clock.pictures and clock.length and not clock.continuous:
+        average = clock.pictures / clock.length
     if average and guessed:
         return guessed if abs(guessed / average - 1) < Fraction(1, 100) else average
     return average or guessed

@@ -63,6 +63,7 @@ def describe_trim(whole: VideoInfo, trim: Trim) -> VideoInfo:
     count: int | None = None
     if stop is not None and whole.frame_rate is not None:
         count = max(1, ceil(stop * whole.frame_rate) - ceil(begin * whole.frame_rate))
+        count = min(count, whole.frame_count or count)  # pictures may stand long
     end: Fraction | None = None if trim.end is None else trim.end * tick
     return replace(
         whole,

@@ -17,12 +17,14 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
+from tcnet.video.clock import ClockReading, file_clock
 from tcnet.video.color.hdr import side_data_of
-from tcnet.video.containers import CONTAINERS, main_video, open_input
+from tcnet.video.containers import CONTAINERS, demux, main_video, open_input
 from tcnet.video.frame import TrimRange
-from tcnet.video.pyav import clean_tags, layout_of
+from tcnet.video.pyav import clean_tags, exact, layout_of
 from tcnet.video.timestamps import RisingTimes, tagged_end
 from tcnet.video.write.copied_trim import Cutter
+from tcnet.video.write.edits import EditedSound
 from tcnet.video.write.sound import keeps_speakers
 from tcnet.video.write.transcode import Converter, convert_stream
 
@@ -38,6 +40,8 @@ _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
 _WITHOUT_SPEAKERS = ("pcm_", "flac", "tta")
 _RESTART_SECONDS = 1
+_NEVER = 1 << 63
+_MOVIES = ("mp4", "mov")
 _TRIAL_PACKETS = 500
 
 
@@ -69,10 +73,14 @@ class Passthrough:
         self._converters: dict[int, Converter] = {}
         self._times: dict[int, RisingTimes] = {}
         self._ends: dict[int, int] = {}  # the tick at which a stream ends, where Matroska's tags say so
+        self._written: dict[
+            int, int
+        ] = {}  # the tick of the last packet of sound, where MP4 wants them to rise
         self._pending: Packet[Stream] | None = None
         self._damaged = 0
         try:
             self._video = main_video(self._input, path)
+            self._clock = file_clock(path, allow_network=allow_network)
             self._add_streams()
         except BaseException:
             self.close()
@@ -175,8 +183,10 @@ class Passthrough:
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
-                restart = round(_RESTART_SECONDS / (stream.time_base or Fraction(1, 1000)))
-                self._times[stream.index] = RisingTimes(restart=restart)
+                # Clocks that were set anew are known beforehand, but in what playlists name.
+                tick = exact(stream.time_base) or Fraction(1, 1000)
+                restart = _NEVER if self._clock.pictures else round(_RESTART_SECONDS / tick)
+                self._times[stream.index] = RisingTimes(restart=restart, equal=True)
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
         """In Matroska a cover picture is an attached file, though it is read as a video stream."""
@@ -216,24 +226,19 @@ class Passthrough:
         streams = [self._input.streams[index] for index in self._copies]
         if not streams:
             return
-        packets = self._input.demux(streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                self._damaged += 1
-                if self._damaged > 100:
-                    return
-                packets = self._input.demux(streams)
-                continue
-            if packet is None:
-                return
+        reading = ClockReading(self._clock)
+        edits = EditedSound(hides_lead=self._output.format.name in _MOVIES)
+        for packet in demux(self._input, streams, self.count_damaged):
             # The last, empty ones only flush decoders; empty texts fill the gaps between subtitles in MP4,
             # whose writer makes its own.
-            if not packet.size or (_is_mov_text(packet.stream) and bytes(packet) == b"\0\0"):
+            if not packet.size:
                 continue
-            if self._cutter is None or self._cutter.keep(packet):
-                yield packet
+            reading.place(packet)
+            if _is_mov_text(packet.stream) and bytes(packet) == b"\0\0":
+                continue
+            for kept in edits.keep(packet):
+                if self._cutter is None or self._cutter.keep(kept):
+                    yield kept
 
     def _mux(self, packet: "Packet[Stream]") -> None:
         index = packet.stream_index
@@ -258,12 +263,31 @@ class Passthrough:
         if packet.has_sidedata("new_extradata"):
             packet = _without_new_header(packet)
         packet.stream = self._copies[index]
+        if packet.stream.type == "audio" and self._output.format.name in _MOVIES:
+            self._part(index, packet)
         try:
             self._output.mux(packet)
         except av.FFmpegError as error:
             if isinstance(error, OSError):  # the file it is written to
                 raise
             self._damaged += 1
+
+    def _part(self, index: int, packet: "Packet[Stream]") -> None:
+        """Packets of sound that share a time are a tick apart in MP4, by its clock, which is that of
+        samples."""
+        ours, theirs = exact(self._copies[index].time_base), exact(packet.time_base)
+        if ours is None or theirs is None or packet.dts is None:
+            return
+        dts = round(packet.dts * theirs / ours)
+        last = self._written.get(index)
+        if last is not None and dts <= last:
+            behind = (packet.pts or packet.dts) - packet.dts
+            packet.dts = last + 1
+            packet.pts = packet.dts + round(behind * theirs / ours)
+            packet.duration = round((packet.duration or 0) * theirs / ours)
+            packet.time_base = ours
+            dts = packet.dts
+        self._written[index] = dts
 
     def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
         try:
@@ -280,13 +304,15 @@ class Passthrough:
             self._convert(index, None)
 
     def _learn_end(self, packet: "Packet[Stream]") -> None:
-        """Matroska keeps no length of packets, only where the stream ends; without it a last, partly filled
-        packet would make the copy longer than the original. A first packet before zero is encoder delay,
-        which the tag counts in and timestamps do not.
+        """Matroska keeps no length of packets of sound, only where the stream ends; without it a last,
+        partly filled packet would make the copy longer than the original. A first packet before zero is
+        encoder delay, which the tag counts in and timestamps do not.
         """
         times = self._times[packet.stream_index]
-        end = tagged_end(packet.stream)
-        if times.last is not None or end is None:
+        if times.last is not None or packet.stream.type != "audio" or not self._clock.continuous:
+            return
+        end = tagged_end(packet.stream, self._path)
+        if end is None:
             return
         if self._trim is None:
             self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
