@@ -66,7 +66,11 @@ class ModelCard:
 
 @cache
 def list_models() -> tuple[ModelCard, ...]:
-    """The cards of the models in the package: the default, the others for files, those for benchmarks."""
+    """The models in the package.
+
+    Returns:
+        Their cards: the default, the others for files, those for benchmarks.
+    """
     cards = [_read_card(path) for path in sorted(weights_folder().glob("*.toml"))]
     return tuple(sorted(cards, key=lambda card: (not card.default, USES.index(card.use), card.name)))
 

@@ -26,7 +26,7 @@ COMPILING = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run decided: `options` has no choices left, and gives the same layout at any time."""
+    """A decided run. Its `options` leave nothing open, and give the same windows and tiles at any time."""
 
     model: str
     device: str

@@ -76,10 +76,18 @@ _FOLDER_SUFFIX = re.compile(r"\.x?\d+[pw]?", re.IGNORECASE)
 
 
 def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader | VideoReader:
-    """A video file, a folder of images, a pattern (dir/%04d.png, dir/*.png) or one image, as a FrameSource.
+    """Open an input for reading.
 
-    Both kinds have `notices` of what was damaged or dropped;
-    those of a video are complete after the last frame. Raises MediaError for what cannot be read.
+    Args:
+        path: a video file, a folder of images, a pattern (dir/%04d.png, dir/*.png) or one image.
+        options: which part is read, and how.
+
+    Returns:
+        A FrameSource and context manager. Its `notices` say what was damaged or dropped; those of a video are
+        complete after the last frame.
+
+    Raises:
+        MediaError: for what cannot be read.
     """
     if path.is_dir() or (is_pattern(path) and not path.exists()) or is_still_image(path):
         return ImageReader(path, options)
@@ -94,11 +102,22 @@ def open_sink(
     copy_from: Path | None = None,
     overwrite: bool = False,
 ) -> ImageWriter | VideoWriter:
-    """A FrameSink: a video file by its suffix, or PNGs in a folder or by a pattern such as out/%05d.png.
+    """Open an output for writing.
 
-    info: of the output. copy_from: the input, whose sound, subtitles, chapters and tags (for images: whose
-    names) are carried over. Raises UsageError for invalid options and MediaError for files that
-    must not or cannot be written, in both cases before anything stands on disk.
+    Args:
+        path: a video file by its suffix, or a folder or pattern (out/%05d.png) of PNGs.
+        info: of the output.
+        options: codec and quality.
+        copy_from: the input, whose sound, subtitles, chapters and tags (for images: whose names) are carried
+            over.
+        overwrite: whether an existing output may be replaced.
+
+    Returns:
+        A FrameSink: `write` frames in order, then `finish` or `abort`.
+
+    Raises:
+        UsageError: for invalid options.
+        MediaError: for files that must not or cannot be written; both before anything is on disk.
     """
     if names_video(path):
         video = copy_from if copy_from is not None and is_video_file(copy_from) else None
