@@ -1,6 +1,7 @@
 """Scene cuts: how many are found, what is taken for one, and what keeping to them is worth.
 
     python benchmarks/scene_cuts.py [--data ../shared/data/train] [--half 1]
+    python benchmarks/scene_cuts.py --detector scdet --threshold 10    # FFmpeg's; or content, adaptive
     python benchmarks/scene_cuts.py --quality [--pairs 12]
 
 Clips with known cuts are made by joining training clips, LR by the mean over 4x4 pixels: plain joins, in
@@ -10,16 +11,23 @@ wipes, noise, repeated and lost frames, explosions, flicker, shake, pans, zooms,
 the camera. The thresholds were chosen on half 0 of the shots; half 1 has others (shots of one place are in
 one half).
 
+--detector: another program's detector on the same clips, with its own default threshold unless one is given.
+"content" and "adaptive" are PySceneDetect's (pip install scenedetect-headless).
+
 --quality: PSNR-Y (tcnet-bi, BI) of the frames around a cut, with the windows ending there and without.
 """
 
 import argparse
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import av.filter
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -198,30 +206,92 @@ def _rhythm(clip: Clip, random: np.random.Generator) -> Iterator[Case]:
     yield Case("frames lost and repeated", clip[sorted([*kept, *random.choice(kept, 6)])])
 
 
-def found_cuts(clip: Clip) -> set[int]:
-    codes = clip.round().clip(0, 255).astype(np.uint8)
+Codes = npt.NDArray[np.uint8]  # (T, H, W, 3)
+
+
+def ours(codes: Codes, _: float | None) -> set[int]:
     frames = (Frame(picture, i, 1, Fraction(1, 25)) for i, picture in enumerate(codes))
     return {frame.pts for cut, frame in mark_cuts(frames) if cut}
 
 
-def detection(folder: Path, half: int) -> None:
+def scdet(codes: Codes, threshold: float | None) -> set[int]:
+    """FFmpeg's filter; only frames that it marks come out of the graph."""
+    height, width = codes.shape[1:3]
+    graph = av.filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=width, height=height, format="rgb24", time_base=Fraction(1, 25)),
+        graph.add("format", "yuv420p"),
+        graph.add("scdet", f"t={10 if threshold is None else threshold}"),
+        graph.add("metadata", "mode=select:key=lavfi.scd.time"),
+        graph.add("buffersink"),
+    ).configure()
+    for i, picture in enumerate(codes):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
+        frame.pts, frame.time_base = i, Fraction(1, 25)
+        graph.push(frame)
+    graph.push(None)
+    found = set()
+    with contextlib.suppress(av.EOFError, av.BlockingIOError):
+        while True:
+            found.add(graph.pull().pts)
+    return found
+
+
+def pyscenedetect(codes: Codes, detector: object) -> set[int]:
+    """Fed frame by frame, with scenes of any length, as windows end at every cut."""
+    from scenedetect import FrameTimecode
+
+    found = set()
+    for i, picture in enumerate(codes):
+        cuts = detector.process_frame(FrameTimecode(i, fps=25.0), np.ascontiguousarray(picture[..., ::-1]))
+        found |= {cut.frame_num for cut in cuts}
+    return found
+
+
+def content(codes: Codes, threshold: float | None) -> set[int]:
+    from scenedetect import ContentDetector
+
+    chosen = {} if threshold is None else {"threshold": threshold}
+    return pyscenedetect(codes, ContentDetector(min_scene_len=1, **chosen))
+
+
+def adaptive(codes: Codes, threshold: float | None) -> set[int]:
+    from scenedetect import AdaptiveDetector
+
+    chosen = {} if threshold is None else {"adaptive_threshold": threshold}
+    return pyscenedetect(codes, AdaptiveDetector(min_scene_len=1, **chosen))
+
+
+DETECTORS = {"ours": ours, "scdet": scdet, "content": content, "adaptive": adaptive}
+
+
+def detection(folder: Path, half: int, detector: str, threshold: float | None) -> None:
     clips: Counter[str] = Counter()
+    seconds = 0.0
     frames, hits, misses, false = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for case in make_cases(read_shots(folder, half), seed=half):
-        found = found_cuts(case.clip)
+        codes = case.clip.round().clip(0, 255).astype(np.uint8)
+        begin = time.perf_counter()
+        found = DETECTORS[detector](codes, threshold)
+        seconds += time.perf_counter() - begin
         hit = found & case.cuts or found & case.also
         clips[case.kind] += 1
         frames[case.kind] += len(case.clip)
         hits[case.kind] += len(hit)
         misses[case.kind] += len(case.cuts) - len(hit)
         false[case.kind] += len(found - hit)
-    print(f"half {half}\n\n| clips | number | frames | cuts | found | false |\n|---|---|---|---|---|---|")
+    print(
+        f"{detector}, half {half}\n\n| clips | number | frames | cuts | found | false |\n|---|---|---|---|---|---|"
+    )
     for kind, number in clips.items():
         row = (kind, number, frames[kind], hits[kind] + misses[kind], hits[kind], false[kind])
         print("|", " | ".join(map(str, row)), "|")
     found_all, cuts, false_all = hits.total(), hits.total() + misses.total(), false.total()
     print(f"| all | {clips.total()} | {frames.total()} | {cuts} | {found_all} | {false_all} |")
-    print(f"\nprecision {found_all / (found_all + false_all):.3f}, recall {found_all / cuts:.3f}")
+    print(
+        f"\nprecision {found_all / max(1, found_all + false_all):.3f}, recall {found_all / cuts:.3f}, "
+        f"{1000 * seconds / frames.total():.2f} ms a frame"
+    )
 
 
 FRAMES_AROUND = 8
@@ -271,6 +341,8 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
     parser.add_argument("--half", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--detector", choices=tuple(DETECTORS), default="ours")
+    parser.add_argument("--threshold", type=float, help="of another program's detector; default: its own")
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--model", default="tcnet-bi")
     parser.add_argument("--pairs", type=int, default=12)
@@ -279,7 +351,7 @@ def main() -> None:
     if arguments.quality:
         quality(arguments.data, arguments.model, arguments.pairs, arguments.crop)
     else:
-        detection(arguments.data, arguments.half)
+        detection(arguments.data, arguments.half, arguments.detector, arguments.threshold)
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ def join_failed(source, out):
     """A run of which nothing is left to do but the join: where that writes, a folder is in the way."""
     cut(source, out, 29)
     (folder(out) / "final").mkdir()
-    with pytest.raises(MediaError, match="the same command continues"):
+    with pytest.raises(MediaError, match="rerun to resume"):
         run(source, out)
     (folder(out) / "final").rmdir()
     assert Checkpoint(out).stored()[1][-1] == {"end": 30}
@@ -284,7 +284,7 @@ def test_a_full_disk_stops_the_join_and_nothing_is_lost(source, tmp_path, name):
     run(source, tmp_path / f"whole_{name}")
     out = tmp_path / name
     largest = (tmp_path / f"whole_{name}").stat().st_size // 2  # more than a segment, less than the whole
-    with files_up_to(largest), pytest.raises(MediaError, match=r"writing failed.*the same command continues"):
+    with files_up_to(largest), pytest.raises(MediaError, match=r"writing failed.*rerun to resume"):
         run(source, out)
     assert not out.exists()
     assert sum("segment" in line for line in Checkpoint(out).stored()[1]) == 6
@@ -295,7 +295,7 @@ def test_a_full_disk_stops_the_join_and_nothing_is_lost(source, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["out.mkv", "images"])
 def test_a_full_disk_stops_the_writing_with_one_line(source, tmp_path, name):
-    with files_up_to(3000), pytest.raises(MediaError, match="the same command continues") as caught:
+    with files_up_to(3000), pytest.raises(MediaError, match="rerun to resume") as caught:
         run(source, tmp_path / name)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["in.mkv"]  # nothing was finished
