@@ -280,9 +280,8 @@ def detection(folder: Path, half: int, detector: str, threshold: float | None) -
         hits[case.kind] += len(hit)
         misses[case.kind] += len(case.cuts) - len(hit)
         false[case.kind] += len(found - hit)
-    print(
-        f"{detector}, half {half}\n\n| clips | number | frames | cuts | found | false |\n|---|---|---|---|---|---|"
-    )
+    print(f"{detector}, half {half}\n")
+    print("| clips | number | frames | cuts | found | false |\n|---|---|---|---|---|---|")
     for kind, number in clips.items():
         row = (kind, number, frames[kind], hits[kind] + misses[kind], hits[kind], false[kind])
         print("|", " | ".join(map(str, row)), "|")

@@ -148,7 +148,7 @@ def test_a_plan_that_cannot_be_comes_back_as_words():
 
 
 @pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
-@pytest.mark.parametrize(("wish", "precision"), [("auto", "fp32"), ("int8", "int8")])
+@pytest.mark.parametrize(("request", "precision"), [("auto", "fp32"), ("int8", "int8")])
 def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, request, precision):
     monkeypatch.setattr("tcnet.inference.precision.FAST_BF16_FLAGS", frozenset())
     options = UpscaleOptions(device="cpu", precision=request)
