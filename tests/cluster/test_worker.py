@@ -148,10 +148,10 @@ def test_a_plan_that_cannot_be_comes_back_as_words():
 
 
 @pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
-@pytest.mark.parametrize(("request", "precision"), [("auto", "fp32"), ("int8", "int8")])
-def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, request, precision):
+@pytest.mark.parametrize(("asked", "precision"), [("auto", "fp32"), ("int8", "int8")])
+def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, asked, precision):
     monkeypatch.setattr("tcnet.inference.precision.FAST_BF16_FLAGS", frozenset())
-    options = UpscaleOptions(device="cpu", precision=request)
+    options = UpscaleOptions(device="cpu", precision=asked)
     plan = Worker().plan(make_info(20, 24, 32), load_model("tcnet-bi"), options, None)
     assert plan.precision == plan.options.precision == precision
 
