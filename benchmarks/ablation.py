@@ -1,12 +1,12 @@
-"""What each part of the network earns: variants trained alike from scratch, measured on held-out clips.
+"""Ablation: variants trained alike from scratch, measured on held-out clips.
 
     python benchmarks/ablation.py [--seeds 1,2] [--variants full,forward] [--vid4]
 
 One variant is one file of configs/ablation; they differ in [network] alone, and --set changes all of them.
-The weights measured are those of the last step (their moving average), not the best of several. What is
-trained and measured already, below --out, is not done again: the same command continues after a stop. Two
-shells may train at once, with a part of the variants or seeds each; a last run with all of them writes the
-table. Writes ablation.json and ablation.md into --out.
+The weights measured are those of the last step (their moving average), not the best of several. What --out
+already holds, trained or measured, is reused: the same command continues after a stop. Two shells may train
+at once, with some of the variants or seeds each; a last run with all of them writes the table. Writes
+ablation.json and ablation.md into --out.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def plan_runs(
     configs: Path, variants: Sequence[str], seeds: Sequence[int], out: Path, overrides: Sequence[str]
 ) -> list[Run]:
-    """Seed by seed, so that a run that is cut off has all variants of the first."""
+    """Seed by seed, so that an interrupted run has all variants of the first seed."""
     files = {path.stem: path for path in sorted(configs.glob("*.toml"), key=_base_first)}
     if unknown := [name for name in variants if name not in files]:
         raise UsageError(f"{configs} has no {unknown[0]}.toml; there are {', '.join(files)}")

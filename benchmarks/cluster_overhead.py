@@ -1,11 +1,10 @@
-"""What a cluster costs beside computing: time with one and two workers, bytes moved for each frame.
+"""Overhead of a cluster: time with one and two workers, bytes moved per frame.
 
     python benchmarks/cluster_overhead.py [--size 48x64] [--segments 4] [--model tcnet-video]
 
 A video is upscaled on this machine alone, then on a Ray cluster of one and of two nodes with one processor
-each, all with one thread. The first of all segments is left out of the times: it is when workers fetch the
-model. Each worker needs a core of its own, and the driver some of one: figures from a machine with other work
-to do are lower bounds.
+each, all with one thread. The first segments are left out of the times, because workers fetch the model
+then. Each worker needs a core of its own, and the driver some of one: a busy machine gives lower bounds.
 """
 
 import argparse
@@ -67,7 +66,7 @@ def nodes(count: int) -> Iterator[str]:
 
 
 class Times:
-    """When a run had how many frames."""
+    """The number of frames of a run over time."""
 
     def __init__(self) -> None:
         self.marks: list[tuple[int, float]] = []

@@ -1,4 +1,4 @@
-"""How far a cluster scales: workers that only wait, on a local Ray cluster, through the real driver.
+"""Scaling of a cluster: workers that only wait, on a local Ray cluster, through the real driver.
 
     python benchmarks/cluster_simulation.py [--workers 1,2,4,8,16,32,64] [--size 270x480] [--rounds 5]
 
@@ -7,11 +7,11 @@ a GPU would compute, and sends back as many bytes as a segment has. A GPU comput
 for a segment; at the paper's 94 ms for a frame of 320x180, and as much for each pixel of other sizes, that
 makes 13.5 s at 480x270 (to 1080p) and 6 s at 320x180 (to 720p).
 
-Everything else is real: frames go through the search for cuts, the cutting into segments, Ray's object store,
-the schedule, the order of results, and files synced to the disk with their journal. Decoding is left out:
-frames come from memory.
+Everything else is real: frames go through scene detection, segmentation, Ray's object store, the schedule,
+the ordering of results, and files synced to disk with their journal. Decoding is left out: frames come from
+memory.
 
-Efficiency: the time that the waiting alone would take, shared by all workers, over the time that it took.
+Efficiency: the time that waiting alone would take, shared by all workers, over the measured time.
 """
 
 import argparse
@@ -70,7 +70,7 @@ class Waits:
 
 
 class Nothing(nn.Module):
-    """What the driver asks of a network."""
+    """What the driver needs of a network."""
 
     scale = 4
     minimum_size = 16
@@ -107,7 +107,7 @@ class WaitingCluster(RayCluster):
 
 
 class Source:
-    """Frames of a scene that moves, and a cut now and then, made beforehand."""
+    """Precomputed frames of a moving scene, with occasional cuts."""
 
     def __init__(self, count: int, height: int, width: int) -> None:
         self.info = VideoInfo(
@@ -126,7 +126,7 @@ class Source:
 
 
 class DiskSink:
-    """What the real one does with a segment: file and journal, synced."""
+    """Handles a segment as the real sink does: file and journal, synced."""
 
     done, complete, notices = 0, False, ()
 
@@ -203,7 +203,7 @@ def main() -> None:
         crew.limit = count
         while cluster.activity().workers < count:
             time.sleep(0.05)
-        rounds = choice.rounds * (2 if count >= 16 else 1)  # the beginning counts for less
+        rounds = choice.rounds * (2 if count >= 16 else 1)  # the start weighs less
         rows.append(measure(cluster, count, rounds, delay, size))
         print(rows[-1], flush=True)
     cluster.close()

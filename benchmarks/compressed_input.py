@@ -1,4 +1,4 @@
-"""What models make of compressed video: PSNR on luma against the ground truth, by strength of compression.
+"""Models on compressed video: PSNR on luma against the ground truth, by strength of compression.
 
     python benchmarks/compressed_input.py [--models bicubic,tcnet-bi,tcnet-video] [--frames 12]
 

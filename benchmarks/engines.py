@@ -1,11 +1,11 @@
-"""What computes a model fastest: torch, onnxruntime or OpenVINO, alternately in one process.
+"""Engines compared: torch, onnxruntime and OpenVINO, interleaved in one process.
 
     python benchmarks/engines.py [--model tcnet-bi] [--sizes 90x160,180x320] [--frames 6] [--rounds 3]
                                  [--threads N] [--compile] [--json FILE]
 
-Each size: one clip of a moving texture, every engine in every precision that it has here, in turn. Medians of
-the seconds a frame, ratios to torch, the largest difference from torch in float32 in any picture, and PSNR
-against it. --compile also times the residual trunk of propagation, as it is and by torch.compile.
+Each size: one clip of a moving texture, every engine in every precision available here, interleaved. Medians
+of the seconds a frame, ratios to torch, the largest difference from torch in float32 in any picture, and
+PSNR against it. --compile also times the residual trunk of propagation, eager and compiled.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def run(network: VideoNetwork, clip: torch.Tensor) -> torch.Tensor:
 
 
 def measure_compiled(model: str, size: tuple[int, int], rounds: int) -> list[Row]:
-    """The residual trunk of pre-propagation, eager and compiled, in turn."""
+    """The residual trunk of pre-propagation, eager and compiled, interleaved."""
     rows: list[Row] = []
     for precision in ("fp32", "bf16"):
         dtype = choose_precision(precision, CPU).dtype

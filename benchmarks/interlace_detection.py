@@ -1,4 +1,4 @@
-"""Interlaced video: whether progressive clips are left alone and fields are found.
+"""Detection of interlaced video: whether progressive clips pass and woven fields are detected.
 
     python benchmarks/interlace_detection.py ../shared/data/train ../shared/data/heldout ../shared/data/vid4
 

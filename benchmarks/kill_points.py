@@ -1,6 +1,6 @@
-"""The places at which `kill_runs.py` kills a run: what a power cut could meet, one by one.
+"""The points at which `kill_runs.py` kills a run: the states that a power cut could leave, one by one.
 
-`arm` changes the program in the process that calls it and nowhere else: the program knows of none of it.
+`arm` patches the program in the process that calls it and nowhere else; the program itself has no hooks.
 """
 
 import os
@@ -85,7 +85,7 @@ def _half_removed(count: int) -> None:
 
 
 def _between_moves(count: int) -> None:
-    """Some images lie at their final place, the others do not yet."""
+    """Some images are at their final place, the others not yet."""
     place = image_writer.ImageTarget.place
 
     def some(self, work, total):

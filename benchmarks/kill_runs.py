@@ -1,10 +1,10 @@
-"""Runs that are killed again and again, and continued until they are done: all must end like one run.
+"""Runs that are killed repeatedly and resumed until they are done: all must end like one run.
 
     python benchmarks/kill_runs.py [--runs 50] [--seed 0] [--report FILE]
 
 A small video (variable rate, B-frames, sound) is upscaled by the command, with a tiny network of random
 weights, to Matroska and MP4 (H.264), Matroska (FFV1), and images. Each run is killed (SIGKILL) at one of the
-places of `kill_points.py` first, then at random moments, until it ends by itself. Then decoded frames, times
+points of `kill_points.py` first, then at random moments, until it finishes. Then decoded frames, times
 and sound packets are compared with those of an uninterrupted run. The command runs in a process forked from
 this one, which saves the seconds that importing takes; some attempts are processes of their own.
 """
@@ -63,7 +63,7 @@ def main() -> None:
     choice = parser.parse_args()
     torch.set_num_threads(1)
     upscale_video.__kwdefaults__["segment_frames"] = SEGMENT_FRAMES
-    plan.PROBE_SECONDS = 0.0  # the estimate of the time may be as bad as it likes
+    plan.PROBE_SECONDS = 0.0  # the time estimate does not matter here
     if choice.command:
         tcnet(choice.command)
     with tempfile.TemporaryDirectory() as name:
@@ -132,7 +132,7 @@ def command(source: Path, output: Path, weights: Path) -> list[str]:
 def run_until_done(
     arguments: list[str], place: Path, target: str, number: int, duration: float, chance: random.Random
 ) -> list[str]:
-    """The places at which the run was killed, in order."""
+    """The points at which the run was killed, in order."""
     offered = {**(kill_points.IMAGES if target == "images" else kill_points.VIDEO), **kill_points.BOTH}
     names = list(offered)
     planned = [names[number // len(TARGETS) % len(names)], chance.choice(names)]
@@ -152,7 +152,7 @@ def run_until_done(
         kills.append(point)
         output = Path(arguments[arguments.index("-o") + 1])
         if output.exists() and checkpoint_of(output).stored()[0] is None:
-            # Killed behind its last deed: the output stands, and at most an empty folder is left beside it.
+            # Killed after its last step: the output exists, and at most an empty folder is left beside it.
             checkpoint_of(output).remove()
             return kills
     raise AssertionError(f"{target}: not done after {MOST_ATTEMPTS} attempts")
@@ -235,7 +235,7 @@ def write_video(path: Path) -> Path:
 
 
 def contents(path: Path) -> list[object]:
-    """What has to be equal: (time, picture) of all frames, (time, bytes) of all sound packets; for images
+    """What must be equal: (time, picture) of all frames, (time, bytes) of all sound packets; for images
     their names and bytes."""
     if path.is_dir():
         return [(file.name, _digest(file.read_bytes())) for file in sorted(path.iterdir())]

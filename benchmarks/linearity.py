@@ -1,11 +1,11 @@
-"""Whether time grows with the work and no faster: per LR pixel in large frames, per frame in long videos.
+"""Linearity: time per LR pixel in large frames, per frame in long videos.
 
     python benchmarks/linearity.py [--model tcnet-bi] [--precision auto] [--sizes 180x320,540x960]
                                    [--lengths 200,2000] [--length-size 32x32] [--frames 4] [--rounds 3]
 
-Sizes: whole clips of --frames frames, all sizes in turn. Lengths: a stream of so many frames, in windows as
-`tcnet upscale` computes it, in turn as well. Medians, and the ratio of each to the first. Memory is kept as
-the command keeps it.
+Sizes: whole clips of --frames frames, all sizes interleaved. Lengths: a stream of so many frames, in windows
+as `tcnet upscale` computes it, interleaved as well. Medians, and the ratio of each to the first. Memory is
+kept as the command keeps it.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def parsed_size(text: str) -> tuple[int, int]:
 
 
 def moving_frames(count: int, height: int, width: int) -> Iterator[Frame]:
-    """A texture that moves forth and back, so that a long stream needs no large picture."""
+    """A texture that moves back and forth, so that a long stream needs no large picture."""
     turns = 32
     clip = (
         moving_texture(turns, height, width)[0].mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -44,7 +44,7 @@ def moving_frames(count: int, height: int, width: int) -> Iterator[Frame]:
 
 
 def in_turn(work: Mapping[str, Callable[[], float]], rounds: int, unit: str) -> None:
-    """Prints medians of what each gives, after a run of each whose time does not count: it fetches memory."""
+    """Prints the median of each, after a warm-up run of each, which fetches memory."""
     taken: dict[str, list[float]] = {name: [] for name in work}
     for run in work.values():
         run()

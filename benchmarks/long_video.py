@@ -1,4 +1,4 @@
-"""Whether memory stays flat: a two-hour video with sound and subtitles through the whole program.
+"""Flat memory: a two-hour video with sound and subtitles through the whole program.
 
     python benchmarks/long_video.py [--minutes 120] [--suffix .mkv] [--size 32x24] [--folder FOLDER]
 

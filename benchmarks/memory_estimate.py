@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/memory_estimate.py [CASE...]
 
-A network with random weights of the package's size upscales noise up to the first frame that it gives, each
-time in a child process of its own, so that nothing is left over from the one before. Measured is by how much
-the largest resident set exceeds what the process had before: what grows with frames and windows. Linux only.
+A network with random weights of the package's size upscales noise up to its first frame, each time in a child
+process of its own, so that nothing is left over from the previous one. Measured: by how much the largest
+resident set exceeds the one before, that is what grows with frames and windows. Linux only.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Scene cuts: how many are found, what is taken for one, and what keeping to them is worth.
+"""Scene cuts: recall, false positives, and what respecting them is worth.
 
     python benchmarks/scene_cuts.py [--data ../shared/data/train] [--half 1]
     python benchmarks/scene_cuts.py --detector scdet --threshold 10    # FFmpeg's; or content, adaptive

@@ -1,4 +1,4 @@
-"""How visible tiles are: tiled against whole frames, by the overlap of the tiles.
+"""Tile seams: tiled against whole frames, by the overlap of the tiles.
 
     python benchmarks/tile_seams.py [--data ../shared/data/heldout] [--clips 2] [--frames 4] [--any-size]
 

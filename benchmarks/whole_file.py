@@ -1,11 +1,11 @@
-"""What a file costs beside the computation alone: decoding, encoding, segments, the start of the command.
+"""Overhead of a whole file over computing alone: decoding, encoding, segments, the command's start.
 
     python benchmarks/whole_file.py [--model tcnet-bi] [--precision auto] [--size 64x96] [--frames 300]
                                     [--rounds 2]
 
-Writes a video of a moving texture, then in turn: `tcnet upscale` of it, from start to end of the process, and
-the same frames through `Upscaler.stream`, decoded before the clock starts, with memory kept as the command
-keeps it.
+Writes a video of a moving texture, then times, interleaved: `tcnet upscale` of it, from start to end of the
+process, and the same frames through `Upscaler.stream`, decoded before the clock starts, with memory kept as
+the command keeps it.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What windows cost in quality: PSNR against the ground truth, by overlap.
+"""Quality by context of windows: PSNR against the ground truth.
 
     python benchmarks/window_overlap.py [--data ../shared/data/train] [--clips 12] [--crop 256]
 
 Each clip is degraded (BI), cut to a square of --crop HR pixels in its middle, and restored as a whole and in
 short windows (so that there are many borders), with 0 to 8 frames of context on both sides that are computed
-and dropped. Only clips of 32 frames and more serve: shorter ones have no windows to speak of.
+and dropped. Only clips of 32 frames and more are used: shorter ones have hardly any windows.
 """
 
 import argparse

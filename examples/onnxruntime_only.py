@@ -5,8 +5,8 @@
 
 INPUT: a video file or a folder of images; OUTPUT: a video file or a folder for PNGs. Files are read and
 written with PyAV (`pip install onnxruntime av`). To show the steps plainly it holds the whole clip in memory
-and writes pictures alone, without sound and at a constant rate; `tcnet upscale --engine onnxruntime` does all
-that properly.
+and writes pictures only, without sound and at a constant rate; `tcnet upscale --engine onnxruntime` does all
+of that.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Upscale a video on a server that `tcnet serve` runs, with nothing but Python's own library.
+"""Upscale a video on a server that `tcnet serve` runs, with Python's standard library only.
 
 python web_client.py http://127.0.0.1:8000 VIDEO OUTPUT [--model NAME] [--scale 4|3|2] [--token TOKEN]
 
-An upload or download that is cut off is continued; the whole can be started again at any time.
+An interrupted upload or download is continued; the script can be started again at any time.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 8 << 20  # bytes sent in one request
-TRIES = 5  # in a row, of what a broken connection ends
+TRIES = 5  # in a row, after broken connections
 
 
 class Server:
-    """What of the server's interface is needed here. Its refusals end the program with their one line."""
+    """The part of the server's interface needed here. A refusal ends the program with its one line."""
 
     def __init__(self, address: str, token: str | None) -> None:
         self._address = address.rstrip("/")

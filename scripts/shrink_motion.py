@@ -1,4 +1,4 @@
-"""Make "tiny" motion, for networks that stream, which finds what "small" motion finds.
+"""Distil "tiny" motion, for streaming networks, from "small" motion.
 
     python scripts/shrink_motion.py MODEL CONFIG.toml OUT.safetensors [--minutes 15] [--set a.b=v]...
 
