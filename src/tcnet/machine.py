@@ -1,4 +1,4 @@
-"""Which machine this is, and where a user's settings and measurements of it lie."""
+"""The machine's identity, and where a user's settings and measurements of it are kept."""
 
 import os
 import platform
@@ -8,12 +8,12 @@ CPU_FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "a
 
 
 def machine() -> str:
-    """What a measurement holds for."""
+    """Identifies the machine that a measurement is valid for."""
     return f"{processor()}, {os.cpu_count()} cores"
 
 
 def processor() -> str:
-    """Its name and what of it matters here."""
+    """The processor's name and the features that matter here."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()
@@ -29,8 +29,8 @@ def processor() -> str:
 
 
 def settings_folder() -> Path:
-    """The user's folder for what is kept between runs."""
-    import typer  # here, since a library that measures nothing has no use for it
+    """The user's settings folder."""
+    import typer  # here: only measurements need it
 
     return Path(typer.get_app_dir("tcnet"))
 

@@ -1,4 +1,4 @@
-"""How a process that computes is set up: what belongs to the whole process, not to a library."""
+"""Settings of a computing process as a whole: threads and allocator."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ LOOKS, SECONDS_BETWEEN_LOOKS = 5, 0.002
 
 
 def keep_threads_asleep() -> None:
-    """Let threads that wait sleep early, unless the environment says how they should wait.
+    """Let waiting threads sleep early, unless the environment says how they should wait.
 
     Threads of torch's CPU kernels wait for each other hundreds of times a frame. libgomp lets them spin
     meanwhile, and beside any other busy process two of them then run up to thirty times slower than one
@@ -26,8 +26,8 @@ def keep_threads_asleep() -> None:
 
 
 def _cores_are_free(load: Path = Path("/proc/loadavg")) -> bool:
-    """Whether at most half of the cores have something to run, this process included; False where that is not
-    known (not Linux). Looked at a few times, since something small runs now and then on any machine."""
+    """Whether at most half of the cores are busy, this process included; False where that is not known (not
+    Linux). Sampled a few times, since short tasks run on any machine."""
     if not load.exists():
         return False
     running = []
@@ -56,7 +56,7 @@ def keep_freed_memory() -> None:
 
 
 def release_freed_memory() -> None:
-    """Give what glibc keeps back to the system, so that the resident set is what is in use."""
+    """Return what glibc keeps to the system, so that the resident set is the memory in use."""
     if library := _glibc():
         library.malloc_trim(0)
 

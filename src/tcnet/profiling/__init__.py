@@ -1,4 +1,4 @@
-"""How fast a model runs here: beside others, by the same clock, and against the machine's own limits."""
+"""Profiling: how fast models run here, against baselines and against the machine's peak."""
 
 from tcnet.profiling.benchmark import run_benchmark
 from tcnet.profiling.benchmark_result import BenchmarkResult, Stage, Timing, write_json

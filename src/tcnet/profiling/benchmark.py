@@ -1,4 +1,4 @@
-"""Models and BasicVSR in turn on the same frames."""
+"""Times models and BasicVSR, interleaved, on the same frames."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +22,9 @@ from tcnet.profiling.roofline import LIMIT_CHANNELS, convolution_limit, memory_b
 from tcnet.profiling.stages import all_flops, stage_flops, stage_times
 
 LARGEST_SIDE = 4320
-"""LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not do."""
+"""LR pixels: beyond 8K at x4 nothing is worth timing, and memory would not suffice."""
 PLAIN = "BasicVSR, the baseline"
-"""Eager, whole frames, the memory layout that torch gives: what ratios are to."""
+"""Eager, whole frames, torch's default memory layout: the reference of ratios."""
 
 
 class _Network(Protocol):
@@ -47,7 +47,7 @@ def run_benchmark(
     can. compiled: `models` run compiled; their FLOPs are those of the same without.
 
     Raises UsageError for impossible sizes, unknown names, devices and precisions, and for a number of frames
-    that is no whole number of a streaming network's groups.
+    that is not a multiple of a streaming network's group size.
     """
     chosen = choose_device(device)
     number_format = choose_precision(precision, chosen)
@@ -168,7 +168,7 @@ def _warm_up(
 def _stages(
     flops: dict[str, float], rounds: Sequence[dict[str, float]], clip: Tensor, limit: float
 ) -> tuple[Stage, ...]:
-    """Medians per stage; what lies between the modules last."""
+    """Medians per stage; last what is between the modules."""
     seconds = {name: statistics.median(taken[name] for taken in rounds) for name in flops}
     whole = sum(seconds.values())
     _, count, _, height, width = clip.shape

@@ -1,4 +1,4 @@
-"""The figures of a benchmark, as values, table rows and JSON."""
+"""The measurements of a benchmark, as values, table rows and JSON."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from tcnet.errors import MediaError
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage of one network, medians over the rounds. multiply_adds: per output pixel. limit_fraction: of
-    the convolution limit; None for a stage without convolutions and matrix products."""
+    peak convolution throughput; None for a stage without convolutions and matrix products."""
 
     name: str
     milliseconds_per_frame: float

@@ -19,7 +19,7 @@ def clock(work: Callable[[], object], device: torch.device) -> float:
 
 
 def now(device: torch.device) -> float:
-    """Seconds, once the device has done all that it was given."""
+    """Seconds, once the device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -28,7 +28,7 @@ def now(device: torch.device) -> float:
 
 
 def reset_peak(device: torch.device) -> None:
-    """Begin to look for the peak anew, where that can be done."""
+    """Reset the peak, where that is possible."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif _CLEAR_REFS.exists():

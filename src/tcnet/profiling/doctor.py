@@ -22,7 +22,7 @@ PACKAGES = ("torch", "av", "numpy", "safetensors", "typer", "rich", "pydantic")
 
 
 def examine() -> list[tuple[str, str]]:
-    """Rows of (what, finding), fit to be pasted into a report of a problem. Takes a few seconds."""
+    """Rows of (what, finding), to be pasted into a bug report. Takes a few seconds."""
     device = choose_device("auto")
     auto = choose_precision("auto", device)
     rows = [

@@ -13,13 +13,13 @@ LIMIT_CHANNELS = 64
 REPEATS = 9
 WARM_UP = 2
 COPY_BYTES = 256 * 2**20
-"""More than any cache holds."""
+"""Larger than any cache."""
 
 
 @torch.inference_mode()
 def convolution_limit(device: torch.device, precision: Precision, height: int, width: int) -> float:
     """FLOP/s, two per multiply-add, of a 3x3 convolution of 64 channels in channels_last memory: the median
-    of a few. The network is mostly that. For int8 it takes codes and gives them."""
+    of a few. The network is mostly that. For int8, inputs and outputs are codes."""
     channels, dtype = LIMIT_CHANNELS, precision.dtype
     conv = nn.Conv2d(channels, channels, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.rand(1, channels, height, width, device=device, dtype=dtype)
@@ -42,7 +42,7 @@ def convolution_limit(device: torch.device, precision: Precision, height: int, w
 
 @torch.inference_mode()
 def memory_bandwidth(device: torch.device) -> float:
-    """Bytes a second, read and written together, of copying what no cache holds: the median of a few."""
+    """Bytes a second, read and written together, of copying beyond all caches: the median of a few."""
     source = torch.zeros(COPY_BYTES // 4, device=device)
     target = torch.empty_like(source)
     taken = [clock(lambda: target.copy_(source), device) for _ in range(REPEATS + WARM_UP)][WARM_UP:]

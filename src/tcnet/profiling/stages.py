@@ -14,7 +14,7 @@ from tcnet.profiling.clock import now
 STAGES = ("motion", "propagation", "stability", "fusion", "refinement", "reconstruction")
 """The modules of TCNet, in the paper's order; "propagation" is its information pre-propagation."""
 REST = "between"
-"""What no module does: warping the neighbours, cutting and joining."""
+"""What is outside the modules: warping the neighbours, slicing and concatenating."""
 
 
 @torch.inference_mode()
@@ -33,14 +33,14 @@ def stage_flops(network: TCNet, work: Callable[[], object]) -> dict[str, float]:
 
 @torch.inference_mode()
 def all_flops(work: Callable[[], object]) -> float:
-    """As stage_flops, in all, of anything."""
+    """FLOPs of all of `work`, as in stage_flops."""
     with _counting() as counter:
         work()
     return float(counter.get_total_flops())
 
 
 def _metered(network: TCNet, work: Callable[[], object], read: Callable[[], float]) -> dict[str, float]:
-    """By how much `read` grows in each stage during `work`, and outside of all."""
+    """How much `read` grows in each stage during `work`, and outside all stages."""
     spent = dict.fromkeys((*STAGES, REST), 0.0)
     with ExitStack() as hooks:
         for name in STAGES:

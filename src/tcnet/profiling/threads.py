@@ -1,4 +1,4 @@
-"""How many threads compute fastest here: `tcnet doctor --tune` measures it, `tcnet upscale` uses it."""
+"""The fastest number of threads: `tcnet doctor --tune` measures it, `tcnet upscale` uses it."""
 
 import json
 import os
@@ -30,12 +30,12 @@ class Tuning:
 
 
 def tuning_path() -> Path:
-    """In the user's folder for settings."""
+    """In the user's settings folder."""
     return settings_folder() / FILE_NAME
 
 
 def measure() -> Tuning:
-    """Time the default model with 1, 2, 4 ... threads, up to one for each core, in turn. Takes seconds."""
+    """Time the default model with 1, 2, 4 ... threads, up to one per core, interleaved. Takes seconds."""
     cpu = torch.device("cpu")
     dtype = choose_precision("auto", cpu).dtype
     network = load_model(DEFAULT_MODEL).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -48,7 +48,7 @@ def measure() -> Tuning:
                 for count, measured in times.items():
                     torch.set_num_threads(count)
                     seconds = clock(lambda: network(clip), cpu)
-                    if attempt > 0:  # the first sets up kernels
+                    if attempt > 0:  # the first is a warm-up
                         measured.append(seconds / CLIP[1])
     finally:
         torch.set_num_threads(before)
@@ -58,7 +58,7 @@ def measure() -> Tuning:
 
 
 def keep(tuning: Tuning) -> Path:
-    """Write it for this user's later runs. Raises MediaError where that cannot be done."""
+    """Write it for this user's later runs. Raises MediaError where that fails."""
     path = tuning_path()
     try:
         replace_settings(path, json.dumps(asdict(tuning), indent=1) + "\n")
