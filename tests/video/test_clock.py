@@ -351,6 +351,26 @@ def test_a_part_across_a_reset(clips, tmp_path, suffix):
     assert all(min(abs(time - other) for other in moved) <= TOLERANCE for time in heard)
 
 
+def test_chapters_behind_a_gap(clips, tmp_path):
+    def setup(container, video):
+        names = zip(
+            ("One", "Two", "Three"), ((0, 900), (900, 20_000_000), (20_000_000, 20_001_000)), strict=True
+        )
+        container.set_chapters(
+            [
+                {"id": n, "start": start, "end": end, "time_base": MILLISECOND, "metadata": {"title": name}}
+                for n, (name, (start, end)) in enumerate(names, 1)
+            ]
+        )
+
+    times = (*range(0, 1000, 40), *range(20_000_000, 20_001_000, 40))
+    clip = clips.clip(times=times, last=40, time_base=MILLISECOND, setup=setup)
+    clips.convert(clips.write(tmp_path / "a.mkv", clip), tmp_path / "b.mkv")
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        found = [(c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in container.chapters()]
+    assert found == [(0, Fraction(9, 10)), (Fraction(9, 10), 1), (1, 2)]
+
+
 def test_frame_times_are_of_the_same_clock(clips, tmp_path):
     source = joined(clips, tmp_path, ".ts", STEPS["back"], PICTURES * FRAME)
     frames = clips.read(source)

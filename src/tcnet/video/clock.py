@@ -8,7 +8,7 @@ streams of the one before it end.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -53,7 +53,8 @@ class Clock:
     moves: for each stream that is shifted at all, (number of the first packet, seconds) of each shift.
     resets: of the main video, wraparounds not counted. pictures: packets of the main video; None where the
     file was not read. start, end: of the main video, in seconds; None where no packet has a time.
-    discontinuous: the format allows timestamp discontinuities.
+    discontinuous: the format allows timestamp discontinuities. discarded: packets of the main video that the
+    demuxer marks as outside of an edit list.
     """
 
     moves: Mapping[int, tuple[tuple[int, Fraction], ...]] = field(default_factory=dict)
@@ -62,6 +63,8 @@ class Clock:
     start: Fraction | None = None
     end: Fraction | None = None
     discontinuous: bool = False
+    discarded: int = 0
+    epochs: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
 
     @property
     def continuous(self) -> bool:
@@ -72,6 +75,13 @@ class Clock:
     def length(self) -> Fraction | None:
         """Seconds from the first picture's start to the last one's end."""
         return None if self.start is None or self.end is None else self.end - self.start
+
+    def placed(self, time: Fraction) -> Fraction:
+        """A time of the file, in seconds, that belongs to no packet; of times that come twice, the first."""
+        for start, end, shift in self.epochs:
+            if time <= end:
+                return max(time, start) + shift
+        return time + (self.epochs[-1][2] if self.epochs else 0)
 
 
 class _Delays:
@@ -131,6 +141,7 @@ class _Track:
     count: int = 0
     epoch: int = -1
     high: float = 0.0
+    usual: int = 0  # ticks that the last packet before lasts
     ends: dict[int, int] = field(default_factory=dict)  # by epoch, in ticks
     switches: list[tuple[int, int]] = field(default_factory=list)  # (packet, epoch from there on)
     early: tuple[int, float] | None = None  # a subtitle that is ahead of all: (packet, seconds)
@@ -188,7 +199,11 @@ class ClockFinder:
         track.high = max(track.high, seconds)
         epoch.latest = max(epoch.latest, seconds)
         epoch.starts[index] = min(epoch.starts.get(index, time), time)
-        end = time + (duration or round(track.what.step / track.tick))
+        if (
+            0 < duration * track.tick <= self._gap
+        ):  # in MP4 a packet lasts until the next one, whatever is between
+            track.usual = duration
+        end = time + (track.usual or round(track.what.step / track.tick))
         track.ends[chosen] = max(track.ends.get(chosen, end), end)
         if track is not self._main and self._main.epoch >= 0:
             key = (index, self._main.epoch)
@@ -205,14 +220,18 @@ class ClockFinder:
             if any(shift for _, shift in steps):
                 moves[index] = steps
         main, tick = self._main, self._main.what.time_base
-        starts = [shifts[n] + self._epochs[n].starts[self._video] * tick for n in main.ends]
+        epochs = tuple(
+            (self._epochs[n].starts[self._video] * tick, end * tick, shifts[n])
+            for n, end in main.ends.items()
+        )
         return Clock(
             moves=moves,
             resets=sum(self._epochs[epoch].fixed is None for _, epoch in main.switches[1:]),
             pictures=main.count,
-            start=min(starts, default=None),
-            end=max((shifts[n] + end * tick for n, end in main.ends.items()), default=None),
+            start=min((start + shift for start, _, shift in epochs), default=None),
+            end=max((end + shift for _, end, shift in epochs), default=None),
             discontinuous=self._discontinuous,
+            epochs=epochs,
         )
 
     def _epoch_of(self, track: _Track, seconds: float, *, is_keyframe: bool) -> int:
@@ -332,12 +351,14 @@ def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> 
         wraps = container.format.name in _WRAPPING
         finder = ClockFinder(tracks, video=main.index, discontinuous=discontinuous, wraps=wraps)
         delays = {index: _Delays() for index in tracks}
+        discarded = 0
         for packet in demux(container, streams):
-            # What the demuxer marks as discarded lies outside of an edit list, at times without meaning.
-            if packet.stream_index in tracks and packet.size and not packet.is_discard:
+            if packet.is_discard:  # its time means nothing
+                discarded += packet.stream_index == main.index
+            elif packet.stream_index in tracks and packet.size:
                 # Elsewhere decoding times are made up by FFmpeg.
                 time = packet.dts if packet.pts is None else packet.pts
                 if discontinuous:
                     time = delays[packet.stream_index].presented(packet)
                 finder.add(packet.stream_index, time, packet.duration or 0, is_keyframe=packet.is_keyframe)
-    return finder.find()
+    return replace(finder.find(), discarded=discarded)

@@ -35,7 +35,7 @@ def survey_upload(input: Path, limits: Limits) -> Source:
     """Raises MediaError for a file that is not a video or exceeds a limit."""
     with VideoReader(input) as reader:
         info = reader.info
-    if info.codec in _PICTURES and info.frame_count is None and info.duration is None:
+    if info.codec in _PICTURES and info.frame_count in (None, 1) and info.duration is None:
         raise MediaError(f"{input}: is a picture, no video; tcnet upscale takes folders of pictures")
     check_limits(info, limits)
     return Source(
@@ -79,9 +79,12 @@ def check_limits(info: VideoInfo, limits: Limits) -> None:
         raise MediaError(
             f"its frames have {info.width}x{info.height} pixels; this server takes up to {limits.pixels}"
         )
-    if info.duration is not None and info.duration > limits.duration_seconds:
+    lasts = info.duration
+    if lasts is not None and info.frame_count and info.frame_rate:
+        lasts = min(lasts, info.frame_count / info.frame_rate)  # the gaps between frames cost nothing
+    if lasts is not None and lasts > limits.duration_seconds:
         raise MediaError(
-            f"it lasts {float(info.duration):g} s; this server takes up to {limits.duration_seconds:g} s"
+            f"it lasts {float(lasts):g} s; this server takes up to {limits.duration_seconds:g} s"
         )
     if info.frame_count is not None and info.frame_count > limits.frames:
         raise MediaError(f"it has {info.frame_count} frames; this server takes up to {limits.frames}")

@@ -65,9 +65,11 @@ def find_crop(container: InputContainer, path: Path) -> Crop:
 
 
 def stream_duration(stream: VideoStream, path: Path, clock: Clock) -> Fraction | None:
-    """Seconds from the first frame's start to the last one's end, where the container says so, or cannot know
-    as its clock may be set anew."""
-    if clock.length is not None and (clock.discontinuous or not clock.continuous):
+    """Seconds from the first frame's start to the last one's end: as the container says, or as its packets do
+    where it cannot know."""
+    # Headers of MP4 may count what an edit list leaves out.
+    edited = clock.discarded and clock.discarded + (clock.pictures or 0) >= stream.frames
+    if clock.length is not None and (clock.discontinuous or edited or not clock.continuous):
         return clock.length
     time_base = exact(stream.time_base)
     if time_base is None:

@@ -120,6 +120,12 @@ class Passthrough:
         chapters = self._input.chapters()
         for chapter in chapters:
             clean_tags(chapter["metadata"])
+            if not self._clock.continuous:
+                tick = exact(chapter["time_base"]) or Fraction(1)
+                chapter["start"], chapter["end"] = (
+                    round(self._clock.placed(time * tick) / tick)
+                    for time in (chapter["start"], chapter["end"])
+                )
         if self._cutter is not None:
             chapters = self._cutter.chapters(chapters)
         if chapters:
