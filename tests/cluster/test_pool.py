@@ -159,7 +159,7 @@ def test_what_a_lost_worker_had_is_done_elsewhere(pool):
     assert texts(shared.compute("run", segments(12), ignore)) == [f"run {number}" for number in range(12)]
     assert crew.dropped == ["w0"]
     assert shared.notices() == [
-        "the worker on host 0 was lost (its power failed); what it had was done elsewhere"
+        "the worker on host 0 was lost (its power failed); its segments were computed elsewhere"
     ]
     assert shared.activity().workers == 1
 

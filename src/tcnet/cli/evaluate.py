@@ -33,10 +33,10 @@ def evaluate(
     model: Annotated[
         list[str],
         typer.Option(
-            help="One or more, separated by commas: names of `tcnet models` and weight files, either with "
-            "+time or +full for its self-ensemble, bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
-            "basicvsr-reds, ONNX files (whole clips or single frames), and functions of your own as "
-            "module:function or file.py:function."
+            help="One or more, separated by commas: names of `tcnet models` and weight files, with +time "
+            "or +full for its self-ensemble; bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds; "
+            "ONNX files (whole clips or single frames); your own functions as module:function or "
+            "file.py:function."
         ),
     ],
     set_name: Annotated[
@@ -47,7 +47,7 @@ def evaluate(
             "pairs: HR and LR clips below HR/ and LR/.",
         ),
     ] = "vid4",
-    data: Annotated[Path | None, typer.Option(help="Where the set lies; by default $TCNET_DATA/SET.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the set; by default $TCNET_DATA/SET.")] = None,
     degradation: Annotated[
         str | None, typer.Option(help="BI (the default) or BD; none for pairs.", show_default=False)
     ] = None,
@@ -55,7 +55,7 @@ def evaluate(
         str | None,
         typer.Option(
             help=f"Some of {', '.join(METRICS)}. By default psnr and ssim, and for a report (--out) the "
-            "temporal ones; lpips and vmaf need packages of their own.",
+            "temporal ones; lpips and vmaf need additional packages.",
             show_default=False,
         ),
     ] = None,
@@ -63,21 +63,23 @@ def evaluate(
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for report.html, pictures, results.json and .csv; a run cut off goes on.",
+            help="Folder for report.html, pictures, results.json and .csv; interrupted runs continue.",
         ),
     ] = None,
     crop: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CLIP=FRAME,LEFT,TOP,WIDTH,HEIGHT",
-            help="What the report shows enlarged of a clip; by default where bicubic interpolation is worst.",
+            help="The crop that the report enlarges; by default where bicubic interpolation is worst.",
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Metric all anew; do not go on.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure everything again instead of continuing.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     limit_frames: Annotated[
-        int | None, typer.Option(help="A quick look at the first frames of each clip; not the protocol.")
+        int | None, typer.Option(help="Only the first frames of each clip: a quick look, not the protocol.")
     ] = None,
 ) -> None:
     """Measure models on a benchmark by its published protocol; methods side by side on the same frames."""

@@ -263,7 +263,9 @@ class Pool:
     def _lose(self, worker: str, reason: str) -> None:
         self._crew.drop(worker)
         machine = self._machines.get(worker, worker)
-        self._notices.append(f"the worker on {machine} was lost ({reason}); what it had was done elsewhere")
+        self._notices.append(
+            f"the worker on {machine} was lost ({reason}); its segments were computed elsewhere"
+        )
         for task in self._schedule.lose_worker(worker):
             self._schedule.close_job(task.job)  # or it would cost the other workers too
             if task.job in self._runs:

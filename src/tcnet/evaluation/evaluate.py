@@ -63,21 +63,31 @@ def evaluate(
     journal: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> EvaluationResult:
-    """Metric upscalers on a set of clips, in one pass over the clips.
+    """Measure methods on a set of clips, in one pass over the clips.
 
-    set_name: a set of EVALUATION_SETS ("vid4", "folder"); data_dir: where its ground truth lies.
-    degradation: what makes the LR clips, "BI" or "BD"; "none" for sets that bring them ("pairs").
-    limit_frames: only the first so many frames of each clip; such figures are not the published protocol's.
-    crops: by clip name, what the report shows enlarged; for other clips, the place in the middle frame that
-        bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
-    metrics: of METRICS. estimators: for those that need some; if None, they are loaded, on the CPU.
-    journal: a file in which finished measurements are kept; with the same options a later call goes on from
-        there, with others it starts anew and says so in the notices.
-    Memory: the ground truth of one clip as uint8, its LR version, and what the upscaler itself holds; SR
+    In memory are the ground truth of one clip as uint8, its LR version, and what the method itself holds; SR
     frames are measured and dropped one by one. Seconds include moving them to the CPU, not measuring them.
-    Raises UsageError for unknown names, impossible options and missing packages of metrics, ValueError for
-    missing estimators, MediaError for missing or unreadable clips,
-    TcnetError if a model gives NaN or infinity, UsageError if an upscaler breaks its contract.
+
+    Args:
+        set_name: a set of EVALUATION_SETS ("vid4", "folder").
+        data_dir: where its ground truth is.
+        degradation: what makes the LR clips, "BI" or "BD"; "none" for sets that contain them ("pairs").
+        upscalers: the methods.
+        metrics: of METRICS.
+        limit_frames: only the first so many frames of each clip, which is not the published protocol.
+        crops: by clip name, what the report enlarges; for other clips, the place in the middle frame that
+            bicubic interpolation restores worst. Beyond PICTURED_CLIPS clips only those named here are shown.
+        estimators: for metrics that need some; if None, they are loaded, on the CPU.
+        journal: a file for finished measurements; with the same options a later call continues, with others
+            it starts over and says so in the notices.
+        progress: called as the evaluation proceeds.
+
+    Raises:
+        UsageError: for unknown names, impossible options, missing packages of metrics, and a method that
+            breaks its contract.
+        ValueError: for missing estimators.
+        MediaError: for missing or unreadable clips.
+        TcnetError: if a model returns NaN or infinity.
     """
     chosen = evaluation_set(set_name)
     check_degradation(chosen, degradation)
