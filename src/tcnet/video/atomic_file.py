@@ -1,11 +1,17 @@
 """Output files: written under a hidden name beside the target, which takes its place in one step."""
 
+import errno
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from tcnet.errors import MediaError
 
+_NOT_SUPPORTED = frozenset(
+    getattr(errno, name) for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS") if hasattr(errno, name)
+)
+_NO_REPLACING = _NOT_SUPPORTED | {errno.EEXIST, errno.EPERM, errno.EACCES}
 NAME_MAX = 255
 """Bytes of a file name that Linux file systems take; Windows and macOS count otherwise, and take no less."""
 
@@ -28,7 +34,7 @@ class TargetFile:
         """Syncs the finished work file to disk and renames it."""
         _refuse_existing(self.path, self._overwrite)
         sync(self.work)
-        self.work.replace(self.path)
+        replace_file(self.work, self.path)
         sync_folder(self.path.parent)
 
     def discard(self) -> None:
@@ -97,9 +103,23 @@ def sync(path: Path) -> None:
     # Opened for writing: Windows refuses to sync a read-only handle.
     descriptor = os.open(path, os.O_RDWR)
     try:
-        os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> bool:
+    """Puts what was written on the disk; False where the file system cannot be told to (network folders).
+
+    Raises OSError where it can and that failed.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+        return False
+    return True
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -107,15 +127,72 @@ def write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        sync_descriptor(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` last through a power cut, where folders can be synced (not on Windows)."""
+def sync_folder(folder: Path) -> bool:
+    """Makes a rename in `folder` last through a power cut; False where folders cannot be synced (Windows,
+    network folders)."""
     if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+        return False
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in _NOT_SUPPORTED or error.errno in (errno.EACCES, errno.EPERM, errno.EISDIR):
+            return False  # written to, but not opened: a drop box
+        raise
+    try:
+        return sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Renames a file, in the place of another if there is one. Raises OSError; nothing is lost then.
+
+    Some network folders rename only to names that are free, and some drives not across their parts.
+    """
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            _copy_over(source, target)
+        elif error.errno in _NO_REPLACING and source.exists() and target.is_file():
+            _swap(source, target)
+        else:
+            raise
+
+
+def rename_folder(source: Path, target: Path) -> bool:
+    """Whether it could be; False where the file system renames files alone, or not across its parts."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV or error.errno in _NOT_SUPPORTED:
+            return False
+        raise
+    return True
+
+
+def _copy_over(source: Path, target: Path) -> None:
+    copy = target.with_name(hidden_name(target.name, ".part"))
+    try:
+        shutil.copyfile(source, copy)
+        sync(copy)
+        os.replace(copy, target)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    source.unlink()
+
+
+def _swap(source: Path, target: Path) -> None:
+    """In two steps; what was there is back if the second fails."""
+    aside = target.with_name(hidden_name(target.name, ".old"))
+    os.rename(target, aside)
+    try:
+        os.rename(source, target)
+    except BaseException:
+        os.rename(aside, target)
+        raise
+    aside.unlink()

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video.atomic_file import check_folder, hidden_name, nearest_folder, sync, sync_folder
+from tcnet.video.atomic_file import (
+    check_folder,
+    hidden_name,
+    nearest_folder,
+    rename_folder,
+    replace_file,
+    sync,
+    sync_folder,
+)
 from tcnet.video.containers import is_pattern
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.images import name_pattern, write_png
@@ -44,20 +52,22 @@ class ImageTarget:
 
         Those that a move cut short has brought there already stay. Raises MediaError for a missing image.
         """
-        if self.folder.is_dir():
-            names = [self.name(index) for index in range(count)]
-            for name in names:
-                if not (work / name).exists() and not (self.folder / name).exists():
-                    raise MediaError(f"{work / name}: is gone; start over with --no-resume")
-            for name in names:
-                if (work / name).exists():
-                    (work / name).replace(self.folder / name)
-            work.rmdir()
-            self._remove_surplus(count)
-        else:
+        if not self.folder.is_dir():
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            work.replace(self.folder)
-            sync_folder(self.folder.parent)
+            if rename_folder(work, self.folder):
+                sync_folder(self.folder.parent)
+                sync_folder(self.folder)
+                return
+            self.folder.mkdir()
+        names = [self.name(index) for index in range(count)]
+        for name in names:
+            if not (work / name).exists() and not (self.folder / name).exists():
+                raise MediaError(f"{work / name}: is gone; start over with --no-resume")
+        for name in names:
+            if (work / name).exists():
+                replace_file(work / name, self.folder / name)
+        work.rmdir()
+        self._remove_surplus(count)
         sync_folder(self.folder)
 
     def _remove_surplus(self, index: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError, UsageError
+from tcnet.video.atomic_file import replace_file
 from tcnet.video.color.alpha import is_opaque
 from tcnet.video.frame import ColorSpec, Frame, Pixels, TrimRange, VideoInfo
 from tcnet.video.media_kind import IMAGE_SUFFIXES, is_animation
@@ -40,7 +41,7 @@ def write_png(path: Path, pixels: Pixels, alpha: Pixels | None = None, *, quick:
     work = path.with_name(f".{path.name}.part")
     try:
         work.write_bytes(data)
-        work.replace(path)
+        replace_file(work, path)
     except OSError as error:
         work.unlink(missing_ok=True)
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from error

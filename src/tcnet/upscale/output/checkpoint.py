@@ -1,19 +1,19 @@
 """The hidden folder beside an output, where an unfinished run keeps what it has done."""
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.upscale.output.fingerprint import differences
 from tcnet.upscale.output.journal import Journal, Line
+from tcnet.upscale.output.run_lock import LOCK, OWNER, RunLock
 from tcnet.video.atomic_file import hidden_name, nearest_folder, sync_folder
 
 _ENDING = ".tcnet"
+_TRIES = 10
 CONTINUES = "what is finished is kept: fix the cause and rerun to resume"
 """What to tell of a run that stopped for lack of room and the like."""
 
@@ -30,7 +30,8 @@ class Checkpoint:
         place = output.absolute()
         self.path = place.with_name(hidden_name(place.name, _ENDING))
         self._journal = Journal(self.path / "journal.jsonl")
-        self._lock: BinaryIO | None = None
+        self._lock: RunLock | None = None
+        self._syncs = True
         self._made: list[Path] = []
 
     def stored(self) -> tuple[Line | None, list[Line]]:
@@ -71,6 +72,18 @@ class Checkpoint:
             raise
         return lines
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the file system lacks; complete once it is open."""
+        lines = []
+        if self._lock is not None and not self._lock.has_system_lock:
+            lines.append("the output's file system has no locks: a file keeps other runs away instead")
+        if not self._syncs and sys.platform != "win32":
+            lines.append(
+                "the output's file system cannot be told to sync: a power cut may cost the last segments"
+            )
+        return tuple(lines)
+
     def keep(self, header: Mapping[str, Any], lines: list[Line]) -> None:
         """Forget all lines but `lines`."""
         with storing(self.output):
@@ -84,18 +97,21 @@ class Checkpoint:
     def release(self) -> None:
         """Lets another run continue; harmless when called again."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def remove(self) -> None:
         """Removes the folder with all in it, and the folders made on the way to it that are empty."""
         # The journal last: with it, a removal that is cut short is done with by the next run.
-        self._clear(("journal.jsonl", "lock"))
+        self._clear(("journal.jsonl", LOCK, OWNER))
         if sys.platform == "win32":
             self.release()  # an open file cannot be removed there
-        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            self._clear(())
+            self.path.rmdir()
         self.release()
-        for folder in self._made:
+        # A network folder keeps open files under other names until they are closed.
+        for folder in (self.path, *self._made):
             with suppress(OSError):  # something else lies in it by now
                 folder.rmdir()
 
@@ -105,32 +121,42 @@ class Checkpoint:
             self._made.append(parent)
             parent = parent.parent
         self.path.mkdir(parents=True, exist_ok=True)
-        sync_folder(nearest_folder(parent))
+        self._syncs = sync_folder(nearest_folder(parent))
 
-    def _clear(self, kept: tuple[str, ...] = ("lock",)) -> None:
-        for entry in self.path.iterdir():
-            if entry.name in kept:
-                continue
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+    def _clear(self, kept: tuple[str, ...] = (LOCK, OWNER)) -> None:
+        _empty(self.path, kept)
 
     def _acquire(self) -> None:
-        while True:
+        holder: str | None = "another run"
+        for turn in range(_TRIES):
             self.path.mkdir(exist_ok=True)
-            lock = (self.path / "lock").open("ab")
-            if not _locked(lock):
-                lock.close()
-                raise MediaError(
-                    f"{self.output}: another run is writing it; wait for its end or choose another name (-o)"
-                )
-            # The run that held it may have ended and removed the folder in between.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(lock.fileno()), (self.path / "lock").stat()):
-                    self._lock = lock
-                    return
-            lock.close()
+            lock = RunLock(self.path)
+            try:
+                holder = lock.acquire()
+            except FileNotFoundError:
+                continue  # the run that held it has ended and removed the folder in between
+            if holder is not None:
+                break
+            # It may have removed the file alone; on some network folders no file is the same twice.
+            if lock.is_in_place() or turn == _TRIES - 1:
+                self._lock = lock
+                return
+            lock.release()
+        raise MediaError(
+            f"{self.output}: {holder} is writing it; wait for its end or choose another name (-o)"
+        )
+
+
+def _empty(folder: Path, kept: tuple[str, ...] = ()) -> None:
+    """Not by shutil.rmtree, which wants to meet the same folder twice: some network folders have none."""
+    for entry in folder.iterdir():
+        if entry.name in kept:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            _empty(entry)
+            entry.rmdir()
+        else:
+            entry.unlink()
 
 
 @contextmanager
@@ -140,22 +166,3 @@ def storing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise MediaError(f"{output}: writing failed ({error.strerror or error}); {CONTINUES}") from error
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Whether this process now has the file for itself, until it is closed or the process ends."""
-    if sys.platform == "win32":
-        import msvcrt  # not there elsewhere
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl  # not there on Windows
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

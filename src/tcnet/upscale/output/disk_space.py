@@ -1,6 +1,7 @@
 """Whether an output has room on its disk, as far as that can be said before it is encoded."""
 
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,12 @@ def check_room(output: Path, needed: RoomNeeded, free: int) -> tuple[str, ...]:
 
 
 def free_room(path: Path) -> int:
-    """Bytes that may still be written where `path` is, or would be."""
-    return shutil.disk_usage(nearest_folder(path.absolute())).free
+    """Bytes that may still be written where `path` is, or would be; sys.maxsize where nobody knows."""
+    try:
+        usage = shutil.disk_usage(nearest_folder(path.absolute()))
+    except OSError:
+        return sys.maxsize
+    return usage.free if usage.total else sys.maxsize  # some network folders report zeros
 
 
 def _amount(size: int) -> str:

@@ -50,7 +50,7 @@ class ResumableImages:
         self._open = True
         try:
             self._take_over(lines)
-            self.notices = self._check_room()
+            self.notices = (*self._folder.notices, *self._check_room())
             with storing(self._target.folder):
                 self._images.mkdir(exist_ok=True)
         except BaseException:

@@ -5,13 +5,12 @@ crash while it was written, does not count.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError
-from tcnet.video.atomic_file import sync_folder
+from tcnet.video.atomic_file import replace_file, sync_descriptor, sync_folder
 
 Line = Mapping[str, Any]
 
@@ -46,8 +45,8 @@ class Journal:
             for line in (header, *lines):
                 file.write(_encoded(line))
             file.flush()
-            os.fsync(file.fileno())
-        work.replace(self._path)
+            sync_descriptor(file.fileno())
+        replace_file(work, self._path)
         sync_folder(self._path.parent)
 
     def append(self, line: Line) -> None:
@@ -55,7 +54,7 @@ class Journal:
         with self._path.open("ab") as file:
             file.write(_encoded(line))
             file.flush()
-            os.fsync(file.fileno())
+            sync_descriptor(file.fileno())
 
     def _damaged(self) -> MediaError:
         return MediaError(f"{self._path}: this journal is damaged; start over with --no-resume")

@@ -12,7 +12,7 @@ from tcnet.upscale.output.disk_space import check_room, free_room, room_needed
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Line
 from tcnet.video import Frame
-from tcnet.video.atomic_file import check_target, sync, sync_folder, write_synced
+from tcnet.video.atomic_file import check_target, replace_file, sync, sync_folder, write_synced
 from tcnet.video.write.segments import Segment, SegmentWriter, Trial, VideoEncoding
 
 SEGMENT_FRAMES = 48
@@ -62,7 +62,7 @@ class SegmentedVideo:
         self._open = True
         try:
             self._take_over(lines)
-            self._notices = (*trial.notices, *self._check_room())
+            self._notices = (*trial.notices, *self._folder.notices, *self._check_room())
         except BaseException:
             self.abort()
             raise
@@ -185,7 +185,7 @@ class SegmentedVideo:
         if _size(self._final) != self._final_line["final"]:
             self._join()
         check_target(self._encoding.path, overwrite=self._overwrite, source=self._encoding.copy_from)
-        self._final.replace(target)
+        replace_file(self._final, target)
         sync_folder(target.parent)
 
     def _take_over(self, lines: list[Line]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tcnet.errors import MediaError
+from tcnet.video.atomic_file import sync_descriptor
 from tcnet.video.write.encoder import EncodedPacket
 
 _HEAD = struct.Struct("<qqqIB")  # pts, dts, duration, bytes that follow, is_keyframe
@@ -43,7 +44,7 @@ class PacketFile:
         """Syncs the file to disk, if it lies there; returns its SHA-256 in hex digits."""
         self._file.flush()
         if self._on_disk:
-            os.fsync(self._file.fileno())
+            sync_descriptor(self._file.fileno())
         elif isinstance(self._file, io.BytesIO):
             self.data = self._file.getvalue()
         self._file.close()
