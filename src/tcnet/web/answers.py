@@ -12,7 +12,7 @@ MAX_HEIGHT = 16384
 class Problem(BaseModel):
     """Why a request was refused."""
 
-    error: str = Field(description="one line, for the user")
+    error: str = Field(description="one readable line")
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}}
