@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.frame import VideoInfo
@@ -15,6 +15,7 @@ from tcnet.video.write.codecs import EncoderPlan
 from tcnet.video.write.encoder import EncodedPacket, add_video, reason
 from tcnet.video.write.matroska import make_room, set_pixel_aspect
 from tcnet.video.write.passthrough import Passthrough
+from tcnet.video.write.quicktime import complete_tags
 
 _MAX_TIMESCALE = 2**31 - 1
 
@@ -50,6 +51,7 @@ class Muxer:
         self._copy: Passthrough | None = None
         self._pictures = 0
         self._refused = False
+        self._languages: tuple[str | None, ...] = ()
         self._container: OutputContainer | None = None
         self._states_aspect_itself = muxer in ("matroska", "webm") and info.sample_aspect_ratio != 1
         options: dict[str, str] = {}
@@ -98,6 +100,8 @@ class Muxer:
             self.close()
         if self._refused:
             self._check_pictures()
+        if self._copy is not None and self._muxer in ("mp4", "mov"):
+            complete_tags(self._work, self._copy.file_tags, self._languages)
         if self._states_aspect_itself:
             info = self._info
             set_pixel_aspect(self._work, info.width, info.height, info.sample_aspect_ratio)
@@ -121,6 +125,9 @@ class Muxer:
             scale = (Fraction(self._info.width, width), Fraction(self._info.height, height))
             self._copy.describe_video(self.stream, scale)
             self._copy.describe_file()
+            # A cover picture is no track of these formats.
+            tracks = [s for s in container.streams if not s.disposition & Disposition.attached_pic]
+            self._languages = tuple(stream.metadata.get("language") for stream in tracks)
         if self._states_aspect_itself:
             make_room(self.stream)
         container.container_options.update(self._muxer_options())

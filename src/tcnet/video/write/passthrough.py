@@ -105,7 +105,7 @@ class Passthrough:
 
     def describe_video(self, stream: VideoStream, scale: tuple[Fraction, Fraction]) -> None:
         """Gives the new video the old one's tags, disposition and rotation, enlarged by `scale` (x, y)."""
-        stream.metadata.update(_kept(self._video.metadata))
+        stream.metadata.update(_kept_of_stream(self._video))
         stream.disposition = self._video.disposition
         matrix = self._display_matrix()
         if matrix is not None:
@@ -116,7 +116,7 @@ class Passthrough:
 
     def describe_file(self) -> None:
         """Copies the file's tags and its chapters."""
-        self._output.metadata.update(_kept(self._input.metadata))
+        self._output.metadata.update(self.file_tags)
         chapters = self._input.chapters()
         for chapter in chapters:
             clean_tags(chapter["metadata"])
@@ -130,6 +130,11 @@ class Passthrough:
             chapters = self._cutter.chapters(chapters)
         if chapters:
             self._output.set_chapters(chapters)
+
+    @property
+    def file_tags(self) -> dict[str, str]:
+        """What the input's tags say of the work in it, not of the old file."""
+        return _kept(self._input.metadata)
 
     @property
     def video_size(self) -> tuple[int, int]:
@@ -185,7 +190,7 @@ class Passthrough:
             if copy is None:
                 stream.discard = av.stream.Discard.all
                 continue
-            copy.metadata.update(_kept(stream.metadata))
+            copy.metadata.update(_kept_of_stream(stream))
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
@@ -360,6 +365,13 @@ def _kept(metadata: dict[str, str]) -> dict[str, str]:
         for key, value in metadata.items()
         if key.lower() not in _STALE_TAGS and not key.startswith("_STATISTICS")
     }
+
+
+def _kept_of_stream(stream: Stream) -> dict[str, str]:
+    tags = _kept(stream.metadata)
+    if "name" in tags:  # what FFmpeg calls the title of a track in MP4
+        tags.setdefault("title", tags.pop("name"))
+    return tags
 
 
 def _kind(stream: Stream) -> str:
