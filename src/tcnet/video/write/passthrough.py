@@ -25,7 +25,7 @@ from tcnet.video.pyav import clean_tags, exact, layout_of
 from tcnet.video.timestamps import RisingTimes, tagged_end
 from tcnet.video.write.copied_trim import Cutter
 from tcnet.video.write.edits import EditedSound
-from tcnet.video.write.sound import keeps_speakers
+from tcnet.video.write.sound.converter import keeps_speakers
 from tcnet.video.write.transcode import Converter, convert_stream
 
 # Tags that describe the old file and would be wrong, or are written anew, in the new one.

@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from tcnet.video.write.sound import AudioConverter, SoundForm, keeps_speakers, sound_forms
+from tcnet.video.write.sound.converter import AudioConverter, SoundForm, keeps_speakers, sound_forms
 
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = frozenset(["subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"])

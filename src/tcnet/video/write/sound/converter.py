@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from tcnet.video.pyav import layout_of
-from tcnet.video.write.speakers import Placement, exact_placement, near_placements, speaker_names
+from tcnet.video.write.sound.speakers import Placement, exact_placement, near_placements, speaker_names
 
 # Encoders to try by muxer. Lossless, but for WebM, which has nothing lossless.
 _ENCODERS = {
