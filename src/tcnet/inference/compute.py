@@ -14,12 +14,12 @@ from tcnet.inference.state import all_finite
 
 @dataclass(slots=True)
 class Statistics:
-    """What happened so far. A window of a stream is one call that gave frames."""
+    """Statistics of a run so far. A window of a stream is one call that returned frames."""
 
     frames: int = 0
-    """Frames handed out."""
+    """Frames yielded."""
     windows: int = 0
-    """Windows whose last frame was handed out."""
+    """Windows whose last frame was yielded."""
     recomputed_windows: int = 0
     """Windows of a tile that gave NaN or infinity and were computed again in float32."""
     recomputed_frames: int = 0
@@ -38,7 +38,7 @@ class Compute:
     def __init__(
         self, network: VideoNetwork, device: torch.device, precision: Precision, *, compiled: bool = False
     ) -> None:
-        """Raises UsageError for what cannot be computed so."""
+        """Raises UsageError for an impossible placement."""
         self.device = device
         self.precision = precision
         self.uncompiled = working_copy(network, device, precision)
@@ -49,7 +49,7 @@ class Compute:
 
     @property
     def reduced(self) -> bool:
-        """Whether float32 would be more precise than what is computed in."""
+        """Whether the computation is less precise than float32."""
         return self.precision != FP32
 
     def float32(self) -> VideoNetwork:

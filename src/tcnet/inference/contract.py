@@ -1,4 +1,4 @@
-"""What this package asks of a network. `tcnet.network.TCNet` fulfils it, and so do the fakes of the tests."""
+"""The protocol of a network here; `tcnet.network.TCNet` and the fakes of the tests fulfil it."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol, Self

@@ -1,4 +1,4 @@
-"""Which device and which number format to compute with."""
+"""Choice of device and number format."""
 
 import copy
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """A number format. dtype: of weights and features; int8: of what `tcnet.network.quantisation` leaves."""
+    """A number format. dtype: of weights and features; for int8, of what is not quantised."""
 
     name: str
     dtype: torch.dtype
@@ -39,7 +39,7 @@ class Precision:
 
     @property
     def floating(self) -> "Precision":
-        """What computes that which is not quantised."""
+        """The format of what is not quantised."""
         return next(each for each in _FLOATING.values() if each.dtype == self.dtype)
 
 
@@ -83,7 +83,7 @@ def choose_placement(
 
 
 def choose_device(name: str) -> torch.device:
-    """The device for "auto", "cpu", "cuda" or "mps". Raises UsageError when it is not there."""
+    """The device for "auto", "cpu", "cuda" or "mps". Raises UsageError when it is not available."""
     if name not in DEVICES:
         raise UsageError(f"unknown device {name!r}: choose one of {', '.join(DEVICES)}")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -116,8 +116,8 @@ def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO)
 
 
 def preferred_integers(device: torch.device, cpu_info: Path = CPU_INFO) -> Precision | None:
-    """int8 where it is faster than what `choose_precision` chooses by itself by more than its error is worth:
-    on CPUs that have it in hardware, but not bf16."""
+    """int8 where its speed over the choice of `choose_precision` outweighs its error: on CPUs that have it in
+    hardware, but not bf16."""
     slow = device.type == "cpu" and not cpu_has(FAST_BF16_FLAGS, cpu_info)
     return _int8(device, cpu_info) if slow and cpu_has(FAST_INT8_FLAGS, cpu_info) else None
 
@@ -173,7 +173,7 @@ def compiled_copy(network: AnyNetwork) -> AnyNetwork:
 
 
 def _inner(network: VideoNetwork) -> VideoNetwork:
-    """What it ensembles, or itself."""
+    """The network inside an ensemble, or itself."""
     return network.network if isinstance(network, SelfEnsemble) else network
 
 
@@ -183,7 +183,7 @@ def _quantisable(network: VideoNetwork) -> bool:
 
 
 def _tcnet(network: VideoNetwork, request: str, instead: str) -> TCNet:
-    """The TCNet that it is or ensembles. Raises UsageError, the request and what to do, for others."""
+    """The TCNet itself or inside an ensemble. Raises UsageError, with the request and advice, for others."""
     inner = _inner(network)
     if not isinstance(inner, TCNet):
         raise UsageError(f"{request} is for TCNets, not for a {type(inner).__name__}: {instead}")

@@ -1,15 +1,15 @@
-"""Scene cuts, found in one pass with a look ahead of a few frames; integers only, so the same everywhere.
+"""Scene cuts, detected in one pass with a few frames of look-ahead; integers only, so the same everywhere.
 
 Each frame is reduced to a thumbnail. Two thumbnails are compared block by block at the best of many shifts,
 so that motion counts little, in two ways:
 
-    novelty    what no shift explains, against the pictures' own contrast, and the difference of their colours
-    structure  the same on pictures freed of local brightness and contrast, which light does not change
+    novelty    what no shift explains, relative to the pictures' contrast, and the difference in colours
+    structure  the same on pictures normalised by local brightness and contrast, which light does not change
 
-A cut is a step that stands out from the steps around it in both, and is large in both. A step after which the
-old picture soon returns (a flash, a black frame) is none. Fades, dissolves, pans and strong motion do not
-stand out; explosions and flickering light leave the structure. Of two cuts within three frames at most one is
-found: such a short scene goes with the one after it, or neither stands out and it is left as it is.
+A cut is a step that stands out from the steps around it in both, and is large in both. A step after which
+the old picture soon returns (a flash, a black frame) is not a cut. Fades, dissolves, pans and strong motion
+do not stand out; explosions and flickering light leave the structure. Of two cuts within three frames at
+most one is found: such a short scene joins the next one, or neither stands out and it is not separated.
 """
 
 from collections import deque
@@ -26,20 +26,20 @@ from tcnet.video.frame import Frame, Pixels
 ROWS, COLUMNS, BLOCK = 32, 64, 8
 """Of a thumbnail, in its pixels; blocks are square."""
 SAMPLES = 4
-"""At most about this many pixels of the frame are taken for one of the thumbnail, in each direction."""
+"""At most about this many pixels of the frame per thumbnail pixel, in each direction."""
 SHIFT_ROWS, SHIFT_COLUMNS = 4, 6
 """Farthest shift searched, in thumbnail pixels: an eighth of the height, a tenth of the width."""
 NEAR = 4
-"""Radius of the square that local brightness and contrast are taken over."""
+"""Radius of the square for local brightness and contrast."""
 
 LOOK_AHEAD = 4
-"""Frames after a step that are looked at before it is decided."""
+"""Frames after a step that are seen before it is decided."""
 STEPS_AROUND = 3
 """Steps on both sides that a cut has to stand out from. Repeated frames do not count as steps."""
 MEMORY = 12
 """How many steps back are searched for those; beyond, the picture was static."""
 FLASH = 3
-"""Frames that a flash may last."""
+"""Longest flash, in frames."""
 
 Integers = npt.NDArray[np.int32]
 
@@ -57,7 +57,7 @@ class Thresholds:
     structure_ratio: int = 1300
     """A cut's least, against the steps around it."""
     margin: int = 30
-    """Added to both sides of a ratio, so that next to nothing is not infinitely more than nothing."""
+    """Added to both sides of a ratio, so that ratios of tiny numbers stay finite."""
     returned: int = 600
     """A picture that is less than this of the step away from the one before the step has returned."""
 
@@ -67,12 +67,12 @@ THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thumbnail:
-    """What is kept of a frame for comparison."""
+    """The part of a frame that is kept for comparison."""
 
     luma: npt.NDArray[np.int16]
     """(ROWS, COLUMNS), four times the 8-bit code."""
     relief: npt.NDArray[np.int16]
-    """(ROWS, COLUMNS), luma freed of local brightness and contrast; RELIEF on average where there is any."""
+    """(ROWS, COLUMNS), luma normalised by local brightness and contrast; RELIEF on average unless flat."""
     contrast: int
     """Mean deviation of luma from its blocks' means."""
     colours: Integers
@@ -80,10 +80,10 @@ class Thumbnail:
 
 
 class Step:
-    """How much of `after` moved pieces of `before` do not explain, in thousandths of what that is between
-    unrelated pictures, about.
+    """How much of `after` is not explained by moved blocks of `before`, in thousandths of the typical value
+    for unrelated pictures.
 
-    Computed when asked for: few steps are large enough in one to need the other.
+    Computed on demand: few steps are large enough in one to need the other.
     """
 
     def __init__(self, before: Thumbnail, after: Thumbnail) -> None:
@@ -130,7 +130,7 @@ def _cells(sample: Pixels) -> Integers:
     rows = np.arange(ROWS + 1) * height // ROWS
     columns = np.arange(COLUMNS + 1) * width // COLUMNS
     heights, widths = (np.maximum(1, np.diff(edges)) for edges in (rows, columns))
-    # Row by row of cells: all at once would be new memory for each frame, which costs more than the sums.
+    # Row by row of cells: all at once would map new memory for each frame, which costs more than the sums.
     cuts = zip(rows[:-1], rows[:-1] + heights, strict=True)
     bands = [codes[top:bottom].sum(axis=0, dtype=np.int32) for top, bottom in cuts]
     sums = np.add.reduceat(np.stack(bands), columns[:-1], axis=1)  # (ROWS, COLUMNS, 3)
@@ -182,7 +182,7 @@ def is_cut(
 ) -> bool:
     """Whether a scene begins with `now`, knowing some pictures after it and before it, in order of time.
 
-    before: not farther back than to the beginning of the present scene.
+    before: not farther back than the beginning of the current scene.
     """
     step = now.step
     if step is None or not before or not _large(step, thresholds):
@@ -222,7 +222,7 @@ def _stands_out(step: Step, others: Sequence[Step], thresholds: Thresholds) -> b
 
 
 def _steps(pictures: Iterable[Picture], thresholds: Thresholds) -> list[Step]:
-    """The first STEPS_AROUND that are no repetitions."""
+    """The first STEPS_AROUND that are not repetitions."""
     steps = (picture.step for picture in pictures)
     return [*islice((s for s in steps if s and s.novelty >= thresholds.repeated), STEPS_AROUND)]
 

@@ -43,8 +43,8 @@ def in_float32(state: Any) -> Any:  # noqa: ANN401 - the network's own
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    # Adding up takes a thirtieth of the time of looking at each value, and what is not finite stays so. A sum
-    # can also leave the range by itself.
+    # Summing takes a thirtieth of the time of testing each value, and what is not finite stays so. A sum can
+    # also overflow by itself.
     return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 

@@ -1,4 +1,4 @@
-"""Forward networks: an exact stream with recurrent state, one for each tile, begun anew in each scene."""
+"""Forward networks: an exact stream with recurrent state, one for each tile, restarted in each scene."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from tcnet.video.frame import Frame
 
 @dataclass(slots=True)
 class _TileStream:
-    """Where a tile is, what it remembers, and the network that computes it."""
+    """A tile: its place, its state, and the network that computes it."""
 
     rows: Span
     columns: Span
@@ -40,10 +40,10 @@ def upscale_recurrent(
 ) -> Iterator[Frame]:
     """SR frames as soon as the network has them; the frames that it waits for are in its state.
 
-    skip: frames at the beginning that are not given out. Scenes that end before are not computed, as far as
-    `hold` frames are enough to know that; a longer one has to be computed while it is read.
+    skip: frames at the beginning that are not yielded. Scenes that end before are not computed, if `hold`
+    frames suffice to know that; a longer one has to be computed while it is read.
 
-    Where memory runs out, the rest is computed in smaller tiles, and the recurrence begins anew. Raises
+    Where memory runs out, the rest is computed in smaller tiles, and the recurrence restarts. Raises
     MediaError when there are none smaller, and for frames that are not finite in float32.
     """
     begin = 0  # number of the scene's first frame
@@ -76,7 +76,7 @@ class _SceneStream:
         self.layout = layout
         self._compute = compute
         self._options = options
-        self._number = begin  # of the first frame that waits
+        self._number = begin  # of the first waiting frame
         self._waiting: deque[Frame] = deque()
         self._begin_anew()
 
@@ -92,7 +92,7 @@ class _SceneStream:
         self._tiles = [_TileStream(*tile, self._compute.network) for tile in self.layout.tiles]
 
     def _step(self, frames: list[Frame], *, last: bool) -> Iterator[tuple[int, Frame]]:
-        """Give `frames` (one, or none at the end) to each tile and hand out what became ready."""
+        """Feed `frames` (one, or none at the end) to each tile and yield what became ready."""
         canvases: deque[Canvas] = deque()
         while True:
             try:
@@ -127,9 +127,9 @@ class _SceneStream:
 def _advance(
     compute: Compute, tile: _TileStream, clip: Tensor, number: int, *, last: bool
 ) -> tuple[Tensor, bool]:
-    """(SR frames that became ready, from `number` on; whether computed in float32 in place of less).
+    """(SR frames that became ready, from `number` on; whether recomputed in float32).
 
-    A tile that had to be computed again goes on in float32: what overflowed is its recurrent state.
+    A tile that had to be computed again continues in float32: its recurrent state had overflowed.
     """
     with torch.inference_mode():
         pictures, state = tile.network.stream(clip, tile.state, last=last)

@@ -1,4 +1,4 @@
-"""How frames of one size are cut into windows and tiles, and put together again."""
+"""How frames of one size are split into windows and tiles, and put together again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ from tcnet.inference.windows import Span, even_size, plan_spans, smallest_size
 from tcnet.video.frame import Frame, Pixels
 
 TILE_SIDES = (1024, 768, 512, 384, 256, 192, 128, 96, 64)
-"""Sides tried when memory is short of the whole frame, in LR pixels."""
+"""Sides tried when the whole frame does not fit into memory, in LR pixels."""
 COMFORTABLE_TILE = 128
 """Where memory ran out, windows are shortened before tiles get smaller than this: overlap would be over half
 of the work."""
 CONTEXT_WORK = 0.55
-"""Of a frame that a window drops, against one that it keeps: it gets no picture, and behind the kept ones
-motion and pre-propagation alone. Counted FLOPs of tcnet-bi."""
+"""Work of a dropped frame relative to a kept one: it is not reconstructed, and after the kept ones it has
+only motion and pre-propagation. Counted FLOPs of tcnet-bi."""
 TILED_WORK = 1.05
 """Whole frames are preferred to tiles that save less: they have no seams."""
 
@@ -106,9 +106,9 @@ def choose_layout(
     width: int,
     fits: Callable[[Layout], bool],
 ) -> Layout:
-    """Of the candidates that `fits` the one with the least work; the smallest one if none does.
+    """The candidate with the least work among those that `fits`; the smallest one if none does.
 
-    What the options give is not changed. Raises like `make_layout`.
+    What the options set is not changed. Raises like `make_layout`.
     """
     layouts = [
         make_layout(network, options, height, width, window, tile)
@@ -119,7 +119,7 @@ def choose_layout(
 
 
 def _work(layout: Layout) -> float:
-    """What a frame of output costs, by its overlaps."""
+    """The work of an output frame, by its overlaps."""
     work = layout.computed_area * (TILED_WORK if layout.tiled else 1)
     if not layout.window:
         return work
@@ -146,7 +146,7 @@ def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layou
 
 
 def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:
-    """That keeps half the frames, in whole groups; None if that leaves nothing to keep, or for a stream."""
+    """One that keeps half the frames, in whole groups; None if nothing is left to keep, or for a stream."""
     if not layout.window:
         return None
     window = _half_kept(layout.window, layout.overlap, network.config.group_size)
@@ -154,7 +154,7 @@ def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:
 
 
 def _half_kept(window: int, overlap: int, group: int) -> int:
-    """A window that keeps half the frames of this one, in whole groups, or as few as there can be."""
+    """A window that keeps half the frames of this one, in whole groups, or as few as possible."""
     return -(-(window - 2 * overlap) // (2 * group)) * group + 2 * overlap
 
 
@@ -206,7 +206,7 @@ def _window_and_overlap(
     if window is None:
         window = max(DEFAULT_KEPT, group) + 2 * overlap
     elif options.overlap is None:
-        # A short window given alone takes what context it can.
+        # A short window given alone takes as much context as fits.
         overlap = max(0, min(overlap, (window - group) // 2))
     if window < smallest_size(overlap, group):
         raise UsageError(
@@ -239,7 +239,7 @@ def _lengths(spans: tuple[Span, ...]) -> list[int]:
 
 
 class Canvas:
-    """One SR frame in integer codes: a quarter or half of what its floats would take.
+    """One SR frame in integer codes: a quarter or half of the memory of its floats.
 
     A frame that will be resized is kept in 16 bits, so that it is not rounded to 8 bits twice.
     """
@@ -263,7 +263,7 @@ class Canvas:
         if self._size is not None:
             pixels = resize_pixels(pixels, self._size, self._dtype)
         if alpha is not None:
-            # No work for the network: a matte has no texture, and would cost as much time as the picture.
+            # Not by the network: a matte has no texture, and would take as long as the picture.
             alpha = resize_pixels(alpha[..., None], pixels.shape[:2], self._dtype)[..., 0]
         return replace(frame, pixels=pixels, alpha=alpha)
 

@@ -1,4 +1,4 @@
-"""Cutting a length into overlapping spans, in integers only: height and width into tiles, time into windows.
+"""Splits a length into overlapping spans, in integers only: height and width into tiles, time into windows.
 
 Every span is computed as a whole and only its kept part is used: the overlap is context that is dropped,
 never blended.
@@ -11,7 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 FEW_FRAMES = 16
-"""Windows have as many, where the scene has, however few of them are kept."""
+"""Least frames of a window, if the scene has as many, however few of them are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ def smallest_size(overlap: int, multiple: int = 1) -> int:
 
 
 def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[Span]:
-    """Cut [0, length) into spans of at most `size` computed items.
+    """Split [0, length) into spans of at most `size` computed items.
 
     The kept parts partition [0, length). Each kept item has at least `overlap` computed items on either
-    side, or all that there are up to the clip's end. Every start is a multiple of `multiple`. All spans but
+    side, or all up to the clip's end. Every start is a multiple of `multiple`. All spans but
     the last are `size` long; the last is extended backwards to at least half of `size` (where length and
     `multiple` allow), because a recurrent network is weak on a few frames alone, and a tile of a few pixels
     is below its minimum.
@@ -54,7 +54,7 @@ def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[
 
 
 def even_size(length: int, size: int, overlap: int, multiple: int = 1, least: int = 1) -> int:
-    """The smallest size in [least, size] that cuts `length` into no more spans than `size` does.
+    """The smallest size in [least, size] that splits `length` into no more spans than `size` does.
 
     Equal tiles need less memory than full tiles and one small one, for the same work.
     """
@@ -73,14 +73,14 @@ def even_size(length: int, size: int, overlap: int, multiple: int = 1, least: in
 def plan_windows(
     begin: int, end: int, size: int, overlap: int, multiple: int = 1, align: int | None = None
 ) -> list[Span]:
-    """Cut one scene, the frames begin..end-1 of a stream, into windows of at most `size` computed frames.
+    """Split one scene, the frames begin..end-1 of a stream, into windows of at most `size` computed frames.
 
     The kept parts partition the scene, and end at the multiples of `align` in it, counted from the stream's
-    first frame: what such a segment needs does not depend on where a run begins. Each kept frame has at least
-    `overlap` computed frames on either side, across those ends too, or all that there are up to the scene's
-    ends. Windows begin with the scene or whole steps of `multiple` away from where their segment begins. They
-    have at least FEW_FRAMES, or half of `size`, where scene and steps allow, because a recurrent network is
-    weak on few frames alone; to that end the last two of a segment share what is left, or take more context.
+    first frame: such a segment does not depend on where a run begins. Each kept frame has at least `overlap`
+    computed frames on either side, across those ends too, or all up to the scene's ends. Windows begin with
+    the scene or whole steps of `multiple` away from the beginning of their segment. They have at least
+    FEW_FRAMES, or half of `size`, where scene and steps allow, because a recurrent network is weak on few
+    frames alone; therefore the last two of a segment share the rest, or take more context.
 
     Returns [] for an empty scene. Raises ValueError when `size` is too small to advance.
     """
@@ -100,7 +100,7 @@ def iter_windows(
     """`plan_windows` for a scene whose end is not known in advance, with the items of each window.
 
     begin: number of the scene's first item in the stream; spans count from the stream's first. A window is
-    given as soon as no later item can change it; at most 2 size + 2 multiple items are held.
+    yielded as soon as no later item can change it; at most 2 size + 2 multiple items are held.
     """
     cut = _Windows(begin, size, overlap, multiple, align)
     held: list[Item] = []
@@ -123,7 +123,7 @@ def iter_windows(
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
-    """The rules by which a scene that begins with `begin` is cut."""
+    """The rules for splitting a scene that begins with `begin`."""
 
     begin: int
     size: int
@@ -138,7 +138,7 @@ class _Windows:
 
     @property
     def least(self) -> int:
-        """Frames of the shortest window, where there are as many."""
+        """Frames of the shortest window, if the scene has as many."""
         return min(self.size // 2, FEW_FRAMES)
 
     def window(self, keep: int, end: int) -> Span:
@@ -194,7 +194,7 @@ def _next(span: Span, size: int, overlap: int, multiple: int) -> Span:
 
 
 def _last(span: Span, length: int, size: int, multiple: int) -> Span:
-    """`span` cut off at `length`, begun earlier if it would be shorter than half of `size`."""
+    """`span` ending at `length`, starting earlier if it would be shorter than half of `size`."""
     earliest = max(0, -(-(length - size) // multiple) * multiple)  # rounded up: no more than `size` items
     wanted = max(0, (length - size // 2) // multiple * multiple)
     return Span(min(span.start, max(earliest, wanted)), length, span.keep_start, length)
