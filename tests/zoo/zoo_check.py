@@ -74,6 +74,16 @@ def expected_times(case: Case) -> list[Fraction]:
     return [time for time in given if time is not None]
 
 
+def expected_starts(case: Case, given: list[Fraction]) -> list[Fraction]:
+    """Of packets at the times `given`: in a file that repeats, those of one turn, again and again."""
+    specimen = case.specimen
+    if specimen.repeat == 1:
+        return given
+    each = len(given) // specimen.repeat
+    length = (specimen.starts[-1] + specimen.last_ticks - specimen.starts[0]) * specimen.ticks
+    return [time + length * turn for turn in range(specimen.repeat) for time in given[:each]]
+
+
 def _spacing(case: Case) -> Iterator[str]:
     """The input itself is as it was made: else the comparison says nothing."""
     given = [time for time in case.source.times if time is not None]
@@ -223,11 +233,12 @@ def _packets(case: Case, old: Track, new: Track) -> Iterator[str]:
     if payloads[0] != payloads[1]:
         yield f"{len(payloads[1])} packets, {len(payloads[0])} in the input, or other bytes"
         return
-    offs = [abs(a - b) for (a, _), (b, _) in zip(old.packets, new.packets, strict=True)]
+    expected = expected_starts(case, [time for time, _ in old.packets])
+    offs = [abs(a - b) for a, (b, _) in zip(expected, new.packets, strict=True)]
     # MP4 counts a track from its first packet on: all of it may lie half a tick of the movie aside.
     if offs and max(offs) > (case.tick or Fraction(1, 48000)) + Fraction(1, 2000):
         index = offs.index(max(offs))
-        yield f"packet {index} at {_seconds(new.packets[index][0])} instead of {_seconds(old.packets[index][0])}"  # fmt: skip
+        yield f"packet {index} at {_seconds(new.packets[index][0])} instead of {_seconds(expected[index])}"  # fmt: skip
 
 
 def _subtitles(case: Case) -> Iterator[str]:
