@@ -375,3 +375,19 @@ def test_frame_times_are_of_the_same_clock(clips, tmp_path):
     source = joined(clips, tmp_path, ".ts", STEPS["back"], PICTURES * FRAME)
     frames = clips.read(source)
     assert frame_times(source) == [frame.seconds - frames[0].seconds for frame in frames]
+
+
+def test_the_last_picture_before_a_reset_whose_time_is_of_after_it():
+    """B-frames of MPEG-2 in program streams: a picture's time is taken from the next one of its kind."""
+    finder = ClockFinder(KINDS, video=VIDEO, discontinuous=True)
+    for n in range(10):
+        finder.add(VIDEO, 40 * n, 40)
+    finder.add(
+        VIDEO, 360, 40, is_keyframe=False, is_postponed=True
+    )  # decoded there, shown after the next two
+    for n in (10, 11):
+        finder.add(VIDEO, 40 * n, 40, is_keyframe=False)
+    finder.add(VIDEO, 20_000_000, 40)
+    clock = finder.find()
+    assert clock.postponed == {(VIDEO, 10): 480}
+    assert clock.moves == {VIDEO: ((0, Fraction(0)), (13, Fraction(520 - 20_000_000, 1000)))}

@@ -55,6 +55,8 @@ class Clock:
     file was not read. start, end: of the main video, in seconds; None where no packet has a time.
     discontinuous: the format allows timestamp discontinuities. discarded: packets of the main video that the
     demuxer marks as outside of an edit list.
+    postponed: by (stream, number of the packet), presentation times in ticks before the shift that replace
+    wrong ones.
     """
 
     moves: Mapping[int, tuple[tuple[int, Fraction], ...]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Clock:
     discontinuous: bool = False
     discarded: int = 0
     epochs: tuple[tuple[Fraction, Fraction, Fraction], ...] = ()
+    postponed: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def continuous(self) -> bool:
@@ -84,32 +87,11 @@ class Clock:
         return time + (self.epochs[-1][2] if self.epochs else 0)
 
 
-class _Delays:
-    """Presentation times in MPEG streams.
-
-    FFmpeg derives the presentation time of a reference picture from the next one's decoding time. For the
-    last one before a reset that is a time after the reset; the usual delay replaces it.
-    """
-
-    def __init__(self) -> None:
-        self._most = 0
-
-    def presented(self, packet: "Packet[Stream]") -> int | None:
-        """The presentation time of a packet; to be called for all of the stream, in order."""
-        if packet.pts is None or packet.dts is None:
-            return packet.dts if packet.pts is None else packet.pts
-        delay = packet.pts - packet.dts
-        if -STEP_BACK_SECONDS <= delay * float(packet.time_base) <= _BESIDE_SECONDS:
-            self._most = max(self._most, delay)
-            return packet.pts
-        return packet.dts + self._most
-
-
 class ClockReading:
     """Places the packets of one pass over a file, from its start, on its clock."""
 
     def __init__(self, clock: Clock) -> None:
-        self._delays = {index: _Delays() for index in clock.moves} if clock.discontinuous else {}
+        self._postponed = clock.postponed
         self._left = {index: deque(moves) for index, moves in clock.moves.items()}
         self._counts = dict.fromkeys(clock.moves, 0)
         self._shifts = dict.fromkeys(clock.moves, Fraction(0))
@@ -119,8 +101,7 @@ class ClockReading:
         index = packet.stream_index
         if index not in self._counts or packet.is_discard:
             return
-        if index in self._delays and packet.pts is not None:
-            packet.pts = self._delays[index].presented(packet)
+        packet.pts = self._postponed.get((index, self._counts[index]), packet.pts)
         left = self._left[index]
         while left and left[0][0] <= self._counts[index]:
             self._shifts[index] = left.popleft()[1]
@@ -144,6 +125,7 @@ class _Track:
     usual: int = 0  # ticks that the last packet before lasts
     ends: dict[int, int] = field(default_factory=dict)  # by epoch, in ticks
     switches: list[tuple[int, int]] = field(default_factory=list)  # (packet, epoch from there on)
+    postponed: int | None = None  # the packet, of this epoch, that is presented after all others
     early: tuple[int, float] | None = None  # a subtitle that is ahead of all: (packet, seconds)
 
 
@@ -178,9 +160,19 @@ class ClockFinder:
         self._gap = BROADCAST_GAP_SECONDS if discontinuous else FILE_GAP_SECONDS
         self._wraps = wraps
         self._epochs: list[_Epoch] = []
+        self._postponed: dict[tuple[int, int], int] = {}
 
-    def add(self, index: int, time: int | None, duration: int = 0, *, is_keyframe: bool = True) -> None:
-        """Take the next packet of the file. time, duration: in ticks of its stream."""
+    def add(
+        self,
+        index: int,
+        time: int | None,
+        duration: int = 0,
+        *,
+        is_keyframe: bool = True,
+        is_postponed: bool = False,
+    ) -> None:
+        """Take the next packet of the file. time, duration: in ticks of its stream. is_postponed: its time is
+        that of decoding; it is presented after all others before the next reset."""
         track = self._tracks[index]
         place, track.count = track.count, track.count + 1
         if time is None:
@@ -193,9 +185,11 @@ class ClockFinder:
         epoch = self._epochs[chosen]
         if chosen != track.epoch:
             if track.epoch >= 0:
+                self._settle(index, track)
                 epoch.entries.setdefault(index, (track.epoch, track.ends[track.epoch]))
             track.switches.append((place, chosen))
             track.epoch, track.high = chosen, seconds
+        track.postponed = place if is_postponed else track.postponed
         track.high = max(track.high, seconds)
         epoch.latest = max(epoch.latest, seconds)
         epoch.starts[index] = min(epoch.starts.get(index, time), time)
@@ -211,8 +205,18 @@ class ClockFinder:
             least, most = epoch.skews.get(key, (skew, skew))
             epoch.skews[key] = min(least, skew), max(most, skew)
 
+    def _settle(self, index: int, track: _Track) -> None:
+        """Give the postponed packet its time, at the end of the stream's epoch."""
+        if track.postponed is not None:
+            end = track.ends[track.epoch]
+            self._postponed[index, track.postponed] = end
+            track.ends[track.epoch] = end + (track.usual or round(track.what.step / track.tick))
+            track.postponed = None
+
     def find(self) -> Clock:
         """The clock of all packets added."""
+        for index, track in self._tracks.items():
+            self._settle(index, track)
         shifts = self._shifts()
         moves = {}
         for index, track in self._tracks.items():
@@ -232,6 +236,7 @@ class ClockFinder:
             end=max((end + shift for _, end, shift in epochs), default=None),
             discontinuous=self._discontinuous,
             epochs=epochs,
+            postponed=self._postponed,
         )
 
     def _epoch_of(self, track: _Track, seconds: float, *, is_keyframe: bool) -> int:
@@ -350,15 +355,27 @@ def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> 
         discontinuous = bool(container.format.flags & _TS_DISCONT)
         wraps = container.format.name in _WRAPPING
         finder = ClockFinder(tracks, video=main.index, discontinuous=discontinuous, wraps=wraps)
-        delays = {index: _Delays() for index in tracks}
         discarded = 0
         for packet in demux(container, streams):
             if packet.is_discard:  # its time means nothing
                 discarded += packet.stream_index == main.index
             elif packet.stream_index in tracks and packet.size:
-                # Elsewhere decoding times are made up by FFmpeg.
-                time = packet.dts if packet.pts is None else packet.pts
-                if discontinuous:
-                    time = delays[packet.stream_index].presented(packet)
-                finder.add(packet.stream_index, time, packet.duration or 0, is_keyframe=packet.is_keyframe)
+                postponed = discontinuous and _is_postponed(packet)
+                time = packet.dts if packet.pts is None or postponed else packet.pts
+                finder.add(
+                    packet.stream_index,
+                    time,
+                    packet.duration or 0,
+                    is_keyframe=packet.is_keyframe,
+                    is_postponed=postponed,
+                )
     return replace(finder.find(), discarded=discarded)
+
+
+def _is_postponed(packet: "Packet[Stream]") -> bool:
+    """FFmpeg derives the presentation time of a reference picture in a program stream from the next one's
+    decoding time. For the last one before a reset that is a time after the reset."""
+    if packet.pts is None or packet.dts is None:
+        return False
+    delay = (packet.pts - packet.dts) * float(packet.time_base)
+    return not -STEP_BACK_SECONDS <= delay <= _BESIDE_SECONDS

@@ -98,8 +98,9 @@ def _frame_count(
 def _frame_rate(stream: VideoStream, clock: Clock) -> Fraction | None:
     """The exact nominal rate (30000/1001) when the average confirms it, else the average (VFR)."""
     average, guessed = exact(stream.average_rate), exact(stream.guessed_rate)
+    if average and guessed and abs(guessed / average - 1) < Fraction(1, 100):
+        return guessed
     if clock.pictures and clock.length and not clock.continuous:
         average = clock.pictures / clock.length
-    if average and guessed:
-        return guessed if abs(guessed / average - 1) < Fraction(1, 100) else average
+        return guessed if guessed and abs(guessed / average - 1) < Fraction(1, 100) else average
     return average or guessed
