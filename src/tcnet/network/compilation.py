@@ -14,10 +14,10 @@ from tcnet.network.reconstruction import DirectReconstruction
 from tcnet.network.tcnet import TCNet
 
 COMPILED = ("propagation", "stability", "fusion", "refinement")
-"""Not motion, whose many small operations come out slower, nor the strips of the full reconstruction."""
+"""Not motion, whose many small operations get slower, nor the strips of the full reconstruction."""
 
 FORMS = 64
-"""Kept of each function: frame sizes, with and without a state, with and without shared taps of a warp."""
+"""Compiled forms kept of each function: frame sizes, with and without a state or shared taps of a warp."""
 
 Stability = Callable[[Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
@@ -26,14 +26,14 @@ def compile_stages(network: TCNet) -> None:
     """Compile the stages that gain by it, each when it first sees a frame size: up to a minute, which torch's
     cache on disk shortens to seconds from the second process on.
 
-    For inference alone; results differ from those of the network as it was by rounding. On a CPU weights are
-    laid out once and no Python is left between the operations of a stage; for that torch's compiler is set to
-    freeze the weights of all that the process compiles without gradients. It is also set to keep more than
+    For inference only; results differ by rounding. On a CPU weights are laid out once and no Python is left
+    between the operations of a stage; for that torch's compiler is set to freeze the weights of all that the
+    process compiles without gradients. It is also set to keep more than
     eight forms of a function: tiles have several sizes, and both recurrences share one function. Raises
     ValueError where there is nothing to compile with.
 
-    The last group of a scene may have fewer frames than others: stability of such ones is not compiled, which
-    would take longer for each number of frames than it could gain.
+    The last group of a scene may have fewer frames than others: its stability is not compiled, because
+    compiling for each number of frames would take longer than it could save.
     """
     from torch import _dynamo  # here, as it takes a second
 

@@ -1,6 +1,6 @@
-"""Self-ensemble: the mean of what a network gives for a clip and for transformed versions of it.
+"""Self-ensemble: the mean of a network's outputs for a clip and for transformed versions of it.
 
-It errs differently on each, so the mean is closer to the truth, for as many times the cost. Timofte et al.,
+Its errors differ, so the mean is closer to the truth, for as many times the cost. Timofte et al.,
 "Seven ways to improve example-based single image super resolution", CVPR 2016; here with time as well.
 """
 
@@ -23,13 +23,13 @@ ENSEMBLES: dict[EnsembleKind, tuple[ClipTransform, ...]] = {
 
 
 class SelfEnsemble(nn.Module):
-    """A bidirectional TCNet over all transforms of ENSEMBLES[kind]; used as the network itself is.
+    """A bidirectional TCNet over all transforms of ENSEMBLES[kind], with the interface of the network.
 
     Holds the SR frames of the whole clip in float32, unlike the network.
     """
 
     def __init__(self, network: TCNet, kind: EnsembleKind) -> None:
-        """Raises ValueError for a network that can be streamed: a stream has no reverse."""
+        """Raises ValueError for a streaming network: a stream has no reverse."""
         super().__init__()
         if network.config.propagation != "bidirectional":
             raise ValueError(

@@ -19,7 +19,7 @@ PUBLISHED_WIDTHS = (32, 64, 32, 16)
 
 
 class Flow(NamedTuple):
-    """Motion, and what warping by it needs, where several sources shall share that.
+    """Motion, and precomputed sampling for warping several sources by it.
 
     vectors: (N, 2, H, W) float32 in pixels, x before y. indices, weights: (N * H * W, 4) int32 and float: the
     four pixels around each position, of all N frames in one row, and how much each counts; or None.
@@ -33,7 +33,7 @@ class Flow(NamedTuple):
 def warp(source: Tensor, flow: Tensor | Flow, padding_mode: Literal["zeros", "border"] = "zeros") -> Tensor:
     """Sample `source` at each pixel's position plus `flow`, bilinearly.
 
-    source: (N, C, H, W), any float dtype; flow: a Flow, or its vectors. padding_mode: what lies outside the
+    source: (N, C, H, W), any float dtype; flow: a Flow, or its vectors. padding_mode: what is outside the
     frame. Returns (N, C, H, W) in source's dtype, in which features are also weighted on a CPU; positions and
     shares are found in float32.
     """
@@ -64,7 +64,7 @@ def shared_flow(vectors: Tensor) -> Flow:
 
 
 def _gathers_fast(source: Tensor) -> bool:
-    """Whether _gather serves: on a CPU, for many channels, without gradients, by torch itself."""
+    """Whether _gather applies: on a CPU, for many channels, without gradients, by torch itself."""
     few = source.shape[1] < 16  # the weights then cost more than the sampling
     thin = min(source.shape[-2:]) < 2
     return source.device.type == "cpu" and not (
@@ -155,8 +155,8 @@ class SPyNet(nn.Module):
     """Spatial pyramid network for optical flow (Ranjan and Black, CVPR 2017, arXiv 1611.00850).
 
     Six levels from 1/32 of the size to the full size; each corrects the doubled flow of the level below. For
-    live use one level can serve all sizes and the last sizes be left out: the finest of the published levels,
-    used for four sizes up to the half, warps nearly as well at a sixth of the parameters and a quarter of
+    live use one level can serve all sizes and the last sizes be omitted: the finest of the published levels,
+    used for four sizes up to half the frame's, warps nearly as well with 1/6 of the parameters and 1/4 of
     the FLOPs (docs/experiments/2026-11-23-lite-motion.md).
     """
 

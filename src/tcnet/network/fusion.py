@@ -7,9 +7,9 @@ from tcnet.network.layers import ConvBlock, conv3x3, convolve, repeat
 
 
 class PyramidFusion(nn.Module):
-    """A small U: fuse at full size, go down `levels - 1` times by 2, come up again over the skips.
+    """A small U-Net: fuse at full size, downsample `levels - 1` times by 2, upsample over the skips.
 
-    Adds what it finds to its residual input. `width` channels inside, at every resolution.
+    Adds the result to its residual input. `width` channels inside, at every resolution.
     """
 
     def __init__(self, channels: int, width: int, levels: int) -> None:
@@ -36,10 +36,10 @@ class PyramidFusion(nn.Module):
 
 
 class ProgressiveFusion(nn.Module):
-    """Stage one fuses what the two branches of the stability module found, stage two that with g itself.
+    """Stage one fuses the two branches of the stability module, stage two their fusion with g itself.
 
-    With one stage alone it fuses the branches and adds them to g. stride: with two, how many positions of g,
-    in each direction, there are to one of the branches.
+    With a single stage the fused branches are added to g. stride: with two, the number of positions of g per
+    position of the branches, in each direction.
     """
 
     def __init__(self, channels: int, width: int, levels: int, stages: int = 2, stride: int = 1) -> None:

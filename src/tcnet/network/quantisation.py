@@ -1,12 +1,11 @@
-"""Convolutions in 8-bit integers, on CPUs that multiply them faster than anything else (VNNI, AMX).
+"""Convolutions in 8-bit integers, for CPUs that have them in hardware (VNNI, AMX).
 
 The residual blocks of both trunks, the 3x3 convolutions of stability and reconstruction and the inner ones of
-the motion network, nine tenths of all FLOPs, compute with codes of 8 bits. What lies between them stays
-in the network's dtype, and so do the residual sums, where errors would add up; so do the fusion's narrow
-convolutions, which gain nothing. Every channel has a step of its own: that of an input follows from the
-largest value that it takes on training clips (the network's `ranges`) and goes into the weights, which then
-have one for each output. Where a frame's features are larger than that, as those of noise are, all steps of
-the layer grow with them.
+the motion network, nine tenths of all FLOPs, compute with 8-bit codes. The rest stays in the network's dtype:
+residual sums, where errors would add up, and the fusion's narrow convolutions, which gain nothing. Every
+channel has its own step: that of an input follows from its largest value on training clips (the network's
+`ranges`) and is folded into the weights, which have one step per output. Where a frame's features are larger,
+as those of noise are, all steps of the layer grow with them.
 """
 
 import copy

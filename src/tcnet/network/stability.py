@@ -1,7 +1,7 @@
 """Spatio-temporal stability module of the paper: temporal self-alignment and spatial correlative matching.
 
 Both attend inside windows of fixed size, so that cost grows linearly with the frame's area and the same
-weights serve every size. Frames that are no multiple of the window are continued by replicating their edge.
+weights serve every size. Frames whose sides are not multiples of the window are padded by replicating edges.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from tcnet.network.layers import ResidualBlock, conv3x3, convolve, repeat
 
 ALIGNED_VALUES = 2**24
-"""Of the features of a group in which temporal self-alignment looks at once. What it keeps meanwhile takes
-ten times their memory, in large frames more than all else."""
+"""Features of a group that temporal self-alignment processes at once. Its intermediate results take ten times
+their memory, the largest part in large frames."""
 MATCHED_VALUES = 2**21
-"""Of the features in which correlative matching looks at once: more than one small frame, which take longer
-one by one; larger ones would leave the cache."""
+"""Features that correlative matching processes at once: several small frames, which take longer one by one;
+more would leave the cache."""
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:
@@ -49,10 +49,10 @@ def pad_to_windows(x: Tensor, window: int, shift: int = 0) -> Tensor:
 class TemporalSelfAlignment(nn.Module):
     """Self-attention over the patches of a group of frames: each patch gathers its correspondents.
 
-    Tokens are whole patches of features, as in the paper ("tubelet embedding", 8x8 there), so that what is
-    gathered keeps every pixel; they are compared on a quarter of the channels. The layer norm is over each
+    Tokens are whole patches of features, as in the paper ("tubelet embedding", 8x8 there), so that every
+    pixel is kept; they are compared on a quarter of the channels. The layer norm is over each
     pixel's channels: the paper's, over all pixels, ties the weights to one frame size. A learned bias on the
-    relative place in time and space tells near patches from far ones.
+    relative position in time and space distinguishes near patches from far ones.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TemporalSelfAlignment(nn.Module):
         return convolve(self.last, self._gathered(x, n), residual=x)
 
     def _gathered(self, x: Tensor, n: int) -> Tensor:
-        """What each patch gathers, (n*B, C, H, W) -> the same shape, in channels_last memory."""
+        """The attention output of each patch, (n*B, C, H, W) -> the same shape, in channels_last memory."""
         height, width = x.shape[-2:]
         padded = pad_to_windows(x, self.window, self.shift)
         bias = self._bias(n)
@@ -94,7 +94,7 @@ class TemporalSelfAlignment(nn.Module):
         return y.contiguous(memory_format=torch.channels_last)
 
     def _rows_at_once(self, padded: Tensor) -> int:
-        """A multiple of the window; all rows where a compiler or an exporter looks on."""
+        """A multiple of the window; all rows under a compiler or an exporter."""
         if torch.compiler.is_compiling():
             return padded.shape[-2]
         row_of_windows = padded.numel() // padded.shape[-2] * self.window
@@ -228,7 +228,7 @@ class SpatialCorrelativeMatching(nn.Module):
 class SpatioTemporalStability(nn.Module):
     """The two branches side by side: g -> g_sa (temporal self-alignment) and g_cm (correlative matching).
 
-    stride: both see every feature averaged over stride x stride positions, for live use; what they find is
+    stride: both see features averaged over stride x stride positions, for live use; their results are
     repeated over those unless `coarse`.
     """
 
@@ -291,5 +291,5 @@ class SpatioTemporalStability(nn.Module):
         return x if self.stride == 1 else F.avg_pool2d(pad_to_windows(x, self.stride), self.stride)
 
     def handed_on(self, x: Tensor, size: Sequence[int]) -> Tensor:
-        """What the next stage takes: back to `size` (H, W), or as it is."""
+        """The input of the next stage: back at `size` (H, W), or unchanged."""
         return x if self.coarse else repeat(x, self.stride, size)

@@ -1,4 +1,4 @@
-"""What leaves a clip a clip and can be undone exactly: flips, the exchange of rows and columns, and time."""
+"""Exactly invertible transforms of a clip: flips, transposition, time reversal."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class ClipTransform:
-    """Reversed in time, flipped and transposed, or none of it."""
+    """Any of time reversal, flip and transposition."""
 
     reverse: bool = False
     flip_rows: bool = False
