@@ -24,6 +24,7 @@ from pathlib import Path
 
 import torch
 
+from tcnet.cgroup import memory_left_by_limits
 from tcnet.errors import MediaError
 from tcnet.export.network import ExportedNetwork
 from tcnet.inference.backends import engine_of
@@ -128,7 +129,7 @@ def available_memory(device: torch.device, root: Path = Path("/")) -> int | None
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     system = _system_memory(root / "proc/meminfo")
-    container = _container_memory(root / "sys/fs/cgroup")
+    container = memory_left_by_limits(root)
     known = [value for value in (system, container) if value is not None]
     return min(known) if known else None
 
@@ -142,22 +143,6 @@ def _system_memory(meminfo: Path) -> int | None:
         return None
     # macOS tells only what is installed; the share taken of it leaves room.
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _container_memory(cgroup: Path) -> int | None:
-    """What a container's limit (cgroup v2) leaves; the page cache can be given back and counts as free."""
-    limit_file = cgroup / "memory.max"
-    if not limit_file.exists():
-        return None
-    limit = limit_file.read_text(encoding="ascii").strip()
-    if limit == "max":
-        return None
-    used = int((cgroup / "memory.current").read_text(encoding="ascii"))
-    for line in (cgroup / "memory.stat").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(" ")
-        if name == "inactive_file":
-            used -= int(value)
-    return max(0, int(limit) - used)
 
 
 OUT_OF_MEMORY = (RuntimeError, MemoryError)
