@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-PLAN = "plan: "
+PLAN = ("plan: ", "  ")  # the beginnings of its lines
 
 
 @pytest.fixture

@@ -211,7 +211,7 @@ def test_the_commands(networks, pngs, tmp_path, capsys, monkeypatch):
     assert run(["upscale", str(pngs), "-o", "out", "--model", "live-onnx", "--engine", "onnxruntime"]) == 0
     shown = capsys.readouterr()
     assert shown.out == "out\n"
-    assert shown.err.startswith("plan: live-onnx, cpu onnxruntime fp32, streaming")
+    assert "  live-onnx, cpu onnxruntime fp32, streaming" in shown.err
     assert run(["upscale", str(pngs), "-o", "new", "--model", "live-onnx"]) == 2
     assert "add --engine onnxruntime" in capsys.readouterr().err
     assert run(["export", "--model", "live.safetensors"]) == 1

@@ -10,24 +10,14 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tcnet.cli.console import print_error
+from tcnet.cli.console import err, print_error, say
+from tcnet.cli.stopped import Stopped
 from tcnet.cli.streams import Streams
 from tcnet.errors import TcnetError, describe_failure
 from tcnet.version import __version__
 
-_SIGNALLED = 128  # and the signal's number: how shells report it
-_CONTINUING = ("upscale", "evaluate")  # commands that keep what is finished
 _PRINTING = ("models", "bench", "doctor")  # commands whose result is what they print
-_NOTHING_LEFT = "nothing half-done was left behind"
 _STOPPING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
-
-
-class _Stopped(BaseException):
-    """A signal that ends the program. No KeyboardInterrupt: typer would take that for a quiet exit."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__("interrupted")
-        self.exit_code = _SIGNALLED + number
 
 
 COMMANDS = {
@@ -125,18 +115,16 @@ def run(arguments: list[str]) -> int:
         if text:  # none where help was printed instead
             print_error(text)
         return error.exit_code
-    except _Stopped as stopped:
-        code = stopped.exit_code
+    except Stopped as stopped:
+        say(str(stopped), console=err)
+        return stopped.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: an error of ours, said in one line
         if debug:
             traceback.print_exc()
         print_error(describe_failure(error))
         return 1
-    if code > _SIGNALLED:
-        continues = next(iter(rest), "") in _CONTINUING and "-" not in rest
-        print_error(f"interrupted; {'the same command continues' if continues else _NOTHING_LEFT}")
     return code
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    raise _Stopped(number)
+    raise Stopped(number)

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tcnet.cli.console import err, out, print_notices, print_table
+from tcnet.cli.stopped import Stopped
 from tcnet.errors import UsageError
 from tcnet.evaluation import (
     EvaluationProgress,
@@ -108,11 +109,16 @@ def evaluate(
             title = f"{progress.clip} ({progress.clip_index + 1}/{progress.clip_count})  {progress.model}"
             bar.update(task, description=title, completed=progress.frames_done, total=progress.frame_count)
 
-        result = run_evaluation(
-            set_name, folder, degradation, methods,
-            metrics=chosen_metrics, limit_frames=limit_frames, crops=crops, estimators=estimators,
-            journal=journal, progress=show,
-        )  # fmt: skip
+        try:
+            result = run_evaluation(
+                set_name, folder, degradation, methods,
+                metrics=chosen_metrics, limit_frames=limit_frames, crops=crops, estimators=estimators,
+                journal=journal, progress=show,
+            )  # fmt: skip
+        except Stopped as stopped:
+            if journal is not None:
+                stopped.kept = "what is measured is kept: the same command continues"
+            raise
     _print_result(result)
     if out_dir is not None:
         for path in write_report(result, out_dir):

@@ -45,9 +45,16 @@ class Plan:
     seconds_per_frame: float | None
     """Measured on a probe and scaled by area, overlaps included; None if not measured."""
     seconds: float | None
-    """For the whole video; None if its length is not known or nothing was measured."""
+    """For all frames that are to be computed; None if their number is not known or nothing was measured."""
     notices: tuple[str, ...]
     options: UpscaleOptions
+    source: VideoInfo
+    seconds_per_pixel: float | None = None
+    """For one LR pixel of one frame, overlaps apart: what the probe measured."""
+    codec: str | None = None
+    """Of the output; None where it is images, and in plans without files."""
+    frames_kept: int = 0
+    """By an unfinished run that is continued; `seconds` is for the others."""
 
 
 def plan_upscale(
@@ -99,7 +106,17 @@ def plan_with(upscaler: Upscaler, info: VideoInfo, *, model: str, measure: bool 
             overlap=layout.overlap if layout.window else options.overlap,
             tile=layout.tile,
         ),
+        source=info,
+        seconds_per_pixel=speed,
     )
+
+
+def with_output(plan: Plan, *, codec: str | None, frames_kept: int) -> Plan:
+    """The plan as it is for its output: its time is for the frames that are not there yet."""
+    seconds, total = plan.seconds, plan.source.frame_count
+    if seconds is not None and total:
+        seconds *= max(0, total - frames_kept) / total
+    return replace(plan, codec=codec, frames_kept=frames_kept, seconds=seconds)
 
 
 def measure_speed(compute: Compute, layout: Layout) -> float:

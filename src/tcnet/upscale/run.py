@@ -117,7 +117,8 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
                 request.cluster, source.info, network, options, model=name, output_info=output.info,
                 encoding=output.encoding,
             )  # fmt: skip
-        plan = replace(executor.plan, notices=(*executor.plan.notices, *source.notices, *output.notices))
+        plan = output.described(executor.plan)
+        plan = replace(plan, notices=(*plan.notices, *source.notices, *output.notices))
         yield ResolvedRun(source, output, executor, plan, identity, request.segment_frames)
 
 

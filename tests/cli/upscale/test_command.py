@@ -24,9 +24,10 @@ def test_a_file_comes_out_larger_with_its_times_and_sound(tcnet, media, tiny, tm
     assert after.size == (128, 96)
     assert after.times == before.times == [Fraction(i, 25) for i in range(9)]
     assert media.sound(target) == media.sound(source)
-    assert done.err[0].startswith("plan: ")
-    assert "to 128x96" in done.err[0]
-    assert done.err[1].startswith("9 frames in ")
+    assert done.err[0].startswith(f"plan: {source}, 9 frames of 32x24 (h264, 25 fps, ")
+    assert done.err[0].endswith(f"{target.name}, 128x96 (h264)")
+    assert done.err[1].startswith(f"  {tiny}, cpu ")
+    assert done.err[2].startswith("9 frames in ")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_a_dry_run_writes_nothing(tcnet, media, tiny, tmp_path):
     media.clip(tmp_path / "a.mkv")
     done = tcnet("upscale", "a.mkv", "--dry-run", "--model", tiny)
     assert (done.code, done.out, len(done.err)) == (0, [], 2)
-    assert done.err[0] == "a.mkv → a.x4.mkv"
-    assert done.err[1].startswith("plan: ")
+    assert done.err[0].startswith("plan: a.mkv, 9 frames of 32x24 (ffv1, 25 fps, ")
+    assert done.err[0].endswith(", to a.x4.mkv, 128x96 (h264)")
     assert files(tmp_path) == ["a.mkv"]
 
 
@@ -138,8 +139,8 @@ def test_a_signal_ends_the_run_and_the_same_command_continues(start, media, tiny
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert err.splitlines()[-1] == "error: interrupted; the same command continues"
-    assert err.count("\n") == 2  # the plan and that line
+    assert err.splitlines()[-1] == "interrupted; 48 frames are kept: the same command continues"
+    assert err.count("\n") == 3  # the plan and that line
     assert files(tmp_path) == [".a.x4.mkv.tcnet", "a.mkv"]
     process = start("upscale", "a.mkv", "--progress", "json", "--model", tiny)
     done = (json.loads(line).get("frames_done") for line in process.stdout)

@@ -16,7 +16,8 @@ HEAD = {"version", "event", "time", "input"}
 FIELDS = {
     "plan": {
         "output", "model", "device", "precision", "window", "overlap", "tile", "tiles", "width", "height",
-        "memory_bytes", "memory_limit_bytes", "seconds_per_frame", "seconds",
+        "memory_bytes", "memory_limit_bytes", "seconds_per_frame", "seconds", "frames", "frames_kept",
+        "input_width", "input_height", "input_codec", "codec", "alternatives", "trial",
     },
     "progress": {
         "frames_done", "frames_total", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",
@@ -132,7 +133,8 @@ def test_an_interruption(start, media, tiny, tmp_path):
     rest, _ = process.communicate(timeout=60)
     records = read([*lines, *rest.splitlines()])
     assert process.returncode == records[-1]["exit_code"] == 130
-    assert (records[-1]["event"], records[-1]["message"]) == ("error", "interrupted")
+    assert records[-1]["event"] == "error"
+    assert records[-1]["message"] == "interrupted; nothing is finished yet: the next run starts over"
 
 
 def test_the_page_describes_every_field():

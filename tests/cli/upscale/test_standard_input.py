@@ -58,5 +58,5 @@ def test_an_interruption_while_it_is_read_leaves_nothing(tmp_path, tiny):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert err == b"error: interrupted; nothing half-done was left behind\n"
+    assert err == b"interrupted; nothing half-done was left behind\n"
     assert list(tmp_path.iterdir()) == []

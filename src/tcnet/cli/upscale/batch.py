@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tcnet.cli.console import err, print_table
+from tcnet.cli.stopped import Stopped
+from tcnet.cli.upscale.consent import Consent
 from tcnet.cli.upscale.display import Display
 from tcnet.cli.upscale.inputs import Task, plan_tasks
+from tcnet.cli.upscale.plan_text import ShownPlan, trial_command
 from tcnet.cli.upscale.standard_input import spooled
 from tcnet.cluster import RayCluster, open_cluster
 from tcnet.durations import describe_duration
@@ -21,7 +24,8 @@ from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import size_name
 from tcnet.upscale import plan_video, upscale_video
-from tcnet.upscale.output.run_output import checkpoint_of
+from tcnet.upscale.advice import Advice, advise
+from tcnet.upscale.output.run_output import checkpoint_of, frames_kept
 from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
 from tcnet.video.atomic_file import check_folder, nearest_folder
 
@@ -32,7 +36,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is the same for all inputs."""
+    """What is the same for all inputs. given: the options as they were typed, for advised commands."""
 
     model: str
     options: UpscaleOptions
@@ -42,6 +46,8 @@ class Settings:
     resume: bool
     dry_run: bool
     debug: bool
+    consent: Consent
+    given: tuple[str, ...] = ()
     on_frame: Callable[[Frame], None] | None = None
     cluster_address: str | None = None
     cluster: RayCluster | None = None
@@ -210,9 +216,12 @@ def _run_one(
     display.begin(name or str(task.input), heading)
 
     def show(plan: Plan) -> None:
-        if settings.dry_run and heading is None:
-            err.print(f"{task.input} → {task.output}", markup=False)
-        display.plan(replace(plan, model=settings.model), task.output)
+        plan = replace(plan, model=settings.model)
+        advice = Advice() if settings.cluster is not None else advise(plan, settings.options.precision)
+        command = trial_command(task.input, task.output, advice, settings.given)
+        display.plan(ShownPlan(plan, name or str(task.input), task.output, advice, command))
+        if not settings.dry_run:
+            settings.consent.ask(plan)
 
     if settings.dry_run:
         output = _reachable(task.output) if in_made_folder else task.output
@@ -224,16 +233,29 @@ def _run_one(
             )
         )  # fmt: skip
         return 0
-    with ExitStack() as stack:
-        if in_made_folder:
-            stack.enter_context(_made(task.output.parent))
-        result = upscale_video(
-            task.input, task.output, model=model, options=settings.options, encode=settings.encode,
-            read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
-            cluster=settings.cluster, on_plan=show, on_frame=settings.on_frame, progress=display.progress,
-        )  # fmt: skip
+    try:
+        with ExitStack() as stack:
+            if in_made_folder:
+                stack.enter_context(_made(task.output.parent))
+            result = upscale_video(
+                task.input, task.output, model=model, options=settings.options, encode=settings.encode,
+                read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
+                cluster=settings.cluster, on_plan=show, on_frame=settings.on_frame,
+                progress=display.progress,
+            )  # fmt: skip
+    except Stopped as stopped:
+        if name is None:  # standard input is used up
+            stopped.kept = _describe_kept(frames_kept(task.output), resume=settings.resume)
+        raise
     display.result(result)
     return result.frames
+
+
+def _describe_kept(frames: int, *, resume: bool) -> str:
+    if not frames:
+        return "nothing is finished yet: the next run starts over"
+    again = "the same command continues" if resume else "the same command without --no-resume continues"
+    return f"{frames} frames are kept: {again}"
 
 
 def _run_standard_input(

@@ -10,8 +10,10 @@ import typer
 
 from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.cli.upscale.batch import Settings, run_batch
+from tcnet.cli.upscale.consent import Consent, somebody_is_there
 from tcnet.cli.upscale.display import make_display
 from tcnet.cli.upscale.inputs import TEMPLATE_FIELDS
+from tcnet.cli.upscale.plan_text import given_options
 from tcnet.cli.upscale.preview import Preview
 from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
 from tcnet.errors import TcnetError
@@ -107,6 +109,9 @@ def upscale(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all, show the plan and what will change, and stop.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before a run that takes over an hour.")
+    ] = False,
     allow_network: Annotated[
         bool, typer.Option("--allow-network", help="Follow playlists to other files and addresses.")
     ] = False,
@@ -146,6 +151,8 @@ def upscale(
             resume=resume,
             dry_run=dry_run,
             debug=bool(context.obj),
+            consent=Consent(given=yes or progress == "json", may_ask=somebody_is_there()),
+            given=given_options(context),
             cluster_address=cluster,
         )  # fmt: skip
         with ExitStack() as stack:

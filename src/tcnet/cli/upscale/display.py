@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
@@ -11,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from tcnet.cli.console import err, format_bytes, one_line, out, print_error, print_notices
+from tcnet.cli.upscale.plan_text import ShownPlan, show_plan
 from tcnet.durations import describe_duration
 from tcnet.errors import UsageError
-from tcnet.inference import Plan
 from tcnet.upscale import Progress, UpscaleResult
 
 PROGRESS = ("auto", "bar", "json", "none")
@@ -29,7 +30,7 @@ class Display(Protocol):
     """
 
     def begin(self, input: str, heading: str | None) -> None: ...
-    def plan(self, plan: Plan, output: Path) -> None: ...
+    def plan(self, shown: ShownPlan) -> None: ...
     def progress(self, progress: Progress) -> None: ...
     def result(self, result: UpscaleResult) -> None: ...
     def kept(self, output: Path) -> None: ...
@@ -105,10 +106,10 @@ class TextDisplay:
         if heading is not None:
             err.print(one_line(heading), markup=False, style="bold")
 
-    def plan(self, plan: Plan, output: Path) -> None:
-        err.print(describe_plan(plan), markup=False)
-        print_notices(plan.notices)
-        self._said = plan.notices
+    def plan(self, shown: ShownPlan) -> None:
+        show_plan(shown)
+        print_notices(shown.plan.notices)
+        self._said = shown.plan.notices
 
     def progress(self, progress: Progress) -> None:
         if not self._wanted:
@@ -171,14 +172,19 @@ class JsonDisplay:
         self._input = input
         self._said = set()
 
-    def plan(self, plan: Plan, output: Path) -> None:
-        err.print(describe_plan(plan), markup=False)
+    def plan(self, shown: ShownPlan) -> None:
+        show_plan(shown)
+        plan, trial = shown.plan, shown.advice.trial
         self._write(
-            "plan", output=str(output), model=plan.model, device=plan.device, precision=plan.precision,
+            "plan", output=str(shown.output), model=plan.model, device=plan.device, precision=plan.precision,
             window=plan.window, overlap=plan.overlap, tile=plan.tile, tiles=plan.tiles,
             width=plan.output_width, height=plan.output_height, memory_bytes=plan.memory,
             memory_limit_bytes=plan.memory_limit, seconds_per_frame=plan.seconds_per_frame,
-            seconds=plan.seconds,
+            seconds=plan.seconds, frames=plan.source.frame_count, frames_kept=plan.frames_kept,
+            input_width=plan.source.width, input_height=plan.source.height, input_codec=plan.source.codec,
+            codec=plan.codec,
+            alternatives=[asdict(each) for each in shown.advice.alternatives],
+            trial=None if trial is None else asdict(trial),
         )  # fmt: skip
         for notice in plan.notices:
             self.notice(notice)
@@ -238,19 +244,3 @@ def describe_activity(progress: Progress) -> str:
     workers, windows = progress.activity.workers, progress.activity.windows
     each = "" if progress.fps_per_worker is None else f" × {progress.fps_per_worker:.2f} fps"
     return f"{workers} worker{'' if workers == 1 else 's'}{each}, {windows} windows in flight"
-
-
-def describe_plan(plan: Plan) -> str:
-    """One line for the user."""
-    window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
-    tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
-    engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"
-    line = (
-        f"plan: {plan.model}, {plan.device}{engine} {plan.precision}, {window}, {tile}, to "
-        f"{plan.output_width}x{plan.output_height}, about {format_bytes(plan.memory)}"
-    )
-    if plan.seconds is not None:
-        line += f" and {describe_duration(plan.seconds)}"
-    elif plan.seconds_per_frame is not None:
-        line += f" and {describe_duration(plan.seconds_per_frame)} a frame"
-    return line

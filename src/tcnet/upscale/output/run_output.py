@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tcnet.inference.plan import Plan, with_output
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.upscale.output.encoded_segment import EncodedSegment
@@ -47,6 +48,7 @@ class Output:
     notices: tuple[str, ...]
     trial: Trial | None
     earlier: Line | None
+    frames_kept: int
 
     def continued(self, identity: Mapping[str, Any], options: UpscaleOptions) -> UpscaleOptions:
         """The options to plan with: where a run continues, all that its own plan decided (window, tiles,
@@ -58,6 +60,11 @@ class Output:
             return options
         self.checkpoint.check(self.earlier, identity)
         return replace(UpscaleOptions(**self.earlier["plan"]), memory_limit=options.memory_limit)
+
+    def described(self, plan: Plan) -> Plan:
+        """A plan, with what is known of the output."""
+        codec = None if self.encoding is None else self.encoding.plan.codec
+        return with_output(plan, codec=codec, frames_kept=self.frames_kept)
 
     def open(self, identity: Mapping[str, Any], options: UpscaleOptions) -> SegmentedVideo | ResumableImages:
         """options: the plan's. Raises like the sinks."""
@@ -106,17 +113,23 @@ def prepare_output(
         )
         trial = encoding.trial()
         notices = trial.notices
-    if done := _frames(lines):
+    done = _frames(lines)
+    if done:
         notices = (f"continues an unfinished run: {done} frames are there", *notices)
     return Output(
         path, info, checkpoint, encoding, copy_from, overwrite, resume, segment_frames, notices, trial,
-        earlier,
+        earlier, done,
     )  # fmt: skip
 
 
 def checkpoint_of(output: Path) -> Checkpoint:
     """Where an unfinished run of `output` keeps what it has done. Raises UsageError like `names_video`."""
     return Checkpoint(output if names_video(output) else ImageTarget(output, sources=()).folder)
+
+
+def frames_kept(output: Path) -> int:
+    """By an unfinished run of `output`. Raises UsageError like `names_video`."""
+    return _frames(checkpoint_of(output).stored()[1])
 
 
 def _frames(lines: list[Mapping[str, Any]]) -> int:
