@@ -16,6 +16,7 @@ from tcnet.errors import MediaError
 from tcnet.video.clock import Clock, ClockReading
 from tcnet.video.containers import demux, main_video
 from tcnet.video.pyav import exact
+from tcnet.video.read.field_pictures import FieldWeaver
 from tcnet.video.timestamps import RisingTimes
 
 # FFmpeg's own decoders leave out the alpha channel, which lies in a second stream inside each packet.
@@ -75,8 +76,7 @@ class PictureStream:
     def pictures(self) -> Iterator[TimedPicture]:
         """From where the container stands to its end, in order of presentation."""
         previous: TimedPicture | None = None
-        for picture in self._decoded():
-            self.damage.pictures += picture.is_corrupt
+        for picture in self._frames():
             previous = TimedPicture(picture, self._place(picture, previous), max(picture.duration, 0))
             yield previous
 
@@ -118,9 +118,16 @@ class PictureStream:
         self._reading = reading
         self.times = RisingTimes(restart=round(_RESTART_SECONDS / self.time_base))
         self.damage = Damage()
+        self.fields = FieldWeaver(self.stream.codec_context.codec.canonical_name)
         self._counts_packets = self._container.format.name == _COUNTS_PACKETS
         self._packet_times: list[int] = []  # a heap
         self._alpha_decoder = _alpha_decoder(self.stream)
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        for picture in self._decoded():
+            self.damage.pictures += picture.is_corrupt
+            yield from self.fields.feed(picture)
+        yield from self.fields.flush()
 
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in demux(self._container, [self.stream], self._count_damage):

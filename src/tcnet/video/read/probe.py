@@ -27,8 +27,8 @@ _NOT_CARRIED = {
 class Survey:
     """first: the tick of the first picture, None if none can be decoded. pixel_format: as decoded.
 
-    alpha: some picture is not opaque. captions: some picture has them. not_carried: what else pictures have
-    with them and frames cannot hold.
+    alpha: some picture is not opaque. captions: some picture has them. fields: each is a picture of its own
+    in the file. not_carried: what else pictures have with them and frames cannot hold.
     """
 
     first: int | None = None
@@ -38,12 +38,14 @@ class Survey:
     hdr: HdrMetadata | None = None
     rotation: int = 0
     scan: Scan = field(default_factory=Scan)
+    fields: bool = False
     not_carried: tuple[str, ...] = ()
 
 
 def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     """Leaves the stream somewhere else. duration: of the video in seconds, for the places to look at."""
     found = _look(stream.pictures())
+    found = replace(found, fields=stream.fields.woven > 0)
     if found.pixel_format is not None and hides_alpha(stream.stream) and not has_alpha(found.pixel_format):
         text = "the alpha channel, which this build of FFmpeg does not decode"
         found = replace(found, not_carried=(*found.not_carried, text))

@@ -22,12 +22,15 @@ from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_lik
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import check_size, open_input
 from tcnet.video.frame import Frame, Pixels, VideoInfo
+from tcnet.video.pyav import exact
+from tcnet.video.read.changes import Changes
 from tcnet.video.read.crop import Crop
 from tcnet.video.read.decoder import PictureStream, TimedPicture
 from tcnet.video.read.deinterlace import Deinterlacing
+from tcnet.video.read.field_pictures import frame_aspect
 from tcnet.video.read.probe import DOLBY_VISION, Survey, survey
 from tcnet.video.read.read_options import ReadOptions
-from tcnet.video.read.stream_info import describe, find_crop, stream_duration
+from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
 from tcnet.video.timestamps import Gaps
 
@@ -98,9 +101,20 @@ class VideoReader:
 
 def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
     info = whole if trim is None else describe_trim(whole, trim)
+    if found.fields:
+        count, rate = info.frame_count, info.frame_rate
+        info = replace(
+            info,
+            height=2 * info.height,
+            frame_count=None if count is None else (count + 1) // 2,
+            frame_rate=None if rate is None else rate / 2,
+            sample_aspect_ratio=frame_aspect(info.sample_aspect_ratio),
+        )
+    shown = found.pixel_format or whole.pixel_format
     return replace(
         info,
-        pixel_format=found.pixel_format or whole.pixel_format,
+        pixel_format=shown,
+        bit_depth=frame_depth(shown),
         alpha=found.alpha,
         captions=found.captions,
         hdr=found.hdr,
@@ -112,6 +126,11 @@ def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
 def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, ...]:
     """What can be told before the first frame."""
     lines = []
+    if found.fields:
+        lines.append(
+            "each field of the input is coded as a picture of its own: two are woven into a frame of "
+            f"{info.width}x{info.height}"
+        )
     order = _FIELD_NAMES.get(found.scan.parity)
     kind = f"interlaced ({order})" if order else "interlaced"
     if info.interlaced and options.deinterlace == "off":
@@ -147,9 +166,9 @@ class _Decoding:
         self._info = info
         self._trim = trim
         self._fields = fields
-        self._step = _step(whole)
+        self._step = _step(info)
         self._clock = clock
-        self._pictures = PictureStream(container, path, step=self._step, clock=clock)
+        self._pictures = PictureStream(container, path, step=_step(whole), clock=clock)
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
         self._crop = find_crop(container, path)
@@ -158,6 +177,7 @@ class _Decoding:
         self._longest = 0  # ticks that a frame stood so far
         self._gaps = Gaps(self._step)
         self._resized = 0
+        self._changes = Changes(info)
         self._transparent = 0
         self._count = 0
         self._end: int | None = None
@@ -197,8 +217,10 @@ class _Decoding:
             check_size(picture.width, picture.height, self._path)
             self._resized += 1
             picture = picture.reformat(width, height, interpolation=Interpolation.BICUBIC)
+        self._changes.note(picture, exact(self._stream.codec_context.sample_aspect_ratio))
         alpha = self._alpha(picture)
-        pixels = self._to_rgb(picture)
+        pixels = self._changes.of_first_depth(self._to_rgb(picture))
+        alpha = None if alpha is None else self._changes.of_first_depth(alpha)
         if self._crop != Crop():
             pixels = self._crop.of(pixels)
             alpha = None if alpha is None else self._crop.of(alpha)
@@ -250,6 +272,9 @@ class _Decoding:
         if self._resized:
             size = f"{self._info.width}x{self._info.height}"
             lines.append(f"{self._resized} frames of another size were scaled to {size}")
+        lines += self._changes.notices()
+        if alone := self._pictures.fields.alone:
+            lines.append(f"{alone} fields had no other one beside them: their rows are doubled")
         if self._transparent:
             lines.append(
                 f"{self._transparent} frames have transparent pixels, which are dropped: "

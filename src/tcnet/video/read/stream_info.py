@@ -41,7 +41,7 @@ def describe(container: InputContainer, path: Path, clock: Clock) -> VideoInfo:
         frame_rate=rate,
         frame_count=_frame_count(stream, clock, duration, rate),
         duration=duration,
-        bit_depth=8 if bit_depth(pixel_format) <= 8 else min(bit_depth(pixel_format), 16),
+        bit_depth=frame_depth(pixel_format),
         pixel_format=pixel_format,
         color=resolve_color(
             pixel_format,
@@ -54,6 +54,11 @@ def describe(container: InputContainer, path: Path, clock: Clock) -> VideoInfo:
         sample_aspect_ratio=exact(stream.sample_aspect_ratio) or Fraction(1),
         codec=context.codec.canonical_name,
     )
+
+
+def frame_depth(pixel_format: str) -> int:
+    """Bits of a sample that frames of a pixel format are said to have: 8 to 16."""
+    return min(max(bit_depth(pixel_format), 8), 16)
 
 
 def find_crop(container: InputContainer, path: Path) -> Crop:

@@ -1,0 +1,88 @@
+"""Depth, pixel format and pixel aspect that change in mid-stream: one for all frames, and a notice."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tcnet.video import open_source
+from tcnet.video.frame import ColorSpec, VideoInfo
+from tcnet.video.read.changes import Changes
+
+DEPTHS = {"yuv420p": np.uint8, "yuv422p": np.uint8, "yuv420p10le": np.uint16, "yuv444p": np.uint8}
+
+
+def joined(clips, tmp_path, parts, suffix=".ts"):
+    """Clips one after the other, as broadcasts are cut together."""
+    data = b""
+    for number, options in enumerate(parts):
+        part = clips.clip(times=tuple(range(7 * number, 7 * number + 7)), **options)
+        data += clips.write(tmp_path / f"{number}{suffix}", part).read_bytes()
+    path = tmp_path / f"joined{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [
+        ("yuv420p", "yuv420p10le"),
+        ("yuv420p10le", "yuv420p"),
+        ("yuv420p", "yuv444p"),
+        ("yuv420p", "yuv420p10le", "yuv420p"),
+        ("yuv422p", "yuv420p10le"),
+    ],
+)
+def test_all_frames_have_the_first_ones_depth(clips, tmp_path, formats):
+    path = joined(clips, tmp_path, [{"pixel_format": name} for name in formats])
+    with open_source(path) as reader:
+        frames, info, notices = list(reader), reader.info, reader.notices
+    assert len(frames) == 7 * len(formats)
+    assert info.pixel_format == formats[0]
+    assert {frame.pixels.dtype.type for frame in frames} == {DEPTHS[formats[0]]}
+    peak = np.iinfo(DEPTHS[formats[0]]).max
+    for number in range(len(formats)):
+        first = frames[7 * number].pixels / peak
+        assert np.abs(first - frames[0].pixels / peak).mean() < 0.06  # the same picture, coded otherwise
+    other = [name for name in formats if DEPTHS[name] != DEPTHS[formats[0]]]
+    told = "of another bit depth were converted" if other else "have another pixel format"
+    assert sum(told in line for line in notices) == 1
+    clips.convert(path, tmp_path / "out.mkv")
+
+
+def test_an_unchanging_stream_says_nothing(clips, tmp_path):
+    path = clips.write(
+        tmp_path / "a.ts", clips.clip(times=tuple(range(20)), sample_aspect_ratio=Fraction(4, 3))
+    )
+    with open_source(path) as reader:
+        list(reader)
+        assert reader.notices == ()
+
+
+def test_pixel_aspect_that_changes_is_said(clips, tmp_path):
+    aspects = [Fraction(1), Fraction(4, 3)]
+    path = joined(clips, tmp_path, [{"sample_aspect_ratio": aspect} for aspect in aspects])
+    with open_source(path) as reader:
+        frames = list(reader)
+        told = [line for line in reader.notices if "shape of the input's pixels changes" in line]
+    assert len(frames) == 14
+    assert len(told) == 1
+    assert "(1:1, then 4:3)" in told[0]
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_depths_are_converted_exactly(depth):
+    info = VideoInfo(
+        4, 4, Fraction(1, 25), None, None, None, depth, "yuv420p", ColorSpec(1, False), Fraction(1), "h264"
+    )
+    codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    deep = codes.astype(np.uint16) * 257
+    changes = Changes(info)
+    given, kept = (deep, codes) if depth == 8 else (codes, deep)
+    np.testing.assert_array_equal(changes.of_first_depth(given), kept)
+    assert changes.of_first_depth(kept) is kept
+    assert not changes.notices()  # neither was a picture's colours
+    changes.of_first_depth(np.stack([given] * 3, axis=2))
+    assert changes.notices() == [
+        f"1 frames of another bit depth were converted to the {depth} bits of the first ones"
+    ]

@@ -1,0 +1,64 @@
+"""Small files, each after a kind that people report in trackers of video tools: sound, tags, what changes."""
+
+import av
+import pytest
+
+from tcnet.video import open_source
+from tcnet.video.pyav import layout_of
+
+
+@pytest.fixture
+def cases(data_dir):
+    folder = data_dir.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no case files in {folder}")
+    return folder
+
+
+def read(path):
+    with open_source(path) as reader:
+        frames = list(reader)
+        return reader.info, frames, reader.notices
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_eight_channels(cases, clips, tmp_path, suffix):
+    clips.convert(cases / "flac71.mkv", tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        sound = container.streams.audio[0]
+        assert layout_of(sound.codec_context).name == "7.1"
+        assert sound.codec_context.name == ("pcm_s24le" if suffix == ".mov" else "flac")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_tags_of_a_telephone(cases, clips, tmp_path, suffix):
+    clips.convert(cases / "iphone_tags.mov", tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        found = {key.lower(): text for key, text in container.metadata.items()}
+    assert found["com.apple.quicktime.location.iso6709"] == "+52.5200+013.4050+034.000/"
+    assert found["com.apple.quicktime.make"] == "Apple"
+    assert found["com.apple.quicktime.model"] == "iPhone 15 Pro"
+    assert found["com.apple.quicktime.creationdate"] == "2024-06-01T10:11:12+0200"
+    assert found["creation_time"].startswith("2024-06-01T08:11:12")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("depth_8_10.ts", "20 frames of another bit depth were converted to the 8 bits"),
+        ("sar_change.ts", "1:1, then 4:3"),
+    ],
+)
+def test_what_changes_is_said(cases, clips, tmp_path, name, told):
+    _, frames, notices = read(cases / name)
+    assert len(frames) == 40
+    assert sum(told in line for line in notices) == 1
+    clips.convert(cases / name, tmp_path / "b.mkv")
+
+
+def test_fields_are_woven(cases):
+    info, frames, notices = read(cases / "hevc_fields.mkv")
+    assert (info.width, info.height, info.frame_rate, info.sample_aspect_ratio) == (64, 128, 25, 1)
+    assert len(frames) == 20
+    assert [line for line in notices if "woven" in line] == [notices[0]]
+    assert not any("another size" in line for line in notices)
