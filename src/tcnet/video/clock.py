@@ -122,24 +122,31 @@ class _Track:
     count: int = 0
     epoch: int = -1
     high: float = 0.0
-    usual: int = 0  # ticks that the last packet before lasts
+    usual: int = 0  # ticks that packets last
+    decoded: int | None = None  # the tick at which the last packet is decoded
     ends: dict[int, int] = field(default_factory=dict)  # by epoch, in ticks
     switches: list[tuple[int, int]] = field(default_factory=list)  # (packet, epoch from there on)
     postponed: int | None = None  # the packet, of this epoch, that is presented after all others
     early: tuple[int, float] | None = None  # a subtitle that is ahead of all: (packet, seconds)
 
+    @property
+    def length(self) -> int:
+        """Ticks of a packet; 0 if unknown."""
+        return self.usual or round(self.what.step / self.tick)
+
 
 @dataclass(slots=True)
 class _Epoch:
     """Times are those of the file. first, latest: seconds. starts: by stream, in ticks. entries: for each
-    stream that came from another epoch, that epoch and the tick at which the stream ended there. fixed:
-    another epoch and the known distance from it. skews: by (stream, epoch of the pictures), the least and
-    the most seconds by which packets were ahead of the pictures beside them."""
+    stream that came from another epoch, that epoch, the tick at which the stream ended there, and the one
+    at which it starts here (None: the least). fixed: another epoch and the known distance from it. skews:
+    by (stream, epoch of the pictures), the least and the most seconds by which packets were ahead of the
+    pictures beside them."""
 
     first: float
     latest: float
     starts: dict[int, int] = field(default_factory=dict)
-    entries: dict[int, tuple[int, int]] = field(default_factory=dict)
+    entries: dict[int, tuple[int, int, int | None]] = field(default_factory=dict)
     fixed: tuple[int, Fraction] | None = None
     skews: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
 
@@ -168,11 +175,13 @@ class ClockFinder:
         time: int | None,
         duration: int = 0,
         *,
+        decoded: int | None = None,
         is_keyframe: bool = True,
         is_postponed: bool = False,
     ) -> None:
-        """Take the next packet of the file. time, duration: in ticks of its stream. is_postponed: its time is
-        that of decoding; it is presented after all others before the next reset."""
+        """Take the next packet of the file. time, duration, decoded: presentation time, length and, where the
+        file states it, decoding time in ticks of its stream. is_postponed: the presentation time is unknown;
+        it is after all others before the next reset."""
         track = self._tracks[index]
         place, track.count = track.count, track.count + 1
         if time is None:
@@ -186,18 +195,17 @@ class ClockFinder:
         if chosen != track.epoch:
             if track.epoch >= 0:
                 self._settle(index, track)
-                epoch.entries.setdefault(index, (track.epoch, track.ends[track.epoch]))
+                epoch.entries.setdefault(index, self._entry(track, time, decoded, is_keyframe=is_keyframe))
             track.switches.append((place, chosen))
             track.epoch, track.high = chosen, seconds
         track.postponed = place if is_postponed else track.postponed
         track.high = max(track.high, seconds)
         epoch.latest = max(epoch.latest, seconds)
         epoch.starts[index] = min(epoch.starts.get(index, time), time)
-        if (
-            0 < duration * track.tick <= self._gap
-        ):  # in MP4 a packet lasts until the next one, whatever is between
+        if 0 < duration * track.tick <= self._gap:  # in MP4 packets last until the next one, across any gap
             track.usual = duration
-        end = time + (track.usual or round(track.what.step / track.tick))
+        track.decoded = decoded
+        end = time + track.length
         track.ends[chosen] = max(track.ends.get(chosen, end), end)
         if track is not self._main and self._main.epoch >= 0:
             key = (index, self._main.epoch)
@@ -205,12 +213,21 @@ class ClockFinder:
             least, most = epoch.skews.get(key, (skew, skew))
             epoch.skews[key] = min(least, skew), max(most, skew)
 
+    def _entry(
+        self, track: _Track, time: int, decoded: int | None, *, is_keyframe: bool
+    ) -> tuple[int, int, int | None]:
+        """Of a stream into its next epoch. A reset amid pictures that refer to each other, some of them shown
+        before others from before the reset, is bridged in the order of decoding."""
+        if not is_keyframe and decoded is not None and track.decoded is not None:
+            return track.epoch, track.decoded + track.length, decoded
+        return track.epoch, track.ends[track.epoch], None
+
     def _settle(self, index: int, track: _Track) -> None:
         """Give the postponed packet its time, at the end of the stream's epoch."""
         if track.postponed is not None:
             end = track.ends[track.epoch]
             self._postponed[index, track.postponed] = end
-            track.ends[track.epoch] = end + (track.usual or round(track.what.step / track.tick))
+            track.ends[track.epoch] = end + track.length
             track.postponed = None
 
     def find(self) -> Clock:
@@ -305,12 +322,12 @@ class ClockFinder:
                 continue
             entries = {index: entry for index, entry in epoch.entries.items() if entry[0] < number}
             wanted = [
-                shifts[other] + (end - epoch.starts[index]) * self._tracks[index].what.time_base
-                for index, (other, end) in entries.items()
+                shifts[other]
+                + (end - (epoch.starts[index] if start is None else start))
+                * self._tracks[index].what.time_base
+                for index, (other, end, start) in entries.items()
             ]
-            kept = [
-                shifts[other] for index, (other, _) in entries.items() if self._overlaps(index, other, epoch)
-            ]
+            kept = [shifts[entry[0]] for i, entry in entries.items() if self._overlaps(i, entry[0], epoch)]
             shifts.append(kept[0] if kept else max(wanted, default=Fraction(0)))
         return shifts
 
@@ -366,6 +383,7 @@ def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> 
                     packet.stream_index,
                     time,
                     packet.duration or 0,
+                    decoded=packet.dts if discontinuous else None,
                     is_keyframe=packet.is_keyframe,
                     is_postponed=postponed,
                 )

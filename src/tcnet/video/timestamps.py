@@ -31,12 +31,12 @@ class RisingTimes:
     Pictures must be strictly later, one than the other; packets of one stream may share a time (`equal`):
     TrueHD has shorter ones than a tick of Matroska, and many subtitles begin together.
 
-    A step back of more than `restart` ticks is a clock that was reset, where `tcnet.video.clock` found
-    none: from there on everything is shifted so that time goes on where it was; nudging each frame by one
-    tick would squeeze the rest of the video into nothing.
+    A step back of more than `restart` ticks is a clock that was reset: from there on everything is shifted so
+    that time continues; nudging each frame by one tick would squeeze the rest of the video into nothing. None
+    where `tcnet.video.clock` has found all resets: what is left is a matter of single packets.
     """
 
-    restart: int
+    restart: int | None
     equal: bool = False
     last: int | None = None
     shift: int = 0
@@ -48,7 +48,7 @@ class RisingTimes:
         time += self.shift
         earliest = time if self.last is None else self.last + (not self.equal)
         if self.last is not None and time < earliest:
-            if self.last - time > self.restart:
+            if self.restart is not None and self.last - time > self.restart:
                 wanted = self.last + max(step, 1)
                 self.restarts += 1
                 self.shift += wanted - time

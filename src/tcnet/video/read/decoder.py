@@ -116,7 +116,8 @@ class PictureStream:
 
     def _reset(self, reading: ClockReading) -> None:
         self._reading = reading
-        self.times = RisingTimes(restart=round(_RESTART_SECONDS / self.time_base))
+        restart = None if self._clock.pictures else round(_RESTART_SECONDS / self.time_base)
+        self.times = RisingTimes(restart=restart)
         self.damage = Damage()
         self.fields = FieldWeaver(self.stream.codec_context.codec.canonical_name)
         self._counts_packets = self._container.format.name == _COUNTS_PACKETS

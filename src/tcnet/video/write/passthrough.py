@@ -40,7 +40,6 @@ _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
 _WITHOUT_SPEAKERS = ("pcm_", "flac", "tta")
 _RESTART_SECONDS = 1
-_NEVER = 1 << 63
 _MOVIES = ("mp4", "mov")
 _TRIAL_PACKETS = 500
 
@@ -194,9 +193,8 @@ class Passthrough:
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
-                # Clocks that were set anew are known beforehand, but in what playlists name.
                 tick = exact(stream.time_base) or Fraction(1, 1000)
-                restart = _NEVER if self._clock.pictures else round(_RESTART_SECONDS / tick)
+                restart = None if self._clock.pictures else round(_RESTART_SECONDS / tick)
                 self._times[stream.index] = RisingTimes(restart=restart, equal=True)
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:

@@ -1,0 +1,73 @@
+"""Transport streams whose clock breaks in the middle: single streams, stray times, amid a group of pictures."""
+
+import itertools
+from fractions import Fraction
+
+import av
+import pytest
+
+SECOND = 90000
+FULL = 1 << 33
+VIDEO, SOUND = 256, 257  # as FFmpeg's muxer numbers them
+
+
+def read_time(data, at):
+    return (
+        (data[at] >> 1 & 7) << 30
+        | data[at + 1] << 22
+        | data[at + 2] >> 1 << 15
+        | data[at + 3] << 7
+        | data[at + 4] >> 1
+    )
+
+
+def write_time(data, at, time):
+    time %= FULL
+    data[at] = data[at] & 0xF0 | time >> 29 & 0x0E | 1
+    data[at + 1], data[at + 2] = time >> 22 & 0xFF, time >> 14 & 0xFE | 1
+    data[at + 3], data[at + 4] = time >> 7 & 0xFF, time << 1 & 0xFE | 1
+
+
+def move_times(path, move):
+    """Rewrites the times of all packets (ISO 13818-1, 2.4.3.7) by move(programme id, time of decoding)."""
+    data = bytearray(path.read_bytes())
+    for start in range(0, len(data), 188):
+        number = (data[start + 1] & 0x1F) << 8 | data[start + 2]
+        head = start + 4 + (1 + data[start + 4] if data[start + 3] & 0x20 else 0)
+        if not data[start + 1] & 0x40 or number not in (VIDEO, SOUND):
+            continue
+        assert data[head : head + 3] == b"\0\0\1"
+        places = [head + 9, head + 14][: {2: 1, 3: 2}.get(data[head + 7] >> 6, 0)]
+        by = move(number, read_time(data, places[-1])) if places else 0
+        for at in places:
+            write_time(data, at, read_time(data, at) + by)
+    path.write_bytes(bytes(data))
+
+
+HALF = 102 * SECOND + 126000  # two seconds into the recording, with what the muxer adds
+BREAKS = {
+    "both back": lambda pid, time: -90 * SECOND * (time >= HALF),
+    "both ahead": lambda pid, time: 12 * SECOND * (time >= HALF),
+    "sound back": lambda pid, time: -90 * SECOND * (pid == SOUND and time >= HALF),
+    "sound ahead": lambda pid, time: 5000 * SECOND * (pid == SOUND and time >= HALF),
+    "picture back": lambda pid, time: -90 * SECOND * (pid == VIDEO and time >= HALF),
+    "full": lambda pid, time: FULL - HALF,
+    "stray picture": lambda pid, time: 777 * SECOND * (pid == VIDEO and abs(time - HALF) < 3700),
+    "stray sound": lambda pid, time: -77 * SECOND * (pid == SOUND and abs(time - HALF) < 3700),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("kind", BREAKS)
+def test_what_was_whole_comes_out_whole(clips, tmp_path, kind, suffix):
+    clip = clips.clip(times=tuple(range(2500, 2600)), audio=("aac",), options=(("bf", "2"), ("g", "60")))
+    path = clips.write(tmp_path / "a.ts", clip)
+    move_times(path, BREAKS[kind])
+    frames = clips.convert(path, tmp_path / f"b{suffix}")
+    assert {b.seconds - a.seconds for a, b in itertools.pairwise(frames)} == {Fraction(1, 25)}
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        stream = container.streams.audio[0]
+        heard = [p.pts * p.time_base for p in container.demux(stream) if p.size and not p.is_discard]
+    assert {round((b - a) * 48000 / 1024, 1) for a, b in itertools.pairwise(heard)} <= {0.9, 1, 1.1}
+    assert abs(heard[0] - frames[0].seconds) < Fraction(1, 25)
+    assert abs(heard[-1] - frames[-1].seconds) < Fraction(2, 25)
