@@ -1,4 +1,4 @@
-"""A command that was stopped by a signal, and what is told of it."""
+"""A command that was stopped by a signal, and its message."""
 
 SIGNALLED = 128
 """And the signal's number: how shells report it."""
