@@ -66,10 +66,10 @@ def test_what_does_not_fit_is_refused(nodes):
 
     with connected(nodes.address):
         for actor, words in (
-            (Elsewhere, "the worker on far has tcnet 0.0.9, this machine has 0.1.0: install the same"),
-            (Bare, r"worker on far has no tcnet that works \(No module named 'tcnet'\), .* has 0.1.0"),
+            (Elsewhere, "the worker on far has tcnet 0.0.9, this machine has 0.2.0: install the same"),
+            (Bare, r"worker on far has no tcnet that works \(No module named 'tcnet'\), .* has 0.2.0"),
         ):
-            cluster = RayCluster(RayCrew(device="auto", actor=actor, versions={"tcnet": "0.1.0"}))
+            cluster = RayCluster(RayCrew(device="auto", actor=actor, versions={"tcnet": "0.2.0"}))
             with pytest.raises(UsageError, match=words):
                 cluster.plan(None, None)
             cluster.close()
