@@ -4,6 +4,7 @@ import av
 import pytest
 
 from tcnet.video import open_source
+from tcnet.video.color.planes import plane_samples
 from tcnet.video.pyav import layout_of
 
 
@@ -54,6 +55,18 @@ def test_what_changes_is_said(cases, clips, tmp_path, name, told):
     assert len(frames) == 40
     assert sum(told in line for line in notices) == 1
     clips.convert(cases / name, tmp_path / "b.mkv")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_super_white_and_sub_black_are_kept(cases, clips, tmp_path, suffix):
+    info, _, notices = read(cases / "superwhite.mkv")
+    assert info.overshoot
+    assert not notices
+    clips.convert(cases / "superwhite.mkv", tmp_path / f"b{suffix}")
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        shown = plane_samples(next(container.decode(video=0)), 0)
+    assert abs(int(shown.max()) - 252) <= 2
+    assert abs(int(shown.min()) - 8) <= 2
 
 
 def test_fields_are_woven(cases):

@@ -31,15 +31,16 @@ def segment_message(segment: SegmentInput) -> Message:
         "pixels": [np.ascontiguousarray(frame.pixels) for frame in segment.frames],
         "alphas": [frame.alpha for frame in segment.frames],
         "captions": [frame.captions for frame in segment.frames],
+        "overshoots": [frame.overshoot for frame in segment.frames],
         "times": [_time(frame) for frame in segment.frames],
     }
 
 
 def read_segment(message: Message) -> SegmentInput:
     frames = [
-        Frame(pixels, *_read_time(time), alpha, captions)
-        for pixels, time, alpha, captions in zip(
-            message["pixels"], message["times"], message["alphas"], message["captions"], strict=True
+        Frame(pixels, *_read_time(time), alpha, captions, overshoot)
+        for pixels, time, alpha, captions, overshoot in zip(
+            *(message[key] for key in ("pixels", "times", "alphas", "captions", "overshoots")), strict=True
         )  # the pixels are read-only views of what Ray holds
     ]
     windows = tuple(Span(*numbers) for numbers in message["windows"])

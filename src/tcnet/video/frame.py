@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+Overshoot = npt.NDArray[np.int16]
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -24,6 +25,8 @@ class Frame:
         alpha: (H, W) of the type of `pixels`, 0 is transparent and the largest value opaque; not
             premultiplied. None: the picture is opaque.
         captions: closed captions that come with the picture, CEA-708 cc_data triplets; mostly none.
+        overshoot: (H, W) of the picture that was read: how far its luma lies beyond the nominal range, which
+            pixels end at, in 1/256 of an 8-bit code. None: nowhere.
     """
 
     pixels: Pixels
@@ -32,6 +35,7 @@ class Frame:
     time_base: Fraction
     alpha: Pixels | None = None
     captions: bytes = b""
+    overshoot: Overshoot | None = None
 
     @property
     def seconds(self) -> Fraction:
@@ -87,7 +91,8 @@ class VideoInfo:
 
     frame_count is exact for a folder of images and an estimate (container header, or duration times rate)
     for a file; None when nothing is known. duration is in seconds. width, height: before any rotation.
-    alpha: frames have alpha. captions: some have captions. interlaced: the input is; its frames come
+    alpha: frames have alpha. captions: some have captions. overshoot: some have much luma
+    beyond the nominal range. interlaced: the input is; its frames come
     deinterlaced where asked for. rotation: degrees counter-clockwise by which players turn the picture.
     trim: None when all is read.
     """
@@ -105,6 +110,7 @@ class VideoInfo:
     codec: str
     alpha: bool = False
     captions: bool = False
+    overshoot: bool = False
     hdr: HdrMetadata | None = None
     interlaced: bool = False
     rotation: int = 0

@@ -16,6 +16,7 @@ from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES, SegmentedVideo
 from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
 from tcnet.video.frame import FrameSink
 from tcnet.video.image_writer import ImageTarget
+from tcnet.video.write.codecs import CLIPPED
 from tcnet.video.write.segments import Trial, VideoEncoding, plan_video_encoding
 
 
@@ -113,6 +114,8 @@ def prepare_output(
         )
         trial = encoding.trial()
         notices = trial.notices
+    elif info.overshoot:
+        notices = (CLIPPED.format("a file of images"),)
     done = _frames(lines)
     if done:
         notices = (f"continues an unfinished run: {done} frames are there", *notices)

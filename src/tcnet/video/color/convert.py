@@ -37,8 +37,9 @@ from tcnet.video.color.h273 import (
     resolve_color,
     rgb_to_ycc_matrix,
 )
+from tcnet.video.color.overshoot import add_overshoot
 from tcnet.video.color.planes import fill_plane, plane_samples
-from tcnet.video.frame import ColorSpec, Pixels
+from tcnet.video.frame import ColorSpec, Overshoot, Pixels
 
 # Names of the same matrices for libavfilter's `scale`; those absent go through numpy.
 _SCALE_MATRIX = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
@@ -77,7 +78,7 @@ class ToRgb:
             # An RGB frame may carry the matrix tag of its stream; swscale would refuse an exotic one.
             frame.colorspace = UNSPECIFIED
             return _array(self._reformat(frame, "rgb48le" if deep else "rgb24"))
-        color = self._color_of(frame)
+        color = self.color_of(frame)
         if self._left_sited and ("420" in name or "422" in name or "411" in name):
             frame = self._set_left_siting(frame)
         if not deep and color.matrix in _SWS_COLORSPACE:
@@ -86,7 +87,8 @@ class ToRgb:
             return _array(self._reformat(frame, "rgb24", space=space, source_range=range_, range_=RANGE_FULL))
         return self._by_equations(frame, color)
 
-    def _color_of(self, frame: av.VideoFrame) -> ColorSpec:
+    def color_of(self, frame: av.VideoFrame) -> ColorSpec:
+        """By which a Y'CbCr frame is converted."""
         if frame.colorspace in (MATRIX_RGB, UNSPECIFIED, 3) and frame.color_range == 0:
             return self._color
         return resolve_color(
@@ -195,7 +197,14 @@ class FromRgb:
     def color(self) -> ColorSpec:
         return self._color
 
-    def __call__(self, pixels: Pixels, alpha: Pixels | None = None) -> av.VideoFrame:
+    @property
+    def keeps_overshoot(self) -> bool:
+        """Whether luma has room beyond its nominal range."""
+        return not is_rgb_like(self._format) and not self._color.full_range
+
+    def __call__(
+        self, pixels: Pixels, alpha: Pixels | None = None, overshoot: Overshoot | None = None
+    ) -> av.VideoFrame:
         width, height = self._size
         if pixels.shape != (height, width, 3) or pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(
@@ -206,6 +215,8 @@ class FromRgb:
                 f"alpha must be ({height}, {width}) {pixels.dtype}, got {alpha.shape} {alpha.dtype}"
             )
         frame = self._convert(pixels, alpha)
+        if overshoot is not None and self.keeps_overshoot:
+            add_overshoot(frame, overshoot)
         frame.colorspace = self._color.matrix
         frame.color_range = RANGE_FULL if self._color.full_range else RANGE_LIMITED
         frame.color_primaries = self._color.primaries

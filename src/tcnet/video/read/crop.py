@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from tcnet.video.ebml import TRACK, TRACKS, VIDEO, read_first
-from tcnet.video.frame import Pixels
 
+Samples = TypeVar("Samples", bound=npt.NDArray[np.generic])
 _BOTTOM, _TOP, _LEFT, _RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
 
 
@@ -18,10 +22,11 @@ class Crop:
     right: int = 0
     bottom: int = 0
 
-    def of(self, samples: Pixels) -> Pixels:
+    def of(self, samples: Samples) -> Samples:
         """What is left of (H, W) or (H, W, 3)."""
         height, width = samples.shape[:2]
-        return samples[self.top : height - self.bottom, self.left : width - self.right].copy()
+        kept = samples[self.top : height - self.bottom, self.left : width - self.right].copy()
+        return cast(Samples, kept)
 
 
 def matroska_crop(path: Path, width: int, height: int) -> Crop:

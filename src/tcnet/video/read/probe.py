@@ -10,6 +10,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.h273 import has_alpha
 from tcnet.video.color.hdr import read_hdr, side_data_of
+from tcnet.video.color.overshoot import exceeds_range
 from tcnet.video.frame import HdrMetadata
 from tcnet.video.read.decoder import PictureStream, TimedPicture, hides_alpha
 from tcnet.video.read.deinterlace import Scan, ScanMeter
@@ -27,14 +28,16 @@ _NOT_CARRIED = {
 class Survey:
     """first: the tick of the first picture, None if none can be decoded. pixel_format: as decoded.
 
-    alpha: some picture is not opaque. captions: some picture has them. fields: each is a picture of its own
-    in the file. not_carried: what else pictures have with them and frames cannot hold.
+    alpha: some picture is not opaque. captions: some picture has them. overshoot:
+    some picture has luma well beyond the nominal range. fields: each is a picture of its own in the file.
+    not_carried: what else pictures have with them and frames cannot hold.
     """
 
     first: int | None = None
     pixel_format: str | None = None
     alpha: bool = False
     captions: bool = False
+    overshoot: bool = False
     hdr: HdrMetadata | None = None
     rotation: int = 0
     scan: Scan = field(default_factory=Scan)
@@ -61,6 +64,7 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
                 found,
                 alpha=found.alpha or other.alpha,
                 captions=found.captions or other.captions,
+                overshoot=found.overshoot or other.overshoot,
                 scan=found.scan + other.scan,
             )
     return found
@@ -84,5 +88,7 @@ def _look(pictures: Iterator[TimedPicture]) -> Survey:
             found = replace(found, captions=True)
         if not found.alpha and has_alpha(picture.format.name) and not is_opaque(read_alpha(picture)):
             found = replace(found, alpha=True)
+        if not found.overshoot and exceeds_range(picture):
+            found = replace(found, overshoot=True)
         meter.feed(picture)
     return replace(found, scan=meter.finish())

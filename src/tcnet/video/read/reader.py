@@ -20,6 +20,7 @@ from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
 from tcnet.video.color.hdr import side_data_of
+from tcnet.video.color.overshoot import read_overshoot
 from tcnet.video.containers import check_size, open_input
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.pyav import exact
@@ -116,6 +117,7 @@ def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
         pixel_format=shown,
         bit_depth=frame_depth(shown),
         alpha=found.alpha,
+        overshoot=found.overshoot and not whole.color.full_range,
         captions=found.captions,
         hdr=found.hdr,
         interlaced=found.scan.interlaced,
@@ -219,13 +221,18 @@ class _Decoding:
             picture = picture.reformat(width, height, interpolation=Interpolation.BICUBIC)
         self._changes.note(picture, exact(self._stream.codec_context.sample_aspect_ratio))
         alpha = self._alpha(picture)
-        pixels = self._changes.of_first_depth(self._to_rgb(picture))
+        pixels = self._to_rgb(picture)
+        overshoot = None
+        if not is_rgb_like(picture.format.name):
+            overshoot = read_overshoot(picture, pixels, self._to_rgb.color_of(picture))
+        pixels = self._changes.of_first_depth(pixels)
         alpha = None if alpha is None else self._changes.of_first_depth(alpha)
         if self._crop != Crop():
             pixels = self._crop.of(pixels)
             alpha = None if alpha is None else self._crop.of(alpha)
+            overshoot = None if overshoot is None else self._crop.of(overshoot)
         captions = side_data_of(picture).get(SideDataType.A53_CC, b"")
-        return Frame(pixels, pts, 0, self._info.time_base, alpha, captions)
+        return Frame(pixels, pts, 0, self._info.time_base, alpha, captions, overshoot)
 
     def _alpha(self, picture: VideoFrame) -> Pixels | None:
         """Present in every frame of a video that has alpha, and in none of any other."""

@@ -8,7 +8,7 @@ from av.codec.codec import Codec, UnknownCodecError
 
 from tcnet.errors import UsageError
 from tcnet.video.color.convert import WRITABLE_FORMATS
-from tcnet.video.color.h273 import bit_depth, has_alpha
+from tcnet.video.color.h273 import bit_depth, has_alpha, is_rgb_like
 from tcnet.video.color.hdr import encoder_parameters, is_hdr
 from tcnet.video.frame import ColorSpec, VideoInfo
 from tcnet.video.write.captions import CAPTIONED_CODECS
@@ -101,6 +101,10 @@ CODECS: dict[str, CodecChoice] = {
         ("prores_ks",), ("yuv422p10le",), {"profile": "3"}, None, alpha_formats=("yuva444p10le",)
     ),
 }
+CLIPPED = (
+    "the input has super-white or sub-black, which is clipped: {} has no room for it; "
+    "Y'CbCr video of limited range has"
+)
 _PRORES_4444 = "4"
 _ALWAYS_LIMITED = ("prores",)  # neither it nor MOV states a range, and all players take it for limited
 # The codec that holds alpha, by the muxer of the output.
@@ -219,6 +223,8 @@ def _losses(name: str, pixel_format: str, info: VideoInfo) -> list[str]:
                 f"the alpha channel is dropped: {name} cannot hold it; "
                 "write .mkv with ffv1, .mov with prores, or a folder of PNG"
             )
+    if info.overshoot and (is_rgb_like(pixel_format) or info.color.full_range):
+        lines.append(CLIPPED.format(f"{pixel_format} of this range"))
     if info.captions and name not in CAPTIONED_CODECS:
         lines.append(
             f"closed captions inside the video stream are dropped: {name} cannot hold them; h264 and hevc can"

@@ -67,7 +67,7 @@ class PictureEncoder:
             raise ValueError(
                 f"frame times must increase: {pts} after {self._last_pts} ({self._info.time_base} s)"
             )
-        picture = self._from_rgb(frame.pixels, frame.alpha)
+        picture = self._from_rgb(frame.pixels, frame.alpha, frame.overshoot)
         picture.pts = pts
         picture.time_base = self._info.time_base
         picture.duration = self._ticks(frame.duration, frame.time_base)
