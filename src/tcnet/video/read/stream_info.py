@@ -72,8 +72,8 @@ def find_crop(container: InputContainer, path: Path) -> Crop:
 def stream_duration(stream: VideoStream, path: Path, clock: Clock) -> Fraction | None:
     """Seconds from the first frame's start to the last one's end: as the container says, or as its packets do
     where it cannot know."""
-    # Headers of MP4 may count what an edit list leaves out.
-    edited = clock.discarded and clock.discarded + (clock.pictures or 0) >= stream.frames
+    # FFmpeg may count what an edit list of MP4 leaves out, or puts before the first frame.
+    edited = clock.discarded and (clock.pictures or 0) >= sum(not e.is_discard for e in stream.index_entries)
     if clock.length is not None and (clock.discontinuous or edited or not clock.continuous):
         return clock.length
     time_base = exact(stream.time_base)
