@@ -154,6 +154,17 @@ def damaged_inputs(measurements: Sequence[Measurement]) -> list[str]:
     return _table(header, [[f"{value:,}".replace(",", " ") for value in row]])
 
 
+def odd_inputs(measurements: Sequence[Measurement]) -> list[str]:
+    document = measurements[0]
+    rows = []
+    for kind, outcomes in (*document["by_kind"].items(), ("all", document["outcomes"])):
+        bad = sum(count for outcome, count in outcomes.items() if outcome not in ("played", "refused"))
+        counts = (sum(outcomes.values()), outcomes.get("played", 0), outcomes.get("refused", 0), bad)
+        rows.append([kind, *map(str, counts)])
+    header = ("kind", "inputs", "played", "refused in one line", "traceback, hang, silent loss or wrong")
+    return _table(header, rows)
+
+
 def kill_runs(measurements: Sequence[Measurement]) -> list[str]:
     document = measurements[0]
     places = ", ".join(f"{place} {count}" for place, count in document["kills by place"].items())
@@ -182,6 +193,7 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "compressed-input": compressed_input,
     "cluster": cluster,
     "damaged-inputs": damaged_inputs,
+    "odd-inputs": odd_inputs,
     "kill-runs": kill_runs,
     "long-video": long_video,
 }

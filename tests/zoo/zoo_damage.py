@@ -8,6 +8,9 @@ from pathlib import Path
 import av
 from zoo_builder import build, quality
 from zoo_catalogue import ZOO
+from zoo_elements import ELEMENTS
+from zoo_images import IMAGES, image_bytes
+from zoo_odd import ODD
 
 FORMATS = (
     "many tracks.mkv", "subtitles.mkv", "h264.mov", "hevc.mp4", "cover.mp4", "vp9 opus.webm", "av1.mkv",
@@ -96,20 +99,31 @@ BYTES: tuple[Damage, ...] = (
 )
 PACKETS = ("shuffle_packets", "drop_packets", "repeat_packets", "flip_bits_in_packets", "jumble_times")
 DAMAGES = (*(damage.__name__ for damage in BYTES), *PACKETS)
+STRUCTURES = tuple(damage.__name__ for damage in ELEMENTS)
+ODDITY = "odd"
+"""No damage: the input is written as `zoo_odd` says."""
+STRUCTURED = ("many tracks.mkv", "h264.mov", "vp9 opus.webm", "mjpeg pcm.avi")
+"""Formats, beside those of images, whose elements are damaged."""
 
 
 def damage_file(source: Path, target: Path, damage: str, seed: int) -> None:
     """Writes a damaged copy. Damage to packets leaves the container whole, so that decoders meet it."""
     dice = random.Random(f"{source.name} {damage} {seed}")
-    if damage in PACKETS:
+    if damage == ODDITY:
+        ODD[source.name][0](target)
+    elif damage in PACKETS:
         _remux(source, target, damage, dice)
     else:
-        by_name = {function.__name__: function for function in BYTES}
+        by_name = {function.__name__: function for function in (*BYTES, *ELEMENTS)}
         target.write_bytes(by_name[damage](source.read_bytes(), dice))
 
 
 def build_whole(name: str, folder: Path) -> Path:
     """The undamaged file: that of the zoo, with several key frames."""
+    if name in IMAGES:
+        data = image_bytes(name, folder)
+        (folder / name).write_bytes(data)
+        return folder / name
     specimen = next(specimen for specimen in ZOO if specimen.file_name == name)
     if specimen.times is None:
         specimen = replace(specimen, count=16, encoder_options={**quality(specimen), "g": "5"})

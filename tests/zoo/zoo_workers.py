@@ -64,7 +64,7 @@ class Worker:
                 path = self._folder / f"damaged {number}{job.source.suffix}"
                 damage_file(job.source, path, job.damage, job.seed)
                 yield self._one(job, path)
-                path.unlink()
+                remove(path)
         finally:
             self._stop()
 
@@ -113,6 +113,13 @@ class Worker:
         if process is not None:
             process.kill()
             process.communicate()
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def summary(results: list[Result]) -> str:

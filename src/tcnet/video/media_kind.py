@@ -47,7 +47,7 @@ def is_animated_webp(start: bytes) -> bool:
 def _is_animation(file: BinaryIO) -> bool:
     start = file.read(32)
     if start.startswith(PNG_SIGNATURE):
-        return _animated_png(file)
+        return _animation_pictures(file) > 1
     if is_animated_webp(start):
         return True
     if start[4:8] == b"ftyp":
@@ -55,11 +55,17 @@ def _is_animation(file: BinaryIO) -> bool:
     return start.startswith(b"GIF8")
 
 
-def _animated_png(file: BinaryIO) -> bool:
-    """APNG has a chunk acTL, with the number of pictures, before the first of the still image's data."""
+def stated_pictures(path: Path) -> int | None:
+    """How many pictures an APNG says it has; None for all else."""
+    with path.open("rb") as file:
+        return _animation_pictures(file) or None if file.read(8) == PNG_SIGNATURE else None
+
+
+def _animation_pictures(file: BinaryIO) -> int:
+    """APNG has a chunk acTL with their number, before the first of the still image's data; 0 without."""
     file.seek(len(PNG_SIGNATURE))
-    while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+    while (head := file.read(8))[4:].isalpha() and head[4:] not in (b"IDAT", b"IEND"):
         if head[4:] == b"acTL":
-            return int.from_bytes(file.read(4), "big") > 1
+            return int.from_bytes(file.read(4), "big")
         file.seek(int.from_bytes(head[:4], "big") + 4, 1)
-    return False
+    return 0

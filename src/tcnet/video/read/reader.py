@@ -23,6 +23,7 @@ from tcnet.video.color.hdr import side_data_of
 from tcnet.video.color.overshoot import read_overshoot
 from tcnet.video.containers import check_size, open_input
 from tcnet.video.frame import Frame, Pixels, VideoInfo
+from tcnet.video.media_kind import stated_pictures
 from tcnet.video.pyav import exact
 from tcnet.video.read.changes import Changes
 from tcnet.video.read.crop import Crop
@@ -286,6 +287,11 @@ class _Decoding:
             lines.append(
                 f"{self._transparent} frames have transparent pixels, which are dropped: "
                 "none was found where the file was looked into"
+            )
+        stated = stated_pictures(self._path)
+        if stated is not None and self._trim is None and self._count < stated:
+            lines.append(
+                f"{stated - self._count} of {stated} pictures could not be read: the file is damaged"
             )
         if (missing := self._missing_seconds()) > 0:
             lines.append(

@@ -5,9 +5,10 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from tcnet.errors import MediaError
 from tcnet.video.color.h273 import bit_depth, has_alpha
@@ -20,7 +21,9 @@ from tcnet.video.still.tiff import read_pages, tiff_alpha, tiff_depth, tiff_size
 
 # What FFmpeg calls its probers of single images. image2 and friends are left out: they look for file names.
 _IMAGE_FORMATS = frozenset(name for name in av.formats_available if name.endswith("_pipe"))
-_START = 64  # bytes by which kinds are distinguished
+_START = 64  # bytes by which kinds are recognised
+_LARGEST = 2 << 30  # bytes of a file: the most pixels, in 16 bits with alpha, and as much again
+_JUNK = 1 << 16  # bytes between two segments of a JPEG that are passed over
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 _JPEG_ALONE = frozenset([0x01, *range(0xD0, 0xD9)])  # markers without a length
 
@@ -43,6 +46,10 @@ def read_header(path: Path) -> ImageHeader:
     if not path.is_file():
         raise MediaError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
     try:
+        if path.stat().st_size > _LARGEST:
+            raise MediaError(
+                f"{path}: is larger than {_LARGEST >> 30} GiB, which no image is that can be read"
+            )
         with path.open("rb") as file:
             start = file.read(_START)
             if not start:
@@ -100,7 +107,7 @@ def _png(file: BinaryIO, path: Path) -> ImageHeader:
     depth, kind = head[16], head[17]
     alpha = kind in (3, 4, 6)  # a palette's entries may be transparent
     turned = 1
-    while len(chunk := file.read(8)) == 8 and chunk[4:] != b"IEND":
+    while (chunk := file.read(8))[4:].isalpha() and chunk[4:] != b"IEND":
         size = int.from_bytes(chunk[:4], "big")
         if chunk[4:] == b"tRNS":
             alpha = True
@@ -114,9 +121,10 @@ def _png(file: BinaryIO, path: Path) -> ImageHeader:
 def _jpeg(file: BinaryIO, path: Path) -> ImageHeader:
     file.seek(2)
     turned = 1
+    searched_to = _JUNK
     while True:
         byte = file.read(1)
-        if not byte:
+        if not byte or file.tell() > searched_to:
             raise unreadable(path)
         if byte != b"\xff":
             continue
@@ -139,13 +147,14 @@ def _jpeg(file: BinaryIO, path: Path) -> ImageHeader:
                 turned = exif_orientation(segment)
         else:
             file.seek(size, 1)
+        searched_to = file.tell() + _JUNK
 
 
 def _webp(file: BinaryIO, path: Path) -> ImageHeader:
     file.seek(12)
     found: ImageHeader | None = None
     turned = 1
-    while len(chunk := file.read(8)) == 8:
+    while len(chunk := file.read(8)) == 8 and chunk[:4].isascii() and chunk[0]:
         kind, size = chunk[:4], int.from_bytes(chunk[4:], "little")
         body = file.read(min(size, 10)) if kind in (b"VP8X", b"VP8 ", b"VP8L") else b""
         if kind == b"VP8X" and len(body) == 10:
@@ -187,7 +196,13 @@ def _targa(file: BinaryIO, path: Path) -> ImageHeader:
 def _other(file: BinaryIO, path: Path) -> ImageHeader:
     try:
         with open_image(file.read()) as container:
-            context = container.streams.video[0].codec_context
+            # PyAV has none where there is no decoder, which its types leave out.
+            context = cast(VideoCodecContext | None, container.streams.video[0].codec_context)
+            if context is None:
+                kind = container.format.name.removesuffix("_pipe")
+                raise MediaError(
+                    f"{path}: images of the kind {kind} are not supported; convert it to PNG first"
+                )
             name = context.pix_fmt
             if name is None:
                 raise unreadable(path)

@@ -88,7 +88,7 @@ def _jpeg(data: bytes) -> Image:
     """FFmpeg fills up what it cannot decode and tells of it only where it is asked to give up."""
     try:
         return _converted(_decode("mjpeg", data, err_detect="explode"))
-    except (av.FFmpegError, StopIteration):
+    except (av.FFmpegError, ValueError):
         return replace(_converted(_decode("mjpeg", data)), damaged=True)
 
 
@@ -143,12 +143,15 @@ def _as_type(alpha: Pixels, like: Pixels) -> Pixels:
 
 
 def _decode(codec: str, data: bytes, extradata: bytes = b"", *, err_detect: str = "") -> av.VideoFrame:
-    """The first picture of a coded image. Raises av.FFmpegError, or StopIteration where there is none."""
+    """The first picture of a coded image. Raises av.FFmpegError, or ValueError where there is none."""
     decoder = cast(VideoCodecContext, VideoCodecContext.create(codec, "r"))
     decoder.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": err_detect} if err_detect else {})
     if extradata:
         decoder.extradata = extradata
-    return next(iter([*decoder.decode(av.Packet(data)), *decoder.decode(None)]))
+    pictures = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+    if not pictures:
+        raise ValueError("no picture")
+    return pictures[0]
 
 
 def _converted(picture: av.VideoFrame, *, full_range: bool = False, gray: bool = False) -> Image:
