@@ -39,3 +39,30 @@ def test_no_figure_is_given_that_would_be_a_guess():
 def test_the_last_frame_has_nothing_left():
     meter = RateMeter(10, 0.5, 0.0)
     assert meter.progress(10, 30.0).eta_seconds == 0.0
+
+
+def test_work_inside_a_window_counts_and_the_time_left_falls():
+    """A run of twice the time that the probe said, told eight times a frame: the ETA comes near and then falls."""
+    meter = RateMeter(100, 0.5, now=0.0)
+    told = []
+    for step in range(1, 801):
+        computed = step / 8
+        told.append(meter.progress(48 * int(computed // 48), float(computed), computed))
+        if computed % 48 == 0:
+            meter.window_done(int(computed), float(computed))
+    assert told[0].fraction == pytest.approx(1 / 800)
+    assert [now.fraction for now in told] == sorted(now.fraction for now in told)
+    left = [now.eta_seconds for now in told]
+    for computed, seconds in zip(range(1, 801), left, strict=True):
+        if computed > 8 * 16:
+            assert seconds == pytest.approx(100 - computed / 8, rel=0.12)
+    late = left[8 * 16 :]
+    assert late == sorted(late, reverse=True)
+    assert left[-1] == 0
+
+
+def test_a_resumed_run_counts_from_what_is_there():
+    meter = RateMeter(100, 0.5, now=0.0, frames_done=48)
+    # The window in which it continues is computed from its beginning, below what is there.
+    assert meter.progress(48, 1.0, 40.0).fraction == 0.48
+    assert meter.progress(48, 5.0, 58.0).eta_seconds == pytest.approx(42 * 7 / 14)

@@ -27,12 +27,19 @@ def main():
     done = len(os.listdir(journal))
     say("plan")
     say("notice", text=f"a note on {source}")
-    say("progress", frames_done=done, frames_total=frames, fps=None, eta_seconds=None)
+    say("progress", frames_done=done, frames_total=frames, fraction=done / frames, fps=None, eta_seconds=None)
     while done < frames:
         time.sleep(seconds)
         open(os.path.join(journal, str(done)), "w").close()
         done += 1
-        say("progress", frames_done=done, frames_total=frames, fps=9.5, eta_seconds=float(frames - done))
+        say(
+            "progress",
+            frames_done=done,
+            frames_total=frames,
+            fraction=done / frames,
+            fps=9.5,
+            eta_seconds=float(frames - done),
+        )
     if ending == "error":
         say("error", message=f"{source}: the sky fell on {output}", exit_code=1)
         sys.exit(1)

@@ -27,7 +27,8 @@ def test_from_upload_to_result(shared, clip):
     started = shared.post(job["id"], "start")
     assert started["state"] in ("queued", "running")
     job = shared.until(job["id"], "done")
-    assert job["progress"] == {"frames_done": 5, "frames_total": 5, "fps": 9.5, "eta_seconds": 0}
+    told = {"frames_done": 5, "frames_total": 5, "fraction": 1, "fps": 9.5, "eta_seconds": 0}
+    assert job["progress"] == told
     result = job["result"]
     assert (result["frames"], result["name"], result["bytes"]) == (5, "clip.x4.mp4", clip.stat().st_size)
     assert (result["width"], result["height"]) == (128, 96)

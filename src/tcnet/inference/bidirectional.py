@@ -1,6 +1,7 @@
 """Bidirectional networks: windows with context on both sides that is computed and dropped."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from tcnet.inference.state import all_finite
 from tcnet.inference.tiling import Canvas, Layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.windows import Span, iter_windows, plan_windows
+from tcnet.network.counted_steps import Advance, counted_frames
 from tcnet.video.frame import Frame
 
 
@@ -45,7 +47,8 @@ def upscale_windows(
             kept = range(span.keep_start, span.keep_stop)
             while kept and span.keep_stop > skip:
                 try:
-                    for frame in upscale_window(compute, layout, window, span.start, kept):
+                    advance = partial(compute.advance, kept.start, len(kept))
+                    for frame in upscale_window(compute, layout, window, span.start, kept, advance):
                         number, kept = kept[0], kept[1:]
                         statistics.windows += not kept
                         if number >= skip:
@@ -56,16 +59,28 @@ def upscale_windows(
 
 
 def upscale_window(
-    compute: Compute, layout: Layout, window: list[Frame], begin: int, kept: range
+    compute: Compute,
+    layout: Layout,
+    window: list[Frame],
+    begin: int,
+    kept: range,
+    advance: Advance = lambda part: None,
 ) -> Iterator[Frame]:
     """The SR frames `kept` of the frames from number `begin` on, computed at once: `window`.
 
     Raises what is in OUT_OF_MEMORY, and MediaError for frames that are not finite in float32.
     """
     wanted = range(kept.start - begin, kept.stop - begin)
-    for span in _pieces(len(window), wanted, layout, compute.network.config.group_size):
+    pieces = _pieces(len(window), wanted, layout, compute.network.config.group_size)
+    for i, span in enumerate(pieces):
         piece = range(span.keep_start - span.start, span.keep_stop - span.start)
-        yield from _piece(compute, layout, window[span.start : span.stop], piece, begin + span.start)
+        part = _share(advance, i, len(pieces))
+        yield from _piece(compute, layout, window[span.start : span.stop], piece, begin + span.start, part)
+
+
+def _share(advance: Advance, index: int, count: int) -> Advance:
+    """Of work in `count` equal shares that of one of them."""
+    return lambda part: advance((index + part) / count)
 
 
 def _pieces(length: int, kept: range, layout: Layout, group: int) -> list[Span]:
@@ -79,7 +94,9 @@ def _pieces(length: int, kept: range, layout: Layout, group: int) -> list[Span]:
     return [span for span in spans if span.keep_start < span.keep_stop]
 
 
-def _piece(compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int) -> Iterator[Frame]:
+def _piece(
+    compute: Compute, layout: Layout, window: list[Frame], kept: range, begin: int, advance: Advance
+) -> Iterator[Frame]:
     """The SR frames `kept` of frames that are computed together.
 
     A frame that repeats the one before (many videos are made of fewer pictures than they have frames) is left
@@ -95,9 +112,11 @@ def _piece(compute: Compute, layout: Layout, window: list[Frame], kept: range, b
     first = [i for i, picture in enumerate(shown) if i == 0 or picture > shown[i - 1]]
     pictures = [window[i] for i in first]
     wanted = range(shown[kept.start], shown[kept.stop - 1] + 1)
-    for rows, columns in layout.tiles:
+    numbers = [begin + i for i in first]
+    for tile, (rows, columns) in enumerate(layout.tiles):
         clip = clip_tensor(pictures, compute.device, rows, columns)
-        for number, picture in _pictures(compute, clip, wanted, [begin + i for i in first], recomputed):
+        part = _share(advance, tile, len(layout.tiles))
+        for number, picture in _pictures(compute, clip, wanted, numbers, recomputed, part):
             if number not in canvases:
                 canvases[number] = Canvas(layout, compute.network.scale, dtype)
             canvases[number].paint(picture, rows, columns)
@@ -120,14 +139,14 @@ def _shown(window: list[Frame]) -> list[int]:
 
 
 def _pictures(
-    compute: Compute, clip: Tensor, kept: range, numbers: list[int], recomputed: set[int]
+    compute: Compute, clip: Tensor, kept: range, numbers: list[int], recomputed: set[int], advance: Advance
 ) -> Iterator[tuple[int, Tensor]]:
     """(i, SR frame i of `clip` (3, 4h, 4w)) for i in kept. numbers: of the clip's frames in the stream.
 
     At the first frame that is not finite the clip is computed again in float32, which gives that frame and
     those after it; their numbers are added to `recomputed`. Frames after the kept ones are never refined.
     """
-    pictures = without_gradients(compute.network.frames(clip, kept.start))
+    pictures = without_gradients(counted_frames(compute.network, clip, kept, advance))
     final = not compute.reduced
     for i in kept:
         picture = next(pictures)

@@ -1,6 +1,6 @@
 """What windows and streams share: the network in its precision, its float32 twin, and the statistics."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -28,6 +28,9 @@ class Statistics:
     """Frames that repeat the one before and were copied, not computed."""
     cuts: int = 0
     """Scene cuts among the frames read, at which windows and recurrence ended."""
+    computed: float | None = None
+    """Frames of the stream that are computed, those of the current window by the share of its work that is
+    done; None until a step of a window was told."""
     notices: list[str] = field(default_factory=list)
     """What the user should know, one line each."""
 
@@ -44,6 +47,8 @@ class Compute:
         self.uncompiled = working_copy(network, device, precision)
         self.network = compiled_copy(self.uncompiled) if compiled else self.uncompiled
         self.statistics = Statistics()
+        self.on_step: Callable[[], None] | None = None
+        """Called after each step inside a window: `statistics.computed` has grown."""
         self._given = network
         self._float32: VideoNetwork | None = None
 
@@ -51,6 +56,12 @@ class Compute:
     def reduced(self) -> bool:
         """Whether the computation is less precise than float32."""
         return self.precision != FP32
+
+    def advance(self, first: int, count: int, part: float) -> None:
+        """Of `count` frames from number `first` on a part is done, from 0 to 1."""
+        self.statistics.computed = max(self.statistics.computed or 0.0, first + part * count)
+        if self.on_step is not None:
+            self.on_step()
 
     def float32(self) -> VideoNetwork:
         """The network in float32, copied when first asked for."""

@@ -62,6 +62,7 @@ class LocalExecutor:
             source.info.frame_count, self.plan.seconds_per_frame, time.perf_counter(), frames_done=skip
         )
         counter = _Counter(self.statistics, meter, observers.progress, skip)
+        self._upscaler.compute.on_step = counter.report
 
         def compute(frames: Iterator[Frame]) -> Iterator[Frame]:
             counter.report()
@@ -249,7 +250,7 @@ class _Counter:
 
     def report(self) -> None:
         if self._progress is not None:
-            now = self._meter.progress(self._done, time.perf_counter())
+            now = self._meter.progress(self._done, time.perf_counter(), self._statistics.computed)
             if self._cluster is not None:
                 now = replace(now, activity=self._cluster.activity())
             self._progress(now)

@@ -20,7 +20,7 @@ FIELDS = {
         "input_width", "input_height", "input_codec", "codec", "alternatives", "trial",
     },
     "progress": {
-        "frames_done", "frames_total", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",
+        "frames_done", "frames_total", "fraction", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",
     },
     "notice": {"text"},
     "result": {"outcome", "output", "frames", "seconds", "recomputed_frames", "repeated_frames", "peak_memory_bytes"},
@@ -45,7 +45,7 @@ def test_a_run(tcnet, media, tiny, tmp_path):
     media.clip(tmp_path / "a.mkv", frames=3)
     done = tcnet("upscale", "a.mkv", "--progress", "json", "--model", tiny)
     records = read(done.out)
-    assert events(records) == ["plan", "progress", "progress", "progress", "progress", "result"]
+    assert events(records) == ["plan", *["progress"] * (len(records) - 2), "result"]
     plan, *progress, result = records
     assert {record["input"] for record in records} == {"a.mkv"}
     assert (plan["output"], plan["model"]) == ("a.x4.mkv", str(tiny))
@@ -58,7 +58,14 @@ def test_a_run(tcnet, media, tiny, tmp_path):
     )
     assert 0 < plan["memory_bytes"] < plan["memory_limit_bytes"]
     assert plan["seconds"] == pytest.approx(3 * plan["seconds_per_frame"])
-    assert [record["frames_done"] for record in progress] == [0, 1, 2, 3]
+    assert sorted({record["frames_done"] for record in progress}) == [0, 1, 2, 3]
+    fractions = [record["fraction"] for record in progress]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    # The work inside the window counts: 2 pairs at once, 3 steps back, a group, a step forward.
+    first = next(record["fraction"] for record in progress if record["frames_done"] == 1)
+    assert first > 0.5
+    assert sum(fraction < first for fraction in fractions) >= 6
     assert {record["frames_total"] for record in progress} == {3}
     assert all(record["fps"] > 0 for record in progress)
     assert progress[-1]["eta_seconds"] == 0
@@ -75,14 +82,18 @@ def test_several_inputs(tcnet, media, tiny, tmp_path):
     done = tcnet("upscale", "a.mkv", "b.mkv", "c.mkv", "--progress", "json", "--model", tiny)
     assert done.code == 1
     records = read(done.out)
-    assert [(record["input"], record["event"]) for record in records] == [
-        *[("a.mkv", event) for event in ("plan", "progress", "progress", "result")],
+    assert list(dict.fromkeys((record["input"], record["event"]) for record in records)) == [
+        *[("a.mkv", event) for event in ("plan", "progress", "result")],
         ("b.mkv", "error"),
         ("c.mkv", "result"),
     ]
-    assert records[4]["exit_code"] == 1
-    assert records[4]["message"].startswith("b.mkv: cannot be read as video")
-    assert (records[5]["outcome"], records[5]["output"], records[5]["frames"]) == ("kept", "c.x4.mkv", None)
+    assert records[-2]["exit_code"] == 1
+    assert records[-2]["message"].startswith("b.mkv: cannot be read as video")
+    assert (records[-1]["outcome"], records[-1]["output"], records[-1]["frames"]) == (
+        "kept",
+        "c.x4.mkv",
+        None,
+    )
 
 
 def test_notices_come_once_and_those_known_before_come_before(tcnet, tiny, tmp_path):

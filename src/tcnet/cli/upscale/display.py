@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from tcnet.cli.console import err, format_bytes, one_line, out, print_error, print_notices
 from tcnet.cli.upscale.plan_text import ShownPlan, show_plan
@@ -19,6 +20,8 @@ from tcnet.upscale import Progress, UpscaleResult
 
 PROGRESS = ("auto", "bar", "json", "none")
 PROTOCOL_VERSION = 1
+BESIDE_NAME = 62
+"""Columns that the bar and its figures may take, at most."""
 _STDOUT = threading.Lock()  # lines of inputs that are upscaled at the same time stay whole
 
 
@@ -60,19 +63,17 @@ class _Bars:
     def add(self, name: str) -> TaskID:
         with self._lock:
             if self._bar is None:
-                columns = (
-                    TextColumn("{task.description}", markup=False),
-                    BarColumn(20),
-                    MofNCompleteColumn(),
-                )
-                self._bar = Bar(*columns, TextColumn("{task.fields[rate]}"), console=err)
+                columns = [_column(each) for each in ("description", "fields[frames]", "fields[rate]")]
+                self._bar = Bar(columns[0], BarColumn(12), *columns[1:], console=err)
                 self._bar.start()
-            return self._bar.add_task(name, rate="", total=None)
+            name = _shortened(name, err.width - BESIDE_NAME)
+            return self._bar.add_task(name, frames="", rate="", total=None)
 
-    def update(self, row: TaskID, *, done: int, total: int | None, rate: str) -> None:
+    def update(self, row: TaskID, *, fraction: float | None, frames: str, rate: str) -> None:
         with self._lock:
             assert self._bar is not None
-            self._bar.update(row, completed=done, total=total, rate=rate)
+            total = None if fraction is None else 1.0
+            self._bar.update(row, completed=fraction or 0.0, total=total, frames=frames, rate=rate)
 
     def remove(self, row: TaskID) -> None:
         """The last one stays to be seen."""
@@ -121,10 +122,9 @@ class TextDisplay:
             rate += f"  {describe_duration(progress.eta_seconds)} left"
         if progress.activity is not None:
             rate += f"  {describe_activity(progress)}"
-        total = progress.frames_total
-        if total is not None and progress.frames_done > total:
-            total = None  # the container's count was an estimate, and too low
-        self._bars.update(self._row, done=progress.frames_done, total=total, rate=rate)
+        self._bars.update(
+            self._row, fraction=progress.fraction, frames=describe_progress(progress), rate=rate
+        )
 
     def result(self, result: UpscaleResult) -> None:
         self.end()
@@ -192,7 +192,7 @@ class JsonDisplay:
     def progress(self, progress: Progress) -> None:
         self._write(
             "progress", frames_done=progress.frames_done, frames_total=progress.frames_total,
-            fps=progress.fps, eta_seconds=progress.eta_seconds,
+            fraction=progress.fraction, fps=progress.fps, eta_seconds=progress.eta_seconds,
             workers=None if progress.activity is None else progress.activity.workers,
             windows_in_flight=None if progress.activity is None else progress.activity.windows,
             fps_per_worker=progress.fps_per_worker,
@@ -235,6 +235,25 @@ class JsonDisplay:
         with _STDOUT:
             sys.stdout.write(json.dumps(head | fields) + "\n")
             sys.stdout.flush()
+
+
+def describe_progress(progress: Progress) -> str:
+    """Frames, and the share of the work: that moves before the first frame is there."""
+    if progress.frames_total is None or progress.fraction is None:
+        return f"{progress.frames_done} frames"
+    return f"{progress.fraction:.1%} {progress.frames_done}/{progress.frames_total}"
+
+
+def _column(what: str) -> TextColumn:
+    return TextColumn(f"{{task.{what}}}", markup=False, table_column=Column(no_wrap=True))
+
+
+def _shortened(name: str, width: int) -> str:
+    """A name in at most `width` signs, without its middle if need be."""
+    width = max(width, 12)
+    if len(name) <= width:
+        return name
+    return f"{name[: width // 2]}…{name[len(name) - (width - width // 2 - 1) :]}"
 
 
 def describe_activity(progress: Progress) -> str:

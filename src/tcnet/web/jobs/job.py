@@ -61,6 +61,9 @@ class JobPlan(_Value):
 class JobProgress(_Value):
     frames_done: int
     frames_total: int | None
+    fraction: float | None = Field(
+        default=None, description="of the work, from 0 to 1; grows before the first frame is there"
+    )
     fps: float | None
     eta_seconds: float | None
 
