@@ -149,6 +149,11 @@ TIME = [
 ]  # fmt: skip
 
 TAGS = {"title": "Zoo – Übergröße", "artist": "日本語", "comment": "a comment"}
+PHONE = {
+    "com.apple.quicktime.location.ISO6709": "+52.5200+013.4050+034.000/",
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.model": "X",
+}
 CHAPTERS = ((0, 120, "Anfang"), (120, 320, "Ende – 終"))
 FONT = ("font.ttf", "application/x-truetype-font", b"\x00\x01\x00\x00" + bytes(200))
 NOTE = ("Übersicht 概要.txt", "text/plain", "Grüße".encode())
@@ -202,6 +207,11 @@ CROSSING = [
     Specimen(name="to mkv", suffix=".mp4", codec="libx264", rate=NTSC_FILM, about="MP4 to Matroska", audio=(Audio(codec="aac"),), subtitles=(Subtitles(codec="mov_text", language="ger"),), count=12, output=".mkv"),
     Specimen(name="pcm to mp4", suffix=".avi", codec="mpeg4", about="PCM from AVI into MP4", audio=(Audio(codec="pcm_s16le"),), output=".mp4"),
     Specimen(name="ts to mp4", suffix=".ts", codec="libx264", about="transport stream to MP4", audio=(Audio(codec="aac"),), output=".mp4"),
+    Specimen(name="seven one to mov", suffix=".mkv", codec="libx264", about="FLAC 7.1 into QuickTime", audio=(Audio(codec="flac", layout="7.1"),), output=".mov"),
+    Specimen(name="seven to mp4", suffix=".mkv", codec="libx264", about="FLAC 7.0 into MP4, whose FLAC has no such channels", audio=(Audio(codec="flac", layout="7.0"),), output=".mp4"),
+    Specimen(name="quad to mkv", suffix=".mov", codec="libx264", about="PCM of four speakers into Matroska, which does not name them", audio=(Audio(codec="pcm_s16le", layout="quad"),), output=".mkv"),
+    Specimen(name="telephone", suffix=".mov", codec="libx264", about="place, make and model of a telephone", metadata=PHONE, container_options={"movflags": "use_metadata_tags"}),
+    Specimen(name="telephone to mov", suffix=".mp4", codec="libx264", about="the same in MP4, to QuickTime", metadata=PHONE, container_options={"movflags": "use_metadata_tags"}, output=".mov"),
     Specimen(name="ffv1 to mov", suffix=".mkv", codec="ffv1", pixel_format="yuv422p10le", about="to ProRes", output=".mov"),
 ]  # fmt: skip
 

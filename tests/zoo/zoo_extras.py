@@ -26,11 +26,13 @@ def add_audio(container: av.container.OutputContainer, audio: Audio) -> av.Audio
 
 
 def encode_audio(stream: av.AudioStream, audio: Audio, number: int) -> list[av.Packet]:
-    """All packets of a tone that is another one for each track number."""
+    """All packets of a tone that is another one for each track number, and another level for each channel."""
     count = round(audio.seconds * audio.rate)
     channels = av.AudioLayout(audio.layout).nb_channels
     tone = (np.sin(np.arange(count) * 0.03 * (number + 1)) * 9000).astype(np.int16)
-    frame = av.AudioFrame.from_ndarray(np.repeat(tone, channels)[None], "s16", audio.layout)
+    levels = 1 - np.arange(channels) / (2 * channels)
+    samples = np.rint(tone[:, None] * levels).astype(np.int16)
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", audio.layout)
     frame.sample_rate, frame.pts = audio.rate, round(audio.start * audio.rate)
     frame.time_base = Fraction(1, audio.rate)
     return [*stream.encode(frame), *stream.encode(None)]

@@ -248,9 +248,7 @@ def _combs(picture: av.VideoFrame, enlarged: int) -> float:
 def _track(stream: av.stream.Stream, packets: list[av.Packet], path: Path) -> Track:
     context = stream.codec_context
     codec = "" if context is None else context.codec.canonical_name
-    shape = (
-        f"{context.sample_rate} Hz, {context.layout.nb_channels} channels" if stream.type == "audio" else ""
-    )
+    shape = f"{context.sample_rate} Hz, {_layout(context.layout)}" if stream.type == "audio" else ""
     kept = [p for p in packets if not (codec == "mov_text" and bytes(p) == b"\0\0")]
     times = [(p.pts if p.pts is not None else p.dts or 0) * p.time_base for p in kept]
     lengths = [(p.duration or 0) * p.time_base for p in kept]
@@ -274,6 +272,11 @@ def _track(stream: av.stream.Stream, packets: list[av.Packet], path: Path) -> Tr
     )
 
 
+def _layout(layout: av.AudioLayout) -> str:
+    """Mono and stereo need no name, which PCM has in some containers and in others not."""
+    return layout.name if layout.nb_channels > 2 else f"{layout.nb_channels} channels"
+
+
 def _payload(codec: str, data: bytes) -> bytes:
     """Without the header that AAC has in transport streams only."""
     if codec == "aac" and len(data) > 7 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:
@@ -294,8 +297,11 @@ def _samples(path: Path, index: int) -> tuple[np.ndarray, Fraction]:
         frames = list(container.decode(container.streams[index]))
     if not frames:
         return np.zeros((1, 0)), Fraction(0)
-    resampler = av.AudioResampler("fltp")
-    planes = [same.to_ndarray() for frame in frames for same in resampler.resample(frame)]
+    # Packed: PyAV reads beyond the planes of eight channels.
+    count = frames[0].layout.nb_channels
+    resampler = av.AudioResampler("flt")
+    packed = [same for frame in frames for same in resampler.resample(frame)]
+    planes = [frame.to_ndarray().reshape(-1, count).T for frame in packed]
     return np.concatenate(planes, 1), frames[0].pts * frames[0].time_base
 
 

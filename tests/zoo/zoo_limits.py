@@ -44,6 +44,17 @@ LIMITS: dict[str, dict[str, Limit]] = {
         ),
         "dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED),
     },
+    "seven one to mov.mkv": {
+        "sound": Limit("is pcm_s16le instead of flac", "QuickTime has no FLAC", "becomes pcm_s16le"),
+        "dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED),
+    },
+    "seven to mp4.mkv": {
+        "sound": Limit("is pcm_s16le instead of flac", "FLAC in MP4 has 7.1, not 7.0", "becomes pcm_s16le"),
+        "dispositions": Limit(r"\[1, 1\] instead of \[0, 0\]", _ENABLED),
+    },
+    "quad to mkv.mov": {
+        "sound": Limit("is flac instead of pcm_s16le", "PCM in Matroska names no speakers", "becomes flac")
+    },
     "cineform.mov": {"depth": _H264_10},
     "hevc 12 bit.mkv": {"depth": _H264_10},
     "gbrp 16.mkv": {"depth": _H264_10},

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, kw_only=True)
 class Audio:
-    """A track of tone. start, seconds: on the file's clock. Layout: "mono", "stereo", "5.1"."""
+    """A track of tone. start, seconds: on the file's clock. layout: FFmpeg's name."""
 
     codec: str
     language: str = ""
