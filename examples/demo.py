@@ -6,11 +6,14 @@ Leaves demo/sample.x4.mkv and demo/side-by-side.png: bicubic, TCNet, original.
 import sys
 from pathlib import Path
 
+import tcnet  # before torch, so that threads which wait do not slow it down beside other programs
+
+# isort: split
 import numpy as np
 import torch
 
-import tcnet
 from tcnet.data.degradation import imresize, to_8bit
+from tcnet.durations import describe_duration
 from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.video import open_source, write_png
 
@@ -25,18 +28,28 @@ def read(path: Path) -> torch.Tensor:
         return torch.from_numpy(np.stack([frame.pixels for frame in source])).permute(0, 3, 1, 2)
 
 
+def progress(now: tcnet.Progress) -> None:
+    """A line that changes, or one for every tenth of the work where stderr is no terminal."""
+    if now.fraction is None:
+        return
+    left = "" if now.eta_seconds is None else f", {describe_duration(now.eta_seconds)} left"
+    line = f"{now.fraction:4.0%}, {now.frames_done} of {now.frames_total} frames{left}"
+    if sys.stderr.isatty():
+        print(f"\r{line:<60}", end="", file=sys.stderr)
+    elif int(10 * now.fraction) not in said:
+        said.add(int(10 * now.fraction))
+        print(line, file=sys.stderr)
+
+
+said: set[int] = set()
+
+
 def main() -> None:
     OUT.mkdir(exist_ok=True)
-    show = sys.stderr.isatty()
-
-    def progress(now: tcnet.Progress) -> None:
-        if show:
-            print(f"\r{now.frames_done}/{now.frames_total} frames", end="", file=sys.stderr)
-
     result = tcnet.upscale_video(
         HERE / "sample-lr.mkv", OUT / "sample.x4.mkv", overwrite=True, progress=progress
     )
-    if show:
+    if sys.stderr.isatty():
         print(file=sys.stderr)
     original, lr, sr = read(HERE / "sample.mkv"), read(HERE / "sample-lr.mkv"), read(result.output)
     bicubic = torch.stack([to_8bit(imresize(frame / 255, 4)) for frame in lr])

@@ -4,6 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+# Before torch is loaded, as `import tcnet` does.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import torch
 
 # With import-mode=importlib no folder of tests is on the path: this makes `fake_networks` importable.

@@ -259,14 +259,67 @@ print(json.dumps([before, state()]))
 """
 
 
-def test_importing_has_no_side_effects(tmp_path):
+def without_settings():
+    """The environment without what says how threads wait."""
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "TCNET_PROCESS_SETTINGS")
+    return {key: value for key, value in os.environ.items() if key not in names}
+
+
+def test_importing_has_no_side_effects_once_torch_is_loaded(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", PROBE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
-    )
+        [sys.executable, "-c", PROBE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env=without_settings(),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     before, after = json.loads(done.stdout)
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {"GOMP_SPINCOUNT"}),
+        ({"GOMP_SPINCOUNT": "7"}, set()),
+        ({"OMP_WAIT_POLICY": "active"}, set()),
+        ({"TCNET_PROCESS_SETTINGS": "0"}, set()),
+    ],
+)
+def test_before_torch_importing_sets_how_threads_wait_and_nothing_else(given, changed):
+    code = (
+        "import os; before = dict(os.environ); import tcnet; "
+        "print(*(key for key in os.environ if os.environ[key] != before.get(key)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=without_settings() | given,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert set(done.stdout.split()) == changed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp is torch's on Linux")
+@pytest.mark.parametrize(
+    ("imports", "given", "warnings"),
+    [
+        ("import torch, tcnet", {}, 1),
+        ("import tcnet, torch", {}, 0),
+        ("import torch, tcnet", {"GOMP_SPINCOUNT": "1000"}, 0),
+        ("import torch, tcnet", {"TCNET_PROCESS_SETTINGS": "0"}, 0),
+    ],
+)
+def test_computing_warns_once_where_tcnet_came_after_torch(imports, given, warnings):
+    code = f"{imports}\nfor _ in range(2): tcnet.Upscaler(tcnet.TCNet(tcnet.TCNetConfig(channels=8)).eval())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=without_settings() | given,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.count("Import tcnet before torch") == warnings, done.stderr
 
 
 def test_public_names_are_there_and_torch_is_loaded_only_for_them():

@@ -9,7 +9,10 @@ for frame in tcnet.Upscaler(model).stream(frames): ...
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tcnet.process import on_import
 from tcnet.version import __version__
+
+on_import()  # before torch is loaded; `tcnet.process` says what it sets, and how to prevent it
 
 if TYPE_CHECKING:
     from tcnet.catalogue import ModelCard, list_models

@@ -1,12 +1,11 @@
 """Where the tcnet command begins, before torch is loaded."""
 
-from tcnet.process import keep_freed_memory, keep_threads_asleep
+from tcnet.process import on_computing
 
 
 def main() -> None:
     """Run the command line and exit."""
-    keep_threads_asleep()
-    keep_freed_memory()
+    on_computing()  # before torch's threads begin; how they wait was set by the import of tcnet
     from tcnet.cli import main as run
 
     run()

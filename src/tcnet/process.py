@@ -1,15 +1,49 @@
-"""Settings of a computing process as a whole: threads and allocator."""
+"""Settings of a computing process as a whole: threads and allocator.
+
+`import tcnet` sets how threads wait (`on_import`), which has to be done before torch is loaded. The first
+computation on a CPU sets the allocator (`on_computing`), so that programs which do not compute keep theirs.
+The environment takes precedence: what it sets is left alone, and with TCNET_PROCESS_SETTINGS=0 all is.
+"""
 
 import ctypes
 import os
 import sys
 import time
+import warnings
+from functools import cache
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # glibc, malloc.h
 _LARGEST = 2**31 - 1
 
+OPT_OUT = "TCNET_PROCESS_SETTINGS"
+_TOO_LATE = (
+    "torch was loaded before tcnet, so its threads spin while they wait: beside other busy programs they may "
+    f"be many times slower. Import tcnet before torch, or set GOMP_SPINCOUNT=1000 ({OPT_OUT}=0: no warning)"
+)
+
 LOOKS, SECONDS_BETWEEN_LOOKS = 5, 0.002
+
+
+def on_import() -> None:
+    """What `import tcnet` does: nothing where torch is there already, and `on_computing` says so."""
+    if "torch" not in sys.modules and _may_set():
+        keep_threads_asleep()
+
+
+@cache  # once
+def on_computing() -> None:
+    """What the first computation on a CPU does. Warns where `import tcnet` came after torch."""
+    if not _may_set():
+        return
+    keep_freed_memory()
+    told = "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ
+    if sys.platform == "linux" and not told:  # elsewhere torch's threads are not libgomp's
+        warnings.warn(_TOO_LATE, RuntimeWarning, stacklevel=2)
+
+
+def _may_set() -> bool:
+    return os.environ.get(OPT_OUT) != "0"
 
 
 def keep_threads_asleep() -> None:

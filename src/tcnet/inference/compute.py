@@ -10,6 +10,7 @@ from tcnet.errors import MediaError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.precision import FP32, Precision, compiled_copy, working_copy
 from tcnet.inference.state import all_finite
+from tcnet.process import on_computing
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ class Compute:
         self, network: VideoNetwork, device: torch.device, precision: Precision, *, compiled: bool = False
     ) -> None:
         """Raises UsageError for an impossible placement."""
+        if device.type == "cpu":
+            on_computing()
         self.device = device
         self.precision = precision
         self.uncompiled = working_copy(network, device, precision)
