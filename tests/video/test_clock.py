@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcnet.video import ReadOptions, open_sink, open_source
-from tcnet.video.clock import BROADCAST_GAP_SECONDS, FILE_GAP_SECONDS, ClockFinder, TrackKind
+from tcnet.video.find_clock import BROADCAST_GAP_SECONDS, FILE_GAP_SECONDS, ClockFinder, TrackKind
 from tcnet.video.read.frame_times import frame_times
 
 FRAME = Fraction(1, 25)

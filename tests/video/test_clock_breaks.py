@@ -6,6 +6,8 @@ from fractions import Fraction
 import av
 import pytest
 
+from tcnet.video import open_sink, open_source
+
 SECOND = 90000
 FULL = 1 << 33
 VIDEO, SOUND = 256, 257  # as FFmpeg's muxer numbers them
@@ -71,3 +73,12 @@ def test_what_was_whole_comes_out_whole(clips, tmp_path, kind, suffix):
     assert {round((b - a) * 48000 / 1024, 1) for a, b in itertools.pairwise(heard)} <= {0.9, 1, 1.1}
     assert abs(heard[0] - frames[0].seconds) < Fraction(1, 25)
     assert abs(heard[-1] - frames[-1].seconds) < Fraction(2, 25)
+
+
+def test_a_reset_of_sound_alone_is_said(clips, tmp_path):
+    path = clips.write(tmp_path / "a.ts", clips.clip(times=tuple(range(2500, 2600)), audio=("aac",)))
+    move_times(path, BREAKS["sound back"])
+    with open_source(path) as reader:
+        sink = open_sink(tmp_path / "b.mkv", info=reader.info, copy_from=path)
+    assert [line for line in sink.notices if "stream 1 (audio, aac) was reset 1 times" in line]
+    sink.abort()

@@ -1,10 +1,12 @@
 import itertools
+from fractions import Fraction
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcnet.video.timestamps import Gaps, RisingTimes
+from tcnet.video.timestamps import Gaps, RisingTimes, tagged_end
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1), st.integers(0, 500), st.integers(0, 50))
@@ -54,3 +56,17 @@ def test_without_a_rate_there_are_no_gaps():
     for duration in (40, 0, 400):
         found.add(duration)
     assert not found.found
+
+
+@pytest.mark.parametrize(("app", "tag"), [(b"Lavf", "03"), (b"libe", "01")])
+def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag):
+    """FFmpeg tags when a stream ends, mkvmerge how long it is."""
+    path = clips.write(tmp_path / "a.mkv", clips.clip(times=tuple(range(50, 75)), audio=("flac",)))
+    data = path.read_bytes()
+    assert data.count(b"00:00:03.000000000") == 2
+    path.write_bytes(data.replace(b"Lavf", app).replace(b"00:00:03", b"00:00:" + tag.encode()))
+    with av.open(str(path)) as container:
+        assert [tagged_end(stream, path) for stream in container.streams] == [Fraction(3)] * 2
+    clips.convert(path, tmp_path / "b.mkv")
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.streams.audio[0].metadata["DURATION"] == "00:00:03.000000000"

@@ -73,7 +73,7 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
         "protocol_whitelist": _NETWORK_PROTOCOLS if allow_network else "file",
         "format_whitelist": _format_whitelist(playlists=allow_network),
         # FFmpeg takes a step back within the first minute for the clock's 33 bits that were full, 26 hours
-        # ahead. Which it is, `tcnet.video.clock` finds from all of the file.
+        # ahead. Which it is, `tcnet.video.find_clock` finds from all of the file.
         "correct_ts_overflow": "0",
     }
     if allow_network and _names_other_files(path):

@@ -33,7 +33,7 @@ class RisingTimes:
 
     A step back of more than `restart` ticks is a clock that was reset: from there on everything is shifted so
     that time continues; nudging each frame by one tick would squeeze the rest of the video into nothing. None
-    where `tcnet.video.clock` has found all resets: what is left is a matter of single packets.
+    where `tcnet.video.find_clock` has found all resets: what is left is a matter of single packets.
     """
 
     restart: int | None

@@ -234,3 +234,24 @@ def test_a_cover_picture_is_no_video_and_is_copied(clips, tmp_path, suffix):
             found = [s.index for s in container.streams.video if s.disposition & flag]
             assert len(container.streams) == 2
         assert [clips.packets(path, index)[0][1] for index in found] == [picture]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_packets_that_share_a_time(clips, tmp_path, suffix):
+    """As those of TrueHD do, of 0.8 ms each on Matroska's clock of 1 ms; MP4 wants each after the last one."""
+    plain = clips.write(tmp_path / "plain.mp4", clips.clip(times=tuple(range(25)), audio=("ac3",)))
+    source = tmp_path / "a.mkv"
+    with av.open(str(plain)) as old, av.open(str(source), "w") as new:
+        streams = [new.add_stream_from_template(stream) for stream in old.streams]
+        packets = [packet for packet in old.demux() if packet.size]
+        sound = [packet for packet in packets if packet.stream_index == 1]
+        for first, second in zip(sound[::2], sound[1::2], strict=False):
+            second.pts = second.dts = first.pts
+        for packet in packets:
+            packet.stream = streams[packet.stream_index]
+            new.mux(packet)
+    clips.convert(source, tmp_path / f"b{suffix}")
+    before, after = clips.packets(source, 1), clips.packets(tmp_path / f"b{suffix}", 1)
+    assert [data for _, data in before] == [data for _, data in after]
+    assert len({time for time, _ in before}) < len(before)
+    assert max(abs(a - b) for (a, _), (b, _) in zip(before, after, strict=True)) <= Fraction(1, 24000)

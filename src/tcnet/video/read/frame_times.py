@@ -3,8 +3,9 @@
 from fractions import Fraction
 from pathlib import Path
 
-from tcnet.video.clock import ClockReading, file_clock
+from tcnet.video.clock import ClockReading
 from tcnet.video.containers import demux, main_video, open_input
+from tcnet.video.find_clock import file_clock
 from tcnet.video.pyav import exact
 
 

@@ -15,13 +15,14 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
-from tcnet.video.clock import Clock, file_clock
+from tcnet.video.clock import Clock
 from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.color.overshoot import read_overshoot
 from tcnet.video.containers import check_size, open_input
+from tcnet.video.find_clock import file_clock
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.media_kind import stated_pictures
 from tcnet.video.pyav import exact

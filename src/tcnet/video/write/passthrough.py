@@ -17,12 +17,13 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
-from tcnet.video.clock import ClockReading, file_clock
+from tcnet.video.clock import ClockReading
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import CONTAINERS, demux, main_video, open_input
+from tcnet.video.find_clock import file_clock
 from tcnet.video.frame import TrimRange
 from tcnet.video.pyav import clean_tags, exact, layout_of
-from tcnet.video.timestamps import RisingTimes, tagged_end
+from tcnet.video.write.copied_times import CopiedTimes
 from tcnet.video.write.copied_trim import Cutter
 from tcnet.video.write.edits import EditedSound
 from tcnet.video.write.sound.converter import keeps_speakers
@@ -39,7 +40,6 @@ _STALE_TAGS = frozenset(
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
 _WITHOUT_SPEAKERS = ("pcm_", "flac", "tta")
-_RESTART_SECONDS = 1
 _MOVIES = ("mp4", "mov")
 _TRIAL_PACKETS = 500
 
@@ -70,11 +70,7 @@ class Passthrough:
         self._notices: list[str] = []
         self._copies: dict[int, Stream] = {}
         self._converters: dict[int, Converter] = {}
-        self._times: dict[int, RisingTimes] = {}
-        self._ends: dict[int, int] = {}  # the tick at which a stream ends, where Matroska's tags say so
-        self._written: dict[
-            int, int
-        ] = {}  # the tick of the last packet of sound, where MP4 wants them to rise
+        self._times: dict[int, CopiedTimes] = {}
         self._pending: Packet[Stream] | None = None
         self._damaged = 0
         try:
@@ -91,7 +87,13 @@ class Passthrough:
         lines = list(self._notices)
         if self._damaged:
             lines.append(f"{self._damaged} damaged packets of the copied streams were skipped")
-        moved = sum(times.moved + times.restarts for times in self._times.values())
+        for index, count in self._clock.alone.items():
+            if index in self._copies:
+                lines.append(
+                    f"the clock of stream {index} ({_kind(self._input.streams[index])}) was reset {count} "
+                    "times without that of the picture; its time goes on without a gap"
+                )
+        moved = sum(times.moved for times in self._times.values())
         if moved:
             lines.append(f"{moved} timestamps of the copied streams did not increase and were moved")
         for index, converter in self._converters.items():
@@ -193,9 +195,7 @@ class Passthrough:
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
-                tick = exact(stream.time_base) or Fraction(1, 1000)
-                restart = None if self._clock.pictures else round(_RESTART_SECONDS / tick)
-                self._times[stream.index] = RisingTimes(restart=restart, equal=True)
+                self._times[stream.index] = CopiedTimes(stream, self._path, self._clock, self._trim)
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
         """In Matroska a cover picture is an attached file, though it is read as a video stream."""
@@ -253,15 +253,7 @@ class Passthrough:
         index = packet.stream_index
         if packet.dts is None and packet.pts is None:
             packet.dts = packet.pts = 0  # a cover picture
-        if packet.dts is not None:
-            self._learn_end(packet)
-            dts = self._times[index].place(packet.dts, packet.duration or 0)
-            if packet.pts is not None:
-                packet.pts += dts - packet.dts
-            packet.dts = dts
-            left = self._ends.get(index, dts) - dts
-            if 0 < left < (packet.duration or 0):
-                packet.duration = left
+        self._times[index].place(packet)
         if index in self._converters:
             self._convert(index, packet)
             return
@@ -273,30 +265,13 @@ class Passthrough:
             packet = _without_new_header(packet)
         packet.stream = self._copies[index]
         if packet.stream.type == "audio" and self._output.format.name in _MOVIES:
-            self._part(index, packet)
+            self._times[index].part(packet, exact(packet.stream.time_base))
         try:
             self._output.mux(packet)
         except av.FFmpegError as error:
             if isinstance(error, OSError):  # the file it is written to
                 raise
             self._damaged += 1
-
-    def _part(self, index: int, packet: "Packet[Stream]") -> None:
-        """Packets of sound that share a time are a tick apart in MP4, by its clock, which is that of
-        samples."""
-        ours, theirs = exact(self._copies[index].time_base), exact(packet.time_base)
-        if ours is None or theirs is None or packet.dts is None:
-            return
-        dts = round(packet.dts * theirs / ours)
-        last = self._written.get(index)
-        if last is not None and dts <= last:
-            behind = (packet.pts or packet.dts) - packet.dts
-            packet.dts = last + 1
-            packet.pts = packet.dts + round(behind * theirs / ours)
-            packet.duration = round((packet.duration or 0) * theirs / ours)
-            packet.time_base = ours
-            dts = packet.dts
-        self._written[index] = dts
 
     def _convert(self, index: int, packet: "Packet[Stream] | None") -> None:
         try:
@@ -311,22 +286,6 @@ class Passthrough:
         """What decoders and encoders held back."""
         for index in self._converters:
             self._convert(index, None)
-
-    def _learn_end(self, packet: "Packet[Stream]") -> None:
-        """Matroska keeps no length of packets of sound, only where the stream ends; without it a last,
-        partly filled packet would make the copy longer than the original. A first packet before zero is
-        encoder delay, which the tag counts in and timestamps do not.
-        """
-        times = self._times[packet.stream_index]
-        if times.last is not None or packet.stream.type != "audio" or not self._clock.continuous:
-            return
-        end = tagged_end(packet.stream, self._path)
-        if end is None:
-            return
-        if self._trim is None:
-            self._ends[packet.stream_index] = round(end / packet.time_base) + min(packet.dts or 0, 0)
-        elif self._trim.end is None:
-            self._ends[packet.stream_index] = round((end - self._trim.shift) / packet.time_base)
 
     def _display_matrix(self) -> list[int] | None:
         """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
