@@ -46,12 +46,14 @@ def coded(pixels, brand, pixel_format):
 
 
 def write_heif(
-    path, tiles, *, columns=1, size=None, brand="heic", pixel_format="yuv444p", alpha=(), turns=()
+    path, tiles, *, columns=1, size=None, brand="heic", pixel_format="yuv444p", alpha=(), turns=(), wide=False
 ):
     """tiles: (H, W, 3) each, by rows. size: (width, height) of the picture. alpha: tiles that are its alpha.
-    turns: more properties of the picture, as (kind, body)."""
+    turns: more properties of the picture, as (kind, body). wide: all numbers as long as the format has them,
+    grids inside the box meta, a thumbnail first, and the general brand, as telephones and tools vary it."""
     _, item_kind, _ = KINDS[brand]
     properties, payloads, items, links, references = [], [], [], [], b""
+    number_form = "I" if wide else "H"
 
     def add_property(data):
         properties.append(data)
@@ -63,6 +65,10 @@ def write_heif(
         links.append(numbers)
         return len(items)
 
+    def reference(kind, source, *targets):
+        form = f">{number_form}H{len(targets)}{number_form}"
+        return box(kind, struct.pack(form, source, len(targets), *targets))
+
     def add_picture(tiles, extra):
         nonlocal references
         height, width = tiles[0].shape[:2]
@@ -71,7 +77,8 @@ def write_heif(
         shown = size or (columns * width, rows * height)
         outer = [add_property(full(b"ispe", struct.pack(">II", *shown))), *map(add_property, extra)]
         if len(tiles) > 1:
-            grid = add_item(b"grid", struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *shown), outer)
+            form = f">BBBB2{number_form}"
+            grid = add_item(b"grid", struct.pack(form, 0, wide, rows - 1, columns - 1, *shown), outer)
         for tile in tiles:
             configuration, data = coded(tile, brand, pixel_format)
             inner = [
@@ -81,43 +88,62 @@ def write_heif(
             numbers.append(add_item(item_kind, data, inner if len(tiles) > 1 else [*outer, inner[1]]))
         if len(tiles) == 1:
             return numbers[0]
-        references += box(b"dimg", struct.pack(f">HH{len(numbers)}H", grid, len(numbers), *numbers))
+        references += reference(b"dimg", grid, *numbers)
         return grid
 
     color = box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80))
+    if wide:
+        columns, kept = 1, columns
+        thumbnail = add_picture([255 - tiles[0][:32, :32]], [])
+        columns = kept
     primary = add_picture(tiles, [color, *(box(kind, body) for kind, body in turns)])
     if alpha:
         name = full(b"auxC", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
         source = add_picture(alpha, [name])
-        references += box(b"auxl", struct.pack(">HHH", source, 1, primary))
-    ftyp = box(b"ftyp", brand.encode() + bytes(4) + b"mif1" + brand.encode())
+        references += reference(b"auxl", source, primary)
+    if wide:
+        references += reference(b"thmb", thumbnail, primary)
+    ftyp = box(b"ftyp", (b"mif1" if wide else brand.encode()) + bytes(4) + b"mif1" + brand.encode())
     infos = b"".join(
-        full(b"infe", struct.pack(">HH", number, 0) + kind + b"\0", version=2)
+        full(b"infe", struct.pack(f">{number_form}H", number, 0) + kind + b"\0", version=2 + wide)
         for number, kind in enumerate(items, 1)
     )
     associations = b"".join(
-        struct.pack(">HB", number, len(indices)) + bytes(indices) for number, indices in enumerate(links, 1)
+        struct.pack(f">{number_form}B", number, len(indices))
+        + (struct.pack(f">{len(indices)}H", *indices) if wide else bytes(indices))
+        for number, indices in enumerate(links, 1)
     )
 
     def meta(offset):
-        places = b""
+        places, idat = b"", b""
         for number, payload in enumerate(payloads, 1):
-            places += struct.pack(">HHHII", number, 0, 1, offset, len(payload))
-            offset += len(payload)
+            inside = wide and items[number - 1] == b"grid"
+            place = len(idat) if inside else offset
+            if wide:
+                places += struct.pack(">IHHQHIQ", number, inside, 0, place, 1, 0, len(payload))
+            else:
+                places += struct.pack(">HHHII", number, 0, 1, place, len(payload))
+            idat, offset = (idat + payload, offset) if inside else (idat, offset + len(payload))
+        head = b"\x48\x80" if wide else b"\x44\x00"
+        count = struct.pack(f">{number_form}", len(items))
         return full(
             b"meta",
             full(b"hdlr", bytes(4) + b"pict" + bytes(13))
-            + full(b"pitm", struct.pack(">H", primary))
-            + full(b"iloc", b"\x44\x00" + struct.pack(">H", len(items)) + places)
-            + full(b"iinf", struct.pack(">H", len(items)) + infos)
-            + (full(b"iref", references) if references else b"")
+            + full(b"pitm", struct.pack(f">{number_form}", primary), version=int(wide))
+            + full(b"iloc", head + count + places, version=2 * wide)
+            + full(b"iinf", count + infos, version=int(wide))
+            + (full(b"iref", references, version=int(wide)) if references else b"")
             + box(
                 b"iprp",
                 box(b"ipco", b"".join(properties))
-                + full(b"ipma", struct.pack(">I", len(items)) + associations),
-            ),
+                + full(
+                    b"ipma", struct.pack(">I", len(items)) + associations, version=int(wide), flags=int(wide)
+                ),
+            )
+            + (box(b"idat", idat) if wide else b""),
         )
 
     offset = len(ftyp) + len(meta(0)) + 8
-    path.write_bytes(ftyp + meta(offset) + box(b"mdat", b"".join(payloads)))
+    stored = (payload for payload, kind in zip(payloads, items, strict=True) if not wide or kind != b"grid")
+    path.write_bytes(ftyp + meta(offset) + box(b"mdat", b"".join(stored)))
     return path

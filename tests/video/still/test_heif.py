@@ -71,6 +71,21 @@ def test_ten_bits_and_alpha_of_tiles(tmp_path):
     assert furthest(image.alpha, opacity[:, :, 0]) <= 400
 
 
+@pytest.mark.parametrize("brand", ["heic", "avif"])
+def test_the_longest_form_of_everything(tmp_path, brand):
+    """32-bit numbers, grids in the box meta, a thumbnail before the picture, the general brand."""
+    parts, columns = tiles(smooth(192, 128))
+    path = write_heif(
+        tmp_path / "a.heif", parts, columns=columns, size=(190, 126), brand=brand, pixel_format="yuv420p",
+        alpha=[np.full_like(part, 200) for part in parts], turns=[(b"irot", b"\x03")], wide=True,
+    )  # fmt: skip
+    image, header = decode_image(path), read_header(path)
+    assert furthest(image.pixels, np.rot90(smooth(192, 128)[:126, :190], 3)) <= 4
+    assert (header.width, header.height, header.alpha) == (126, 190, True)
+    assert image.alpha is not None
+    assert furthest(image.alpha, np.full((190, 126), 200)) <= 2
+
+
 TURNS = {
     "quarter": ([(b"irot", b"\x01")], lambda a: np.rot90(a)),
     "mirrored left to right": ([(b"imir", b"\x01")], lambda a: a[:, ::-1]),

@@ -14,7 +14,7 @@ from tcnet.errors import MediaError
 from tcnet.video.color.h273 import bit_depth, has_alpha
 from tcnet.video.containers import MAX_PIXELS, check_size
 from tcnet.video.media_kind import PNG_SIGNATURE
-from tcnet.video.still.heif import HEIF, heif_header
+from tcnet.video.still.heif import heif_header, is_heif
 from tcnet.video.still.ifd import exif_orientation, orientation, swaps_sides
 from tcnet.video.still.targa import is_targa, targa_header
 from tcnet.video.still.tiff import read_pages, tiff_alpha, tiff_depth, tiff_size
@@ -91,7 +91,7 @@ def _reader_of(start: bytes, path: Path) -> _Reader:
         return _tiff
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return _webp
-    if start[4:8] == b"ftyp" and start[8:12] in HEIF:
+    if is_heif(start):
         return _heif
     if is_targa(start, path):
         return _targa

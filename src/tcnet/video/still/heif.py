@@ -18,8 +18,7 @@ from tcnet.video.color.planes import plane_samples
 from tcnet.video.containers import MAX_PIXELS
 from tcnet.video.frame import Pixels
 
-HEIF = frozenset([b"avif", b"mif1", b"mif2", b"miaf", b"heic", b"heix", b"heim", b"heis", b"heif"])
-"""Brands by which files of still pictures begin."""
+_BRANDS = frozenset([b"avif", b"mif1", b"mif2", b"miaf", b"heic", b"heix", b"heim", b"heis", b"heif"])
 _DECODERS = {b"av01": "libdav1d", b"hvc1": "hevc"}
 _CONFIGURATIONS = {b"av01": b"av1C", b"hvc1": b"hvcC"}
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -59,6 +58,14 @@ class HeifPicture:
     width: int
     height: int
     transforms: tuple[tuple[bytes, bytes], ...]
+
+
+def is_heif(start: bytes) -> bool:
+    """Whether the first bytes of a file name a brand of still pictures, its own or a compatible one."""
+    if start[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    return any(start[place : place + 4] in _BRANDS for place in (8, *range(16, end - 3, 4)))
 
 
 def heif_header(data: bytes, path: Path) -> tuple[int, int, int, bool]:

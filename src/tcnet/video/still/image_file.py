@@ -24,7 +24,7 @@ from tcnet.video.containers import MAX_PIXELS
 from tcnet.video.frame import Pixels
 from tcnet.video.media_kind import PNG_SIGNATURE
 from tcnet.video.still.header import ImageHeader, open_image, read_header, unreadable
-from tcnet.video.still.heif import HEIF, decode_heif, transformed
+from tcnet.video.still.heif import decode_heif, is_heif, transformed
 from tcnet.video.still.ifd import upright
 from tcnet.video.still.targa import gray_with_alpha, is_targa
 from tcnet.video.still.tiff import decode_pieces, needs_pieces, read_pages
@@ -62,7 +62,7 @@ def decode_image(path: Path) -> Image:
 
 
 def _decoded(data: bytes, header: ImageHeader, path: Path) -> Image:
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF:
+    if is_heif(data[:64]):
         return _heif(data, path)
     if data[:4] in (b"II*\0", b"MM\0*"):
         return _turned(_tiff(data, path), header)
