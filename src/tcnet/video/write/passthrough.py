@@ -227,7 +227,8 @@ class Passthrough:
         others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
         advice = f"; write {' or '.join(others)} to keep it" if others else ""
         self._notices.append(
-            f"stream {stream.index} ({_kind(stream)}) is left out: {muxer} cannot hold it{advice}"
+            f"stream {stream.index} ({_kind(stream)}) is left out: {muxer} cannot hold it"
+            f"{_named(stream)}{advice}"
         )
         return None
 
@@ -329,6 +330,14 @@ def _kept_of_stream(stream: Stream) -> dict[str, str]:
     if "name" in tags:  # what FFmpeg calls the title of a track in MP4
         tags.setdefault("title", tags.pop("name"))
     return tags
+
+
+def _named(stream: Stream) -> str:
+    """The speakers of a sound track, where they may be why a container cannot hold it."""
+    if not isinstance(stream, AudioStream) or _codec(stream) is None:
+        return ""
+    layout = layout_of(stream.codec_context)
+    return f" with its speakers ({layout.name})" if layout.nb_channels > 2 else ""
 
 
 def _kind(stream: Stream) -> str:
