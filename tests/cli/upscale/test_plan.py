@@ -116,7 +116,7 @@ def test_a_long_run_is_asked_about_and_a_trial_keeps_the_options_that_were_given
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("    tcnet upscale")]
     assert shlex.split(line)[2:] == [
-        *("a.mkv", "--model", str(tiny), "--crf", "20", "--encoder-option", "preset=fast", "--no-scene-cuts"),
+        *("a.mkv", "--model", str(tiny), "--no-scene-cuts", "--crf", "20", "--encoder-option", "preset=fast"),
         *("--start", "3", "--end", "6", "-o", "b.trial.mkv"),
     ]
 

@@ -21,6 +21,9 @@ from tcnet.inference import UpscaleOptions
 from tcnet.profiling.threads import use_kept_threads
 from tcnet.video import EncodeOptions, ReadOptions
 
+BASIC, SIZE, PICTURE = "Basic", "Size", "Picture"
+ENCODING, SPEED, ADVANCED = "Encoding", "Speed and memory", "Advanced"
+
 
 def upscale(
     context: typer.Context,
@@ -38,94 +41,188 @@ def upscale(
             "--output",
             help="File, folder or pattern (out/%05d.png) of PNGs; by default NAME.x4.mp4 or NAME.x4.mkv "
             "beside the input, for images the folder NAME.x4.",
+            rich_help_panel=BASIC,
         ),
     ] = None,
     output_template: Annotated[
         str | None,
         typer.Option(
-            help=f"Names outputs, as out/{{parent}}/{{stem}}.mkv. Fields: {', '.join(TEMPLATE_FIELDS)}."
+            help=f"Names outputs, as out/{{parent}}/{{stem}}.mkv. Fields: {', '.join(TEMPLATE_FIELDS)}.",
+            rich_help_panel=BASIC,
         ),
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Search folders all the way down.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Search folders all the way down.", rich_help_panel=BASIC)
+    ] = False,
     model: Annotated[
-        str, typer.Option(help="Name from `tcnet models`, a weight file, or an exported folder.")
+        str,
+        typer.Option(
+            help="Name from `tcnet models`, a weight file, or an exported folder.", rich_help_panel=BASIC
+        ),
     ] = DEFAULT_MODEL,
-    scale: Annotated[int | None, typer.Option(help="4 (default), 3 or 2.")] = None,
-    height: Annotated[int | None, typer.Option(help="Output height; the width follows.")] = None,
-    width: Annotated[int | None, typer.Option(help="Output width; the height follows.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="First moment to upscale, seconds or H:MM:SS.mmm from the first frame.",
+            rich_help_panel=BASIC,
+        ),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="End, in the same way; left out with all after.", rich_help_panel=BASIC)
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check all, show the plan and what will change, and stop.",
+            rich_help_panel=BASIC,
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Do not ask before a run that takes over an hour.", rich_help_panel=BASIC),
+    ] = False,
+    scale: Annotated[int | None, typer.Option(help="4 (default), 3 or 2.", rich_help_panel=SIZE)] = None,
+    height: Annotated[
+        int | None, typer.Option(help="Output height; the width follows.", rich_help_panel=SIZE)
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Output width; the height follows.", rich_help_panel=SIZE)
+    ] = None,
+    deinterlace: Annotated[
+        str, typer.Option(help="auto (what is interlaced), on or off.", rich_help_panel=PICTURE)
+    ] = "auto",
+    scene_cuts: Annotated[
+        bool,
+        typer.Option(
+            "--scene-cuts/--no-scene-cuts",
+            help="Find cuts and carry nothing across them.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = True,
+    ensemble: Annotated[
+        str,
+        typer.Option(
+            help="none, time (the reversed clip too: twice the time) or full (16 times): sharper.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = "none",
+    frame_rate: Annotated[
+        str,
+        typer.Option(help="For images: frames a second, such as 25 or 30000/1001.", rich_help_panel=PICTURE),
+    ] = "25",
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="h264 (default), hevc, av1, ffv1 or prores.",
+            rich_help_panel=ENCODING,
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            help="Constant quality, lower is better; by default 16 for h264, alike for others.",
+            rich_help_panel=ENCODING,
+        ),
+    ] = None,
+    pixel_format: Annotated[
+        str | None,
+        typer.Option(
+            help="FFmpeg's name, such as yuv444p10le; by default as deep as the input.",
+            rich_help_panel=ENCODING,
+        ),
+    ] = None,
+    encoder_option: Annotated[
+        list[str] | None, typer.Option(help="K=V, passed to the encoder.", rich_help_panel=ENCODING)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=SPEED)] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32, bf16, fp16 or int8.", rich_help_panel=SPEED)
+    ] = "auto",
     engine: Annotated[
-        str, typer.Option(help="torch, onnxruntime or openvino; the others run exports (docs/export.md).")
+        str,
+        typer.Option(
+            help="torch, onnxruntime or openvino; the others run exports (docs/export.md).",
+            rich_help_panel=SPEED,
+        ),
     ] = "torch",
     compile: Annotated[
         bool,
         typer.Option(
             "--compile",
             help="Compile the network first, up to a minute for each size of tile: pays for long videos.",
+            rich_help_panel=SPEED,
         ),
     ] = False,
-    window: Annotated[int | None, typer.Option(help="Frames computed together.")] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames computed together; by default 56, or fewer where memory is short.",
+            rich_help_panel=SPEED,
+        ),
+    ] = None,
     overlap: Annotated[
-        int | None, typer.Option(help="Frames computed and dropped on each side of a window.")
+        int | None,
+        typer.Option(
+            help="Frames computed and dropped on each side of a window; by default 4.", rich_help_panel=SPEED
+        ),
     ] = None,
-    tile: Annotated[int | None, typer.Option(help="Largest tile side in input pixels.")] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            help="Largest tile side in input pixels; by default whole frames where memory allows.",
+            rich_help_panel=SPEED,
+        ),
+    ] = None,
     memory_limit: Annotated[
-        float | None, typer.Option(help="GiB to stay under; by default 70 % of what is free.")
+        float | None,
+        typer.Option(help="GiB to stay under; by default 70 % of what is free.", rich_help_panel=SPEED),
     ] = None,
-    codec: Annotated[str | None, typer.Option(help="h264, hevc, av1, ffv1 or prores.")] = None,
-    crf: Annotated[int | None, typer.Option(help="Constant quality; lower is better.")] = None,
-    pixel_format: Annotated[str | None, typer.Option(help="FFmpeg's name, such as yuv444p10le.")] = None,
-    encoder_option: Annotated[list[str] | None, typer.Option(help="K=V, passed to the encoder.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="First moment to upscale, seconds or H:MM:SS.mmm from the first frame.")
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="End, in the same way; left out with all after.")] = None,
-    deinterlace: Annotated[str, typer.Option(help="auto (what is interlaced), on or off.")] = "auto",
-    scene_cuts: Annotated[
-        bool, typer.Option("--scene-cuts/--no-scene-cuts", help="Find cuts and carry nothing across them.")
-    ] = True,
-    ensemble: Annotated[
-        str,
-        typer.Option(help="none, time (the reversed clip too: twice the time) or full (16 times): sharper."),
-    ] = "none",
-    frame_rate: Annotated[
-        str, typer.Option(help="For images: frames a second, such as 25 or 30000/1001.")
-    ] = "25",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
-    preview: Annotated[
-        Path | None, typer.Option(help="A .png that shows the newest finished frame while the run goes on.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Continue a run that was cut off, or start over.")
-    ] = True,
     cluster: Annotated[
         str | None,
         typer.Option(
             help="Share the work out with Ray: auto (a cluster that runs, else local), local (all GPUs of "
-            "this machine), or HOST:PORT (docs/cluster.md)."
+            "this machine), or HOST:PORT (docs/cluster.md).",
+            rich_help_panel=SPEED,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check all, show the plan and what will change, and stop.")
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=ADVANCED)
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before a run that takes over an hour.")
-    ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .png that shows the newest finished frame while the run goes on.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Continue a run that was cut off, or start over.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = True,
     allow_network: Annotated[
-        bool, typer.Option("--allow-network", help="Follow playlists to other files and addresses.")
+        bool,
+        typer.Option(
+            "--allow-network", help="Follow playlists to other files and addresses.", rich_help_panel=ADVANCED
+        ),
     ] = False,
     progress: Annotated[
         str,
         typer.Option(
-            help="auto, bar, none, or json: on stdout one JSON object a line, as docs/video.md describes."
+            help="auto, bar, none, or json: on stdout one JSON object a line, as docs/video.md describes.",
+            rich_help_panel=ADVANCED,
         ),
     ] = "auto",
 ) -> None:
     """Upscale videos by 4, with sound, times and colours kept.
 
-    Prints where the output is. The same command continues a run that was cut off. Of several inputs, one that
-    fails does not stop the others, and outputs that are there already are kept.
+    Prints where the output is. The same command continues a run that was cut off.
+
+    Of several inputs, one that fails does not stop the others, and outputs that are there already are kept.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated; of several inputs the worst.
     """
