@@ -87,12 +87,6 @@ class Passthrough:
         lines = list(self._notices)
         if self._damaged:
             lines.append(f"{self._damaged} damaged packets of the copied streams were skipped")
-        for index, count in self._clock.alone.items():
-            if index in self._copies:
-                lines.append(
-                    f"the clock of stream {index} ({_kind(self._input.streams[index])}) was reset {count} "
-                    "times without that of the picture; its time goes on without a gap"
-                )
         moved = sum(times.moved for times in self._times.values())
         if moved:
             lines.append(f"{moved} timestamps of the copied streams did not increase and were moved")
@@ -196,6 +190,11 @@ class Passthrough:
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
                 self._times[stream.index] = CopiedTimes(stream, self._path, self._clock, self._trim)
+                if resets := self._clock.alone.get(stream.index):
+                    self._notices.append(
+                        f"the clock of stream {stream.index} ({_kind(stream)}) was reset {resets} times "
+                        "without that of the picture; its time goes on without a gap"
+                    )
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
         """In Matroska a cover picture is an attached file, though it is read as a video stream."""
