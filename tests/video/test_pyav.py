@@ -6,7 +6,7 @@ import av
 import pytest
 
 from tcnet.video import open_source
-from tcnet.video.pyav import exact
+from tcnet.video.pyav import clean_tags, exact
 
 TAG = "Sommer"
 WRONG = b"Som\xe9\xe8r"  # Latin-1
@@ -29,6 +29,13 @@ def test_what_headers_say_is_exact(clips, tmp_path):
         info = source.info
         numbers = (info.time_base, info.frame_rate, info.duration, info.sample_aspect_ratio)
         assert [type(number) for number in numbers] == [Fraction] * 4
+
+
+def test_of_a_date_that_is_stated_twice_one_is_kept():
+    date = "2024-06-01T08:11:12.000000Z"
+    tags = {"creation_time": f"{date};{date}", "title": "this; that"}
+    clean_tags(tags)
+    assert tags == {"creation_time": date, "title": "this; that"}
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

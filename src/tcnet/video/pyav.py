@@ -52,9 +52,14 @@ def layout_of(sound: AudioCodecContext | AudioFrame) -> AudioLayout:
 
 
 def clean_tags(tags: dict[str, str]) -> None:
-    """Replaces, in place, what is not UTF-8; PyAV 19 reads it as surrogates, which nothing else takes."""
+    """Mends, in place, what PyAV 19 reads in another way.
+
+    What is not UTF-8 is replaced; PyAV 19 makes surrogates of it, which nothing else takes. Of a date that is
+    stated twice, as telephones do, the first is kept; the FFmpeg of PyAV 19 joins both and then writes none.
+    """
     for key, text in list(tags.items()):
         del tags[key]
+        text = text.split(";")[0] if key.lower() == "creation_time" else text
         tags[_clean(key)] = _clean(text)
 
 
