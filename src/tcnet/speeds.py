@@ -11,6 +11,8 @@ from tcnet.errors import MediaError
 from tcnet.machine import machine, replace_settings, settings_folder
 
 FILE_NAME = "speeds.json"
+MINUTE_OF_480P = 854 * 480 * 25 * 60
+"""LR pixels of a minute of 480p at 25 frames a second, by which speeds are shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tcnet.cli import run
+from tcnet.cli.train import _Display, _summary
+from tcnet.training.checkpoint import Counters
 from tcnet.training.config import load_config
+from tcnet.training.loop import Progress
+from tcnet.training.run import Outcome
 
 SMOKE = Path(__file__).parents[2] / "configs" / "smoke.toml"
 
@@ -69,3 +73,31 @@ def test_a_terminated_run_is_saved_and_continues(tmp_path):
     assert "--resume continues" in shown
     assert shown.count("\n") == 1
     assert run([*command[3:], "--resume", "--set", "optimisation.steps=3"]) == 0
+
+
+def test_a_new_configuration_is_that_of_the_walk_through_and_replaces_nothing(tmp_path, capsys):
+    path = tmp_path / "my own.toml"
+    assert run(["train", "--new", str(path)]) == 0
+    assert f"tcnet train '{path}'" in capsys.readouterr().err.replace("\n", " ")
+    assert path.read_bytes() == (SMOKE.parent / "own-clips.toml").read_bytes()
+    assert load_config(path, []).name == "own"
+    path.write_text("mine")
+    assert run(["train", "--new", str(path)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("best_step", "said"), [(0, True), (40, False)])
+def test_a_run_that_gained_nothing_says_so(best_step, said):
+    counters = Counters(step=100, best=30.0, best_step=best_step)
+    assert ("no better than the start" in _summary(Outcome(True, counters, None))) == said
+
+
+def test_the_bar_keeps_its_last_speed(monkeypatch):
+    display = _Display("own")
+    shown = []
+    monkeypatch.setattr(display._bar, "update", lambda task, *, text, **_: shown.append(text))
+    for speed in (0.0, 12_000.0, 0.0):  # no step was timed at the start, and after a validation
+        display._show(Progress(1, 2, 0.1, speed, 60.0, None, 0))
+    assert ["LR px/s" in text for text in shown] == [False, True, True]
+    assert shown[2] == shown[1]

@@ -3,9 +3,11 @@ import json
 import pytest
 import torch
 
+from tcnet.catalogue import NAMES, weights_hash
 from tcnet.errors import MediaError
 from tcnet.profiling import threads
 from tcnet.profiling.threads import Tuning, keep, kept, machine, tuning_path, use_kept_threads
+from tcnet.speeds import Speed, kept_speeds
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +21,12 @@ def _own_settings(tmp_path, monkeypatch):
 
 def test_what_is_measured_is_kept_and_used(tcnet, monkeypatch):
     monkeypatch.setattr(threads, "CLIP", (1, 1, 3, 16, 16))
+
+    def measure_models(cards, device, precision):
+        count = torch.get_num_threads()
+        return [Speed(card.name, weights_hash(card.name), device, precision, count, 1e-6) for card in cards]
+
+    monkeypatch.setattr(threads, "measure_models", measure_models)
     before = torch.get_num_threads()
     done = tcnet("doctor", "--tune")
     assert done.code == 0
@@ -29,6 +37,9 @@ def test_what_is_measured_is_kept_and_used(tcnet, monkeypatch):
     assert "1" in found.seconds
     assert found.seconds[str(found.threads)] == min(found.seconds.values())
     assert str(tuning_path()) in "".join(done.out)
+    assert [speed.model for speed in kept_speeds()] == list(NAMES)
+    assert {speed.threads for speed in kept_speeds()} == {found.threads}
+    assert "about 10 min" in "".join(done.out)
     torch.set_num_threads(1)
     keep(Tuning(machine(), 3, {"3": 0.1}))
     use_kept_threads()

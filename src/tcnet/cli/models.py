@@ -9,11 +9,9 @@ from tcnet.catalogue import ModelCard, list_models, model_card, weights_hash
 from tcnet.cli.console import out, print_pairs, say
 from tcnet.durations import describe_estimate
 from tcnet.errors import UsageError
-from tcnet.speeds import newest_speed
+from tcnet.speeds import MINUTE_OF_480P, newest_speed
 
 TITLES = {"files": "For video files", "benchmark": "For the benchmarks (on real files, the above are better)"}
-MINUTE_PIXELS = 854 * 480 * 25 * 60
-"""LR pixels of a minute of 480p at 25 frames a second, by which speeds are shown."""
 NOT_MEASURED = "not measured yet"
 
 
@@ -58,7 +56,7 @@ def _print_list(title: str, cards: list[ModelCard]) -> None:
 
 def _minute(card: ModelCard) -> str:
     speed = newest_speed(card)
-    return NOT_MEASURED if speed is None else describe_estimate(speed.seconds_per_pixel * MINUTE_PIXELS)
+    return NOT_MEASURED if speed is None else describe_estimate(speed.seconds_per_pixel * MINUTE_OF_480P)
 
 
 def _show(card: ModelCard) -> None:

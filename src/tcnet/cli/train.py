@@ -1,5 +1,6 @@
 """tcnet train."""
 
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from tcnet.durations import describe_duration
 from tcnet.errors import TcnetError
 from tcnet.training.config import load_config
 from tcnet.training.loop import Progress as TrainingProgress
+from tcnet.training.new_config import write_new_config
 from tcnet.training.run import Outcome, Watcher
 from tcnet.training.run import train as run_training
 
@@ -26,6 +28,10 @@ class InterruptedRunError(TcnetError):
 
 def train(
     config: Annotated[Path, typer.Argument(help="The run's TOML file; see configs/.")],
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="Write a commented file to begin with, for clips of your own, and end."),
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as optimisation.steps=100."),
@@ -38,6 +44,10 @@ def train(
     ] = False,
 ) -> None:
     """Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped."""
+    if new:
+        write_new_config(config)
+        err.print(f"{config}: edit it, then: tcnet train {shlex.quote(str(config))}", markup=False)
+        return
     checked = load_config(config, set_ or ())
     if print_config:
         sys.stdout.write(tomli_w.dumps(checked.model_dump(by_alias=True)))
@@ -57,6 +67,8 @@ def _summary(outcome: Outcome) -> str:
         parts.append(f"{counters.skipped} skipped (not finite)")
     if counters.best is not None:
         parts.append(f"best PSNR-Y {counters.best:.3f} dB at step {counters.best_step}")
+    if counters.step and counters.best_step == 0:
+        parts.append("no better than the start")
     if outcome.weights is not None:
         parts.append(str(outcome.weights))
     return ", ".join(parts)
@@ -75,6 +87,7 @@ class _Display:
             disable=not err.is_terminal,
         )
         self._name = name
+        self._speed = 0.0
         self._decoding = self._bar.add_task("decoding", total=None, text="", visible=False)
         self._teaching = self._bar.add_task("the teacher's clips", total=None, text="", visible=False)
         self._training = self._bar.add_task(name, total=None, text="", visible=False)
@@ -98,7 +111,11 @@ class _Display:
         self._bar.update(task, completed=done, total=total, visible=done < total)
 
     def _show(self, progress: TrainingProgress) -> None:
-        parts = [f"loss {progress.loss:.5f}", f"{progress.lr_pixels_per_second:,.0f} LR px/s"]
+        parts = [f"loss {progress.loss:.5f}"]
+        # At a validation and at the end there are no steps to take a speed from: the last one stays.
+        self._speed = progress.lr_pixels_per_second or self._speed
+        if self._speed:
+            parts.append(f"{self._speed:,.0f} LR px/s")
         if progress.psnr is not None:
             parts.append(f"{progress.psnr:.3f} dB")
         if progress.skipped:

@@ -19,8 +19,8 @@ PROBE_SIDE = 32
 PROBE_SECONDS = 0.25
 """A run this long is long enough to scale from; shorter ones tell the size that takes half as long again."""
 COMPILING = (
-    "the network is compiled first, which takes up to a minute for each size of tile; the times shown are "
-    "without that"
+    "the network is compiled first, which takes one to four minutes for each size of tile, and seconds once "
+    "torch has it in its cache; the times shown are without that"
 )
 
 

@@ -57,7 +57,8 @@ class UpscaleOptions:
     engine: str = "torch"
     """What computes: "torch", "onnxruntime" or "openvino" (both on the CPU, and as extras)."""
     compile: bool = False
-    """Compile the network first (torch.compile), up to a minute for each size of tile: then it is faster."""
+    """Compile the network first (torch.compile): one to four minutes for each size of tile, seconds once
+    torch has it in its cache. Then it is faster."""
 
     def __post_init__(self) -> None:
         for name, value, least in (

@@ -23,8 +23,8 @@ Stability = Callable[[Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
 
 
 def compile_stages(network: TCNet) -> None:
-    """Compile the stages that gain by it, each when it first sees a frame size: up to a minute, which torch's
-    cache on disk shortens to seconds from the second process on.
+    """Compile the stages that gain by it, each when it first sees a frame size: one to four minutes, which
+    torch's cache on disk shortens to seconds from the second process on.
 
     For inference only; results differ by rounding. On a CPU weights are laid out once and no Python is left
     between the operations of a stage; for that torch's compiler is set to freeze the weights of all that the

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
-from tcnet.catalogue import DEFAULT_MODEL
+from tcnet.catalogue import DEFAULT_MODEL, list_models
 from tcnet.errors import MediaError
-from tcnet.inference import choose_precision
+from tcnet.inference import choose_device, choose_precision
 from tcnet.machine import machine, replace_settings, settings_folder
 from tcnet.models import load_model
 from tcnet.profiling.clock import clock
+from tcnet.speeds import Speed, keep_speeds
+from tcnet.upscale.advice import measure_models
 
 FILE_NAME = "tuning.json"
 CLIP = (1, 2, 3, 90, 160)
@@ -55,6 +57,19 @@ def measure() -> Tuning:
     medians = {count: statistics.median(measured) for count, measured in times.items()}
     best = min(medians, key=lambda count: medians[count])
     return Tuning(machine(), best, {str(count): round(seconds, 4) for count, seconds in medians.items()})
+
+
+def measure_speeds(threads: int) -> list[Speed]:
+    """The speeds of all models in the package with so many threads, which are kept for `tcnet models` and for
+    plans. Takes about two seconds for each. Raises MediaError where they cannot be kept."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        speeds = measure_models(list_models(), choose_device("auto").type, "auto")
+    finally:
+        torch.set_num_threads(before)
+    keep_speeds(speeds)
+    return speeds
 
 
 def keep(tuning: Tuning) -> Path:

@@ -150,7 +150,8 @@ def upscale(
         bool,
         typer.Option(
             "--compile",
-            help="Compile the network first, up to a minute for each size of tile: pays for long videos.",
+            help="Compile the network first: one to four minutes for each size of tile, seconds the next "
+            "time. Pays for long videos.",
             rich_help_panel=SPEED,
         ),
     ] = False,
