@@ -63,11 +63,11 @@ class _Bars:
     def add(self, name: str) -> TaskID:
         with self._lock:
             if self._bar is None:
-                columns = [_column(each) for each in ("description", "fields[frames]", "fields[rate]")]
-                self._bar = Bar(columns[0], BarColumn(12), *columns[1:], console=err)
+                title, frames = _column("description", 12), _column("fields[frames]", 13)
+                self._bar = Bar(title, BarColumn(12), frames, _column("fields[rate]"), console=err)
                 self._bar.start()
-            name = _shortened(name, err.width - BESIDE_NAME)
-            return self._bar.add_task(name, frames="", rate="", total=None)
+            shown = _shortened(name, err.width - BESIDE_NAME)
+            return self._bar.add_task(shown, frames="", rate="", total=None)
 
     def update(self, row: TaskID, *, fraction: float | None, frames: str, rate: str) -> None:
         with self._lock:
@@ -244,8 +244,10 @@ def describe_progress(progress: Progress) -> str:
     return f"{progress.fraction:.1%} {progress.frames_done}/{progress.frames_total}"
 
 
-def _column(what: str) -> TextColumn:
-    return TextColumn(f"{{task.{what}}}", markup=False, table_column=Column(no_wrap=True))
+def _column(what: str, least: int | None = None) -> TextColumn:
+    """least: signs that it keeps on a narrow terminal, where the others give way."""
+    column = Column(no_wrap=True, min_width=least)
+    return TextColumn(f"{{task.{what}}}", markup=False, table_column=column)
 
 
 def _shortened(name: str, width: int) -> str:
