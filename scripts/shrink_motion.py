@@ -37,6 +37,7 @@ from tcnet.network.flow import SPyNet
 from tcnet.network.propagation import Motion
 from tcnet.training.checkpoint import save_weights
 from tcnet.training.config import load_config, network_config
+from tcnet.training.refit import LeastSquares, most_useful
 
 SIDE = 80  # LR pixels, of the neighbours that are compared
 BATCH = 16  # pairs of neighbours, each compared both ways
@@ -46,7 +47,6 @@ SIZES_COUNT = (0.25, 0.25, 0.5, 1.0)  # the smallest first
 AVERAGE_KEEPS = 0.995  # of itself, in each step
 FITTED_BATCHES = 3
 FITTED_POSITIONS = 600  # of each map
-RIDGE = 1e-4  # beside the mean square of the values
 
 Pairs = Iterator[tuple[Tensor, Tensor]]
 
@@ -157,34 +157,17 @@ def fit(student: SPyNet, teacher: SPyNet, pairs: Pairs) -> None:
         wanted = [model(x) for x in wanted]
         kept = torch.arange(model.out_channels)
         if conv.out_channels < model.out_channels:
-            kept = _most_used(wanted, convs[1][index + 1])[: conv.out_channels].sort().values
+            following = convs[1][index + 1].weight
+            kept = most_useful([F.relu(y) for y in wanted], following, conv.out_channels)
         _solve(conv, known, [y[:, kept] for y in wanted])
         known, wanted = ([F.relu(y) for y in maps] for maps in ([conv(x) for x in known], wanted))
 
 
-def _most_used(outputs: Sequence[Tensor], following: nn.Conv2d) -> Tensor:
-    """Channels in the order of what the next convolution makes of them."""
-    squares = torch.stack([F.relu(y).square().mean((0, 2, 3)) for y in outputs]).mean(0)
-    return (squares * following.weight.square().sum((0, 2, 3))).argsort(descending=True)
-
-
 def _solve(conv: nn.Conv2d, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
-    size = conv.kernel_size[0]
-    products = torch.zeros((conv.weight[0].numel() + 1,) * 2, dtype=torch.float64)
-    matches = products.new_zeros(len(products), conv.out_channels)
+    fit = LeastSquares(conv)
     for x, y in zip(inputs, outputs, strict=True):
-        columns = F.pad(F.unfold(x, size, padding=size // 2), (0, 0, 0, 1), value=1.0)  # the last is the bias
-        places = torch.randperm(columns.shape[-1])[:FITTED_POSITIONS]
-        columns, results = (
-            z[..., places].transpose(1, 2).flatten(0, 1).double() for z in (columns, y.flatten(2))
-        )
-        products += columns.T @ columns
-        matches += columns.T @ results
-    products.diagonal().add_(RIDGE * products.diagonal().mean())
-    solution = torch.linalg.solve(products, matches).T.float()
-    conv.weight.copy_(solution[:, :-1].view_as(conv.weight))
-    assert conv.bias is not None
-    conv.bias.copy_(solution[:, -1])
+        fit.add(x, y, FITTED_POSITIONS)
+    fit.solve()
 
 
 def learn(student: SPyNet, teacher: SPyNet, pairs: Pairs, seconds: float) -> None:

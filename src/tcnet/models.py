@@ -110,10 +110,11 @@ def _check_config(config: TCNetConfig, elements: int) -> None:
         least, most = _BOUNDS.get(field.name, (0, _MOST))
         if type(value) is int and not least <= value <= most:
             raise ValueError(f"{field.name} is {value}, not {least} to {most}")
-    blocks = config.propagation_blocks + config.refinement_blocks
-    blocks += config.alignment_depth * config.alignment_blocks
-    convolutions = 2 * blocks + config.alignment_depth + 2 * config.matching_depth  # 3x3, at least
-    needed = 9 * max(convolutions, 1) * config.channels**2
+    channels = config.channels
+    blocks = (config.propagation_blocks + config.refinement_blocks) * (config.block_width or channels)
+    blocks += config.alignment_depth * config.alignment_blocks * channels
+    others = (config.alignment_depth + 2 * config.matching_depth) * channels
+    needed = 9 * channels * max(2 * blocks + others, channels)  # by 3x3 convolutions, at least
     if needed > elements:
         raise ValueError(f"it needs over {needed} weights, the file has {elements}")
 

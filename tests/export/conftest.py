@@ -26,6 +26,7 @@ TINY = TCNetConfig(
 TINY_CONFIGS = {
     "bidirectional": TINY,
     "forward": replace(TINY, propagation="forward", motion="small", reconstruction="direct", group_size=3),
+    "narrow": replace(TINY, block_width=8, doubled_width=8, fourfold_width=12, motion="tiny"),
     "lite": replace(CONFIGS["lite"], channels=16, propagation_blocks=1, refinement_blocks=1),
 }
 

@@ -6,7 +6,7 @@ import torch
 from tcnet.export import open_export
 from tcnet.export.parity import TOLERANCE, measure_parity, moving_clip
 
-KINDS = ("bidirectional", "forward", "lite")
+KINDS = ("bidirectional", "forward", "narrow", "lite")
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -19,8 +19,10 @@ LIGHT = {
     "coarse_fusion": True,
 }
 
+NARROW = {"block_width": 8, "doubled_width": 12, "fourfold_width": 8}
 
-@pytest.fixture(params=[{}, LIGHT], ids=["full", "light"])
+
+@pytest.fixture(params=[{}, LIGHT, NARROW], ids=["full", "light", "narrow"])
 def forward_tcnet(request):
     return TCNet(TCNetConfig(propagation="forward", **SMALL, **request.param)).eval()
 
@@ -30,8 +32,10 @@ def bidirectional_tcnet():
     return TCNet(TCNetConfig(propagation="bidirectional", **SMALL)).eval()
 
 
-@pytest.fixture(params=["forward", "bidirectional", "light"])
+@pytest.fixture(params=["forward", "bidirectional", "light", "narrow"])
 def tcnet(request):
     if request.param == "light":
         return TCNet(TCNetConfig(propagation="forward", **SMALL, **LIGHT)).eval()
+    if request.param == "narrow":
+        return TCNet(TCNetConfig(**SMALL, **NARROW)).eval()
     return TCNet(TCNetConfig(propagation=request.param, **SMALL)).eval()

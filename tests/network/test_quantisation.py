@@ -117,7 +117,7 @@ def test_what_is_not_finite_does_not_become_so(block, value):
     assert not quantised[1](x.clone()).isfinite().all()
 
 
-@pytest.fixture(scope="module", params=["full", "direct"])
+@pytest.fixture(scope="module", params=["full", "direct", "narrow"])
 def network(request):
     torch.manual_seed(3)
     config = TCNetConfig(
@@ -129,7 +129,8 @@ def network(request):
         matching_depth=1,
         matching_window=8,
         fusion_width=8,
-        reconstruction=request.param,
+        **({"reconstruction": "direct"} if request.param == "direct" else {}),
+        **({"block_width": 8, "doubled_width": 12, "fourfold_width": 8} if request.param == "narrow" else {}),
     )
     return TCNet(config).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

@@ -9,8 +9,9 @@ from tcnet.network.reconstruction import DirectReconstruction, Reconstruction, q
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("height", [16, 23, 45])
 @pytest.mark.parametrize("rows", [4, 5, 7, 16])
-def test_strips_are_bit_identical_to_the_whole_frame(dtype, height, rows):
-    tail = Reconstruction(16).eval().to(dtype, memory_format=torch.channels_last)
+@pytest.mark.parametrize("widths", [(), (12, 8)])
+def test_strips_are_bit_identical_to_the_whole_frame(dtype, height, rows, widths):
+    tail = Reconstruction(16, *widths).eval().to(dtype, memory_format=torch.channels_last)
     first, second = (torch.randn(1, 16, height, 37).to(dtype) for _ in range(2))
     frame = torch.rand(1, 3, height, 37)
     whole = tail(first, second, frame, strip_rows=height)

@@ -205,6 +205,9 @@ def test_only_the_forward_network_streams(bidirectional_tcnet):
         ("alignment_window", 30),
         ("matching_window", 15),
         ("stability_stride", 0),
+        ("block_width", -1),
+        ("doubled_width", 65),
+        ("fourfold_width", 80),
     ],
 )
 def test_impossible_configurations_are_refused_with_their_value(field, value):

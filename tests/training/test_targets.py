@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tcnet.data.cache import CachedClip
-from tcnet.data.data_options import DataOptions
+from tcnet.data.data_options import DataOptions, VideoOptions
 from tcnet.data.degradation import crop_to_multiple, degrade_bd, degrade_bi, to_8bit
 from tcnet.data.samples import SampleMaker, Source, Sources
 from tcnet.errors import UsageError
@@ -14,7 +14,7 @@ from tcnet.network import TCNet
 from tcnet.training.config import load_config, network_config
 from tcnet.training.processes import Processes
 from tcnet.training.run import Watcher, train
-from tcnet.training.targets import store_targets, targets_folder
+from tcnet.training.targets import Damage, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher
 from tcnet.video import write_png
 
@@ -117,6 +117,53 @@ def test_photographs_alone_have_no_targets(sources, tmp_path):
         stored(photos, tmp_path / "t", Nearest())
 
 
+DAMAGED = OPTIONS.model_copy(update={"degradation": "video", "frames": 2})
+
+
+@pytest.fixture
+def steps(tmp_path):
+    """A clip of grey frames, each 50 brighter than the one before."""
+    grey = np.repeat(np.arange(4, dtype=np.uint8) * 50, 68 * 80 * 3).reshape(4, 68, 80, 3)
+    np.save(tmp_path / f"{7:024x}.npy", grey)
+    clip = CachedClip("grey", tmp_path / f"{7:024x}.npy", 4, 68, 80)
+    return Sources((Source("clips", 1.0, (clip,), (1.0,), frozenset()),), ())
+
+
+def stored_damaged(sources, folder, network):
+    teachers = {"video": EnsembleTeacher([network], 1)}
+    damage = Damage(VideoOptions(), versions=2, frames=3)
+    given = {"device": torch.device("cpu"), "processes": Processes(), "damage": damage}
+    return store_targets(sources, folder, teachers, **given)
+
+
+def test_damaged_clips_are_stored_with_what_the_teacher_makes_of_them(steps, tmp_path):
+    network = Nearest()
+    ready = stored_damaged(steps, tmp_path / "t", network)
+    source = ready.sources[0]
+    assert [(clip.first, clip.frames) for clip in source.clips] == [(0, 3), (1, 3)]
+    assert source.odds == (0.5, 0.5)
+    for clip in source.clips:
+        seen = torch.from_numpy(np.load(clip.seen))
+        target = torch.from_numpy(np.load(clip.target))
+        assert torch.equal(target, seen.repeat_interleave(4, 1).repeat_interleave(4, 2))
+        means = seen.float().mean((1, 2, 3))
+        assert (means - 50 * (clip.first + torch.arange(3))).abs().max() < 15
+    assert stored_damaged(steps, tmp_path / "t", network) == ready
+    assert network.calls == 2
+
+
+def test_samples_are_cut_from_the_stored_damaged_clips(steps, tmp_path):
+    ready = stored_damaged(steps, tmp_path / "t", Nearest())
+    samples = SampleMaker(ready, DAMAGED, seed=3)
+    for number in range(6):
+        sample = samples[number]
+        assert "clean" not in sample
+        assert sample["has_target"]
+        enlarged = sample["lr"].repeat_interleave(4, -1).repeat_interleave(4, -2)
+        assert torch.equal(sample["target"], enlarged)
+        assert (sample["hr"].float() - enlarged.float()).mean((1, 2, 3)).abs().max() < 15
+
+
 def test_folders_differ_by_teacher_and_degradation(tmp_path):
     folders = {targets_folder(tmp_path, t, d) for t in ("one", "two") for d in ("BI", "BD")}
     assert len(folders) == 4
@@ -178,8 +225,12 @@ def test_samples_without_a_stored_target_are_taught_live(tiny, entry, least, mos
         (["teacher.stored=true"], "stored needs networks"),
         (["teacher.models=['tcnet-bi@BI']"], "'tcnet-bi@BI' sees clips of its own, which needs stored"),
         (
-            ["teacher.stored=true", "teacher.models=['tcnet-bi']", "data.degradation=video"],
-            'needs teacher.input = "clean"',
+            ["teacher.stored=true", "teacher.models=['tcnet-bi@BI']", "data.degradation=video"],
+            "its networks see the damaged clips; leave out",
+        ),
+        (
+            ["teacher.stored=true", "teacher.models=['tcnet-bi']", "teacher.versions=2"],
+            "teacher.versions and teacher.version_frames are of damaged clips",
         ),
     ],
 )

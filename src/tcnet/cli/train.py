@@ -103,6 +103,7 @@ class _Display:
         return Watcher(
             decoding=partial(self._show_clips, self._decoding),
             teaching=partial(self._show_clips, self._teaching),
+            shrinking=lambda text: err.print(text, markup=False),
             notice=lambda text: print_notices([text]),
             progress=self._show,
         )

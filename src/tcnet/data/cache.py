@@ -35,7 +35,8 @@ class CachedClip:
     """A decoded clip: `path` is an .npy file of (frames, height, width, 3) uint8.
 
     target: a teacher's version of it, in a file of the same form; up to three rows and columns may be missing
-    at its end, which no LR pixel needs.
+    at its end, which no LR pixel needs. seen: the damaged LR clip of which the teacher made it, for the
+    student too. first: the frame of the clip that those begin with.
     """
 
     name: str
@@ -44,14 +45,20 @@ class CachedClip:
     height: int
     width: int
     target: Path | None = None
+    seen: Path | None = None
+    first: int = 0
 
     def read(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels:
         """Those frames of that region, (n, h, w, 3) uint8; only they are read from disk."""
-        return _read(self.path, indices, rows, columns)
+        return _read(self.path, [self.first + index for index in indices], rows, columns)
 
     def read_target(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels | None:
         """The same of the target; None if there is none."""
         return None if self.target is None else _read(self.target, indices, rows, columns)
+
+    def read_seen(self, indices: Sequence[int], rows: slice, columns: slice) -> Pixels | None:
+        """The same of the damaged clip, rows and columns in LR pixels; None if there is none."""
+        return None if self.seen is None else _read(self.seen, indices, rows, columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,9 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     """Sample by number, as a map of torch's DataLoader.
 
     A sample is {"lr": (T, 3, size, size), "hr": (T, 3, 4 size, 4 size)} in uint8 codes; for "video" there is
-    also "clean", its LR by BI. If any clip has a stored target there are also "target", shaped as "hr", the
-    clip's or the ground truth again for clips without one, and "has_target", which of both (a bool).
+    also "clean", its LR by BI, unless clips come damaged. If any clip has a stored target there are also
+    "target", shaped as "hr", the clip's or the ground truth again for clips without one, and "has_target",
+    which of both (a bool).
     """
 
     def __init__(self, sources: Sources, options: DataOptions, seed: int) -> None:
@@ -149,11 +150,9 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         self._shares = shares / shares.sum()
         self._options = options
         self._seed = seed
-        self._targets = any(
-            isinstance(clip, CachedClip) and clip.target is not None
-            for source in self.sources.sources
-            for clip in source.clips
-        )
+        cached = [clip for s in sources.sources for clip in s.clips if isinstance(clip, CachedClip)]
+        self._targets = any(clip.target is not None for clip in cached)
+        self._clean = options.degradation == "video" and not any(clip.seen is not None for clip in cached)
         self._generated: list[Pixels] = []
         if any(source.kind == "generated" for source in self.sources.sources):
             rng = np.random.default_rng(seed)
@@ -166,21 +165,20 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
             number %= self._options.distinct
         rng = np.random.default_rng((self._seed, number))
         source = self.sources.sources[int(rng.choice(len(self.sources.sources), p=self._shares))]
-        target: Pixels | None = None
-        if self._is_still(source):
-            hr, margins = self._moving(source, rng)
-        else:
-            hr, target, margins = self._cut(source, rng)
+        cut = self._moving(source, rng) if self._is_still(source) else self._cut(source, rng)
         orientation = draw_orientation(rng)
-        hr, margins = orientation.apply(hr), orientation.turn(margins)
+        hr, target, margins = orientation.apply(cut.hr), cut.target, orientation.turn(cut.margins)
         sample = {"hr": _to_tensor(margins.crop(hr, SCALE))}
         if self._targets:
             taught = hr if target is None else orientation.apply(target)
             sample["target"] = _to_tensor(margins.crop(taught, SCALE))
             sample["has_target"] = torch.tensor(target is not None)
-        if self._options.degradation == "video":
-            lr = degrade_video_clip(hr, rng, self._options.video)
+        if self._clean:
             sample["clean"] = _to_tensor(margins.crop(_degrade(hr, degrade_bi), 1))
+        if cut.seen is not None:
+            lr = orientation.apply(cut.seen)
+        elif self._options.degradation == "video":
+            lr = degrade_video_clip(hr, rng, self._options.video)
         else:
             lr = _degrade(hr, DEGRADATIONS[self._options.degradation])
         sample["lr"] = _to_tensor(margins.crop(lr, 1))
@@ -190,16 +188,17 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
     def _is_still(source: Source) -> bool:
         return source.kind in STILL_KINDS
 
-    def _cut(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Pixels | None, Margins]:
-        """(ground truth, stored target, margins of both)."""
+    def _cut(self, source: Source, rng: np.random.Generator) -> "_Cut":
         options = self._options
         clip = source.clips[int(rng.choice(len(source.clips), p=source.odds))]
         numbers = draw_frames(rng, clip.frames, options.frames, tuple(options.frame_steps))
         margin = MARGINS[options.degradation]
         region = self._region(clip, int(numbers[len(numbers) // 2]), margin, rng)
         place = (numbers.tolist(), region.rows, region.columns)
-        target = clip.read_target(*place) if isinstance(clip, CachedClip) else None
-        return clip.read(*place), target, region.margins
+        if not isinstance(clip, CachedClip):
+            return _Cut(clip.read(*place), region.margins)
+        seen = clip.read_seen(place[0], _smaller(region.rows), _smaller(region.columns))
+        return _Cut(clip.read(*place), region.margins, clip.read_target(*place), seen)
 
     def _region(self, clip: TrainingClip, frame: int, margin: int, rng: np.random.Generator) -> Region:
         """The one of `places` with the most detail in that frame."""
@@ -211,7 +210,7 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
             return drawn[0]
         return max(drawn, key=lambda region: detail(clip.read([frame], region.rows, region.columns)[0]))
 
-    def _moving(self, source: Source, rng: np.random.Generator) -> tuple[Pixels, Margins]:
+    def _moving(self, source: Source, rng: np.random.Generator) -> "_Cut":
         options = self._options
         if source.clips:
             picked = rng.choice(len(source.clips), 2, p=source.odds)
@@ -222,7 +221,23 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         margin = MARGINS[options.degradation]
         side = SCALE * (options.size + 2 * margin)
         clip = moving_clip(rng, stills, options.frames, side, side)
-        return clip, Margins(margin, margin, margin, margin)
+        return _Cut(clip, Margins(margin, margin, margin, margin))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A region of a clip with its margins: ground truth, and where they are stored the target and, in LR
+    pixels, the damaged clip."""
+
+    hr: Pixels
+    margins: Margins
+    target: Pixels | None = None
+    seen: Pixels | None = None
+
+
+def _smaller(place: slice) -> slice:
+    """HR rows or columns in LR pixels."""
+    return slice(place.start // SCALE, place.stop // SCALE)
 
 
 def _degrade(hr: Pixels, kind: Callable[[Tensor], Tensor]) -> Pixels:

@@ -101,14 +101,15 @@ class ConvBlock(nn.Module):
 class ResidualBlock(nn.Module):
     """x + conv(ReLU(conv(x))), without normalisation. Shape is kept.
 
-    in_place: without gradients the result may take the place of x, which nothing else may read then.
+    width: channels between its convolutions; 0 is as many as outside. in_place: without gradients the result
+    may take the place of x, which nothing else may read then.
     """
 
-    def __init__(self, channels: int, *, in_place: bool = False) -> None:
+    def __init__(self, channels: int, width: int = 0, *, in_place: bool = False) -> None:
         super().__init__()
         self.in_place = in_place
-        self.conv1 = conv3x3(channels, channels)
-        self.conv2 = conv3x3(channels, channels)
+        self.conv1 = conv3x3(channels, width or channels)
+        self.conv2 = conv3x3(width or channels, channels)
         for conv in (self.conv1, self.conv2):
             # Deep trunks without normalisation diverge at the usual gain (Wang et al., ESRGAN, 2018).
             nn.init.kaiming_normal_(conv.weight)
@@ -121,12 +122,15 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualTrunk(nn.Module):
-    """A convolution with LeakyReLU, then residual blocks. (N, in, H, W) -> (N, channels, H, W)."""
+    """A convolution with LeakyReLU, then residual blocks. (N, in, H, W) -> (N, channels, H, W).
 
-    def __init__(self, in_channels: int, channels: int, blocks: int) -> None:
+    width: as of `ResidualBlock`.
+    """
+
+    def __init__(self, in_channels: int, channels: int, blocks: int, width: int = 0) -> None:
         super().__init__()
         self.entry = ConvBlock(in_channels, channels)
-        self.blocks = nn.Sequential(*(ResidualBlock(channels, in_place=True) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, width, in_place=True) for _ in range(blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.blocks(self.entry(x))

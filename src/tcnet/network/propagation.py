@@ -36,16 +36,17 @@ class RecurrentUnit(nn.Module):
     """Concatenates the frames, further features and the aligned state, and runs residual blocks over them.
 
     The alignment unit of pre-propagation has no further features; the refinement unit has the fused one.
-    recurrent: without it every state counts as that at the start, zero.
+    width: inside the blocks, as of `ResidualBlock`. recurrent: without it every state counts as that at the
+    start, zero.
     """
 
     def __init__(
-        self, channels: int, blocks: int, extra_channels: int = 0, *, recurrent: bool = True
+        self, channels: int, blocks: int, extra_channels: int = 0, width: int = 0, *, recurrent: bool = True
     ) -> None:
         super().__init__()
         self.channels = channels
         self.recurrent = recurrent
-        self.trunk = ResidualTrunk(9 + extra_channels + channels, channels, blocks)
+        self.trunk = ResidualTrunk(9 + extra_channels + channels, channels, blocks, width)
 
     def forward(
         self,
@@ -60,11 +61,21 @@ class RecurrentUnit(nn.Module):
         the recurrence, None at its start; flow: (B, 2, H, W) from this frame to that one; extra: features of
         this frame, together extra_channels. Returns the new state, as the one before.
         """
+        new_state: Tensor = self.trunk(self.joined(frames, state, flow, extra))
+        return new_state
+
+    def joined(
+        self,
+        frames: Tensor,
+        state: Tensor | None,
+        flow: Flow | None,
+        extra: Sequence[Tensor] = (),
+    ) -> Tensor:
+        """What the trunk reads, from what `forward` takes: (B, 9 + extra_channels + C, H, W)."""
         if state is None or flow is None or not self.recurrent:
             batch, _, height, width = frames.shape
             aligned = frames.new_zeros((batch, self.channels, height, width))
             aligned = aligned.contiguous(memory_format=torch.channels_last)
         else:
             aligned = warp(state, flow)
-        new_state: Tensor = self.trunk(torch.cat((frames, *extra, aligned), dim=1))
-        return new_state
+        return torch.cat((frames, *extra, aligned), dim=1)

@@ -21,15 +21,18 @@ class Reconstruction(nn.Module):
     At the full frame's size the intermediates are 16 times a feature map; run at once they leave the cache
     and the tail takes five times as long as its FLOPs need. It runs in strips of rows, from top to
     bottom, each with the last rows of the one before: bit-identical to the whole frame.
+
+    doubled, fourfold: channels at x2 and x4; 0 is as many as before them.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, doubled: int = 0, fourfold: int = 0) -> None:
         super().__init__()
+        doubled, fourfold = doubled or channels, fourfold or channels
         self.fuse = nn.Conv2d(2 * channels, channels, 1)
-        self.up1 = conv3x3(channels, 4 * channels)
-        self.up2 = conv3x3(channels, 4 * channels)
-        self.conv = conv3x3(channels, channels)
-        self.last = conv3x3(channels, 3)
+        self.up1 = conv3x3(channels, 4 * doubled)
+        self.up2 = conv3x3(doubled, 4 * fourfold)
+        self.conv = conv3x3(fourfold, fourfold)
+        self.last = conv3x3(fourfold, 3)
         self.base = BilinearBase()
 
     def forward(

@@ -182,7 +182,7 @@ class Recurrence(ABC):
 
     def _bidirectional(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
         """Pre-propagation backward in time, refinement forward."""
-        around = self._surround_all(clip, [None, *self.observe_all(clip), None])
+        around = self.neighbourhoods(clip)
         features: list[Tensor] = []
         state = None
         for neighbourhood in reversed(around):
@@ -234,6 +234,10 @@ class Recurrence(ABC):
             refined = self.refine(around, of_frame, refined)
             ready.append(Refined(around.frame, of_frame, refined))
         return replace(state, propagated=propagated, refined=refined), ready
+
+    def neighbourhoods(self, clip: Sequence[Tensor]) -> list[Neighbourhood]:
+        """Of all frames of a clip, each (B, 3, H, W)."""
+        return self._surround_all(clip, [None, *self.observe_all(clip), None])
 
     def _surround_all(self, frames: Sequence[Tensor], pairs: Sequence[Pair | None]) -> list[Neighbourhood]:
         """pairs: each frame lies between two of them, None at an end of the clip."""

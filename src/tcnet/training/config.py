@@ -24,8 +24,21 @@ class StartOptions(Table):
     """"scratch"; a model of the package ("tcnet-bi") or a .safetensors file; or published BasicVSR weights
     ("basicvsr-reds", "basicvsr-bi", "basicvsr-bd"), which the network then equals at first."""
     flow: str = ""
-    """From scratch: the model, named as in `from`, whose SPyNet or its finest level is taken, for tiny motion
-    one with tiny motion; empty: none."""
+    """From scratch and with `shrink`: the model, named as in `from`, whose SPyNet or its finest level is
+    taken, for tiny motion one with tiny motion; empty: none, or that of `from`."""
+    shrink: bool = False
+    """`from` is a larger network than [network] describes: fewer blocks, narrower ones, a narrower
+    reconstruction and such. What is cut is fitted to what the larger one computes of training samples."""
+    shrink_steps: Annotated[int, Field(ge=0)] = 160
+    """Steps for which each of the smaller network's blocks is trained alone then."""
+    shrink_samples: Count = 12
+    """Training samples on which that is done; more need more memory, about 60 MB each."""
+
+    @model_validator(mode="after")
+    def _shrunk_from_a_model(self) -> Self:
+        if self.shrink and self.model == "scratch":
+            raise ValueError('shrink needs a trained network to start from; set from, such as "tcnet-bi"')
+        return self
 
 
 class OptimisationOptions(Table):
@@ -86,7 +99,12 @@ class TeacherOptions(Table):
     stored: bool = False
     """Make the teacher's version of each cached clip once, before training, from the whole clip, and keep it
     in `data.cache`. Photographs, which move anew in each sample, are still taught during training, by
-    those of the networks that see clips of the student's degradation; without any, by the ground truth."""
+    those of the networks that see clips of the student's degradation; without any, by the ground truth.
+    With degradation "video" and input "same" the damaged clips are stored too."""
+    versions: Count = 1
+    """Of those: how many, each damaged anew."""
+    version_frames: Annotated[int, Field(ge=0)] = 0
+    """Of those: frames in each, in turn the clip's first and its last; 0 is all."""
     photos: Literal["teacher", "truth"] = "teacher"
     """"truth": those photographs learn from the ground truth; for students much faster than the teacher."""
     precision: Literal["same", "int8"] = "same"
@@ -175,10 +193,25 @@ class TrainingConfig(Table):
         return name
 
     @model_validator(mode="after")
-    def _stored_from_clean(self) -> Self:
-        if self.teacher.stored and self.data.degradation == "video" and self.teacher.input != "clean":
-            raise ValueError('teacher.stored with degradation "video" needs teacher.input = "clean"')
+    def _stored_of_what(self) -> Self:
+        teacher = self.teacher
+        if self.damaged_targets and any(split_degradation(entry)[1] for entry in teacher.models):
+            raise ValueError(
+                'teacher.stored with degradation "video" and teacher.input "same": its networks see the '
+                'damaged clips; leave out "@BI" and "@BD"'
+            )
+        if not self.damaged_targets and (teacher.versions > 1 or teacher.version_frames):
+            raise ValueError(
+                "teacher.versions and teacher.version_frames are of damaged clips that are stored: "
+                'degradation = "video", stored = true, input = "same"'
+            )
         return self
+
+    @property
+    def damaged_targets(self) -> bool:
+        """Whether the teacher's stored clips are of damaged ones."""
+        teacher = self.teacher
+        return teacher.stored and self.data.degradation == "video" and teacher.input == "same"
 
     @field_validator("network")
     @classmethod

@@ -35,6 +35,16 @@ class Processes:
         if self.count > 1:
             dist.barrier()
 
+    def share(self, weights: Sequence[Tensor]) -> None:
+        """All get the leader's values, in place."""
+        if self.count == 1:
+            return
+        message = torch.cat([weight.flatten() for weight in weights])
+        dist.broadcast(message, 0)
+        parts = torch.split(message, [weight.numel() for weight in weights])
+        for weight, values in zip(weights, parts, strict=True):
+            weight.copy_(values.view_as(weight))
+
     def average_gradients(self, parameters: Sequence[nn.Parameter], figures: Tensor) -> Tensor:
         """Replace all gradients by their mean over the processes; returns the sum of `figures` over them.
 

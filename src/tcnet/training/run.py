@@ -23,8 +23,8 @@ from tcnet.training.loop import Progress, Setting, Trainer
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes, join_processes
 from tcnet.training.run_log import RunLog
-from tcnet.training.starting_point import divide, starting_network
-from tcnet.training.targets import DRAW_SEED, store_targets, targets_folder
+from tcnet.training.starting_point import SCRATCH, divide, starting_network
+from tcnet.training.targets import DRAW_SEED, Damage, store_targets, targets_folder
 from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 
 RANGE_SAMPLES = 8
@@ -42,11 +42,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Progress callbacks: `decoding` and `teaching` (clips done, of all), `notice` (a line for the user),
-    `progress`."""
+    """Progress callbacks: `decoding` and `teaching` (clips done, of all), `shrinking` (a line for each
+    stage), `notice` (a line for the user), `progress`."""
 
     decoding: Callable[[int, int], None] | None = None
     teaching: Callable[[int, int], None] | None = None
+    shrinking: Callable[[str], None] | None = None
     notice: Callable[[str], None] | None = None
     progress: Callable[[Progress], None] | None = None
 
@@ -68,7 +69,9 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
         # Up to here Ctrl-C ends the program at once: decoded clips and targets are kept as they are made.
         with Interruption() as interruption, _log(config, counters, processes) as log:
             samples = SampleMaker(sources, config.data, config.seed)
-            setting = _setting(config, checkpoint, samples, held_out, processes, device, log)
+            setting = _setting(
+                config, checkpoint, samples, held_out, processes, device, log, watcher.shrinking
+            )
             trainer = Trainer(setting, counters, watcher.progress)
             numbers = StepNumbers(
                 counters.step,
@@ -142,12 +145,17 @@ def _store_targets(
         for degradation, names in _teachers_by_degradation(config).items()
     }
     identity = f"{describe_teacher(options.models)} first transformed: {options.transform_first}"
+    damage = None
+    if config.damaged_targets:
+        damage = Damage(config.data.video, options.versions, options.version_frames)
+        identity += f" damaged: {config.data.video!r}, {options.version_frames} frames"
     return store_targets(
         sources,
         targets_folder(Path(config.data.cache), identity, own),
         teachers,
         device=device,
         processes=processes,
+        damage=damage,
         progress=watcher.teaching if processes.leads else None,
     )
 
@@ -164,7 +172,9 @@ def _load_teachers(
 
 def _taught_degradation(config: TrainingConfig) -> str:
     """What the teacher sees where its entry does not say."""
-    return "BI" if config.data.degradation == "video" else config.data.degradation
+    if config.data.degradation == "video" and not config.damaged_targets:
+        return "BI"
+    return config.data.degradation
 
 
 def _teachers_by_degradation(config: TrainingConfig) -> dict[str, list[str]]:
@@ -207,10 +217,13 @@ def _setting(
     processes: Processes,
     device: torch.device,
     log: RunLog | None,
+    report: Callable[[str], None] | None,
 ) -> Setting:
-    network = _network(config, checkpoint, device)
+    network = _network(config, checkpoint, samples, processes, device, report)
     average = MovingAverage(network, config.optimisation.ema)
-    optimiser = Optimiser(divide(network, config.start.model), config.optimisation)
+    # Of a shrunk network no part is as it was.
+    start = SCRATCH if config.start.shrink else config.start.model
+    optimiser = Optimiser(divide(network, start), config.optimisation)
     if checkpoint is not None:
         average.network.load_state_dict(checkpoint.average)
         optimiser.load(checkpoint.optimiser)
@@ -239,18 +252,32 @@ def _setting(
     )
 
 
-def range_clips(samples: SampleMaker, device: torch.device) -> tuple[Tensor, ...]:
+def range_clips(samples: SampleMaker, device: torch.device, count: int = RANGE_SAMPLES) -> tuple[Tensor, ...]:
     """The first LR clips of the run, (1, T, 3, H, W) in [0, 1]."""
-    codes = (samples[number]["lr"] for number in range(RANGE_SAMPLES))
+    codes = (samples[number]["lr"] for number in range(count))
     return tuple(clip.to(device).float().div_(255).unsqueeze(0) for clip in codes)
 
 
-def _network(config: TrainingConfig, checkpoint: Checkpoint | None, device: torch.device) -> TCNet:
-    if checkpoint is None:
+def _network(
+    config: TrainingConfig,
+    checkpoint: Checkpoint | None,
+    samples: SampleMaker,
+    processes: Processes,
+    device: torch.device,
+    report: Callable[[str], None] | None,
+) -> TCNet:
+    if checkpoint is not None:
+        network = TCNet(network_config(config.network))
+        network.load_state_dict(checkpoint.model)
+    elif not config.start.shrink:
         network = starting_network(config)
     else:
         network = TCNet(network_config(config.network))
-        network.load_state_dict(checkpoint.model)
+        if processes.leads:
+            count = config.start.shrink_samples
+            network = starting_network(config, lambda: torch.cat(range_clips(samples, device, count)), report)
+        network.to(device)
+        processes.share(list(network.state_dict().values()))
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.train()
 

@@ -1,6 +1,6 @@
 """The network of a run with its initial weights, and which of its parameters are new to them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,9 @@ from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import TCNet
-from tcnet.training.config import TrainingConfig, network_config
+from tcnet.training.config import StartOptions, TrainingConfig, network_config
 from tcnet.training.initialise import embed_basicvsr, prepare_from_scratch
+from tcnet.training.shrinking import check_smaller, shrink
 
 SCRATCH = "scratch"
 # Their first convolutions read [h_{i-1}, x_i, h_{i+1}, (features), state], of which BasicVSR has x_i and the
@@ -34,10 +35,16 @@ class Parts:
     imported_inputs: Mapping[str, Tensor]
 
 
-def starting_network(config: TrainingConfig) -> TCNet:
+def starting_network(
+    config: TrainingConfig,
+    clips: Callable[[], Tensor] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> TCNet:
     """The network in float32 with its initial weights.
 
-    Raises UsageError where the start does not fit the network, MediaError for unreadable weights.
+    clips: gives LR clips of training samples (B, T, 3, H, W) in [0, 1], which a start that shrinks needs;
+    report: told how near to the larger network it came. Raises UsageError where the start does not fit the
+    network, MediaError for unreadable weights.
     """
     shape = network_config(config.network)
     start = config.start.model
@@ -56,11 +63,33 @@ def starting_network(config: TrainingConfig) -> TCNet:
             raise UsageError(f"start.from = {start!r} does not fit [network]: {error}") from error
         return network
     network = load_model(start)
+    if config.start.shrink:
+        if clips is None:
+            raise UsageError("a start that shrinks needs the run's clips; train instead")
+        return _shrunk(config.start, network, TCNet(shape), clips(), report)
     if network.config != shape:
         raise UsageError(
             f"start.from = {start!r} holds another network than [network] describes: {network.config}"
         )
     return network.train().requires_grad_(True)
+
+
+def _shrunk(
+    start: StartOptions, large: TCNet, small: TCNet, clips: Tensor, report: Callable[[str], None] | None
+) -> TCNet:
+    try:
+        check_smaller(large.config, small.config)
+    except ValueError as error:
+        raise UsageError(f"start.from = {start.model!r}: {error}") from error
+    if small.config.motion != large.config.motion:
+        if not start.flow and small.config.motion == "tiny":
+            raise UsageError("start.shrink: tiny motion is taken from another model; name it as start.flow")
+        _take_flow(small, start.flow or start.model)
+    device = clips.device
+    for network in (large, small):
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    shrink(large, small, clips, start.shrink_steps, report)
+    return small.train().requires_grad_(True)
 
 
 def _take_flow(network: TCNet, name: str) -> None:

@@ -7,15 +7,18 @@ as a run reads a clip's pixels more than once, or several runs share them.
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tcnet.data.cache import CachedClip, CacheError
+from tcnet.data.data_options import VideoOptions
 from tcnet.data.degradation import DEGRADATIONS, crop_to_multiple, to_8bit
-from tcnet.data.samples import Source, Sources
+from tcnet.data.samples import Source, Sources, TrainingClip
+from tcnet.data.video_degradation import degrade_video_clip
 from tcnet.errors import UsageError
 from tcnet.training.processes import Processes
 from tcnet.training.teacher import EnsembleTeacher
@@ -26,8 +29,19 @@ DRAW_SEED = 1
 """Of the teacher's transforms: one for all runs, so that they share what is stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Clips are damaged as for degradation "video", each `versions` times; frames: of each version, in turn
+    the first and the last of the clip, 0 is all."""
+
+    options: VideoOptions
+    versions: int = 1
+    frames: int = 0
+
+
 Teachers = Mapping[str, EnsembleTeacher]
-"""By the degradation ("BI", "BD") of the LR clips that each sees; their mean counts every network the same.
+"""By the degradation ("BI", "BD", "video") of the LR clips that each sees; their mean counts every network
+the same.
 
 One that sees another degradation than the student errs in other places than the student's own kind, whose
 good partner it is.
@@ -47,48 +61,60 @@ def store_targets(
     *,
     device: torch.device,
     processes: Processes,
+    damage: Damage | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sources:
     """Make the targets that are not in `folder` yet; returns the sources with clips that know theirs.
 
-    Photographs and clips that are not cached get no target. Several processes share the work. progress:
-    called with the number of clips done by this process and of all that it does. Raises UsageError where no
-    clip can have a target, CacheError where a file cannot be written.
+    Photographs and clips that are not cached get no target. Several processes share the work. damage: of what
+    the teachers, who are of "video" alone then, and the student see; a clip becomes one for each version.
+    progress: called with the number of clips done by this process and of all that it does. Raises UsageError
+    where no clip can have a target, CacheError where a file cannot be written.
     """
-    clips = [clip for source in sources.sources for clip in _cached(source)]
-    if not clips:
+    ready = replace(sources, sources=tuple(_with_targets(each, folder, damage) for each in sources.sources))
+    taught = [clip for source in ready.sources for clip in source.clips if isinstance(clip, CachedClip)]
+    taught = [clip for clip in taught if clip.target is not None]
+    if not taught:
         raise UsageError("teacher.stored makes targets for cached clips, and data.sources has none")
-    missing = [clip for clip in clips if not _file(folder, clip).is_file()]
+    missing = [clip for clip in taught if clip.target is not None and not clip.target.is_file()]
     mine = missing[processes.rank :: processes.count]
     for number, clip in enumerate(mine, start=1):
-        _save(_file(folder, clip), _target(clip, teachers, device))
+        _make(clip, teachers, damage, device)
         if progress is not None:
             progress(number, len(mine))
     processes.wait()
-    return replace(sources, sources=tuple(_with_targets(source, folder) for source in sources.sources))
+    return ready
 
 
-def _cached(source: Source) -> Sequence[CachedClip]:
-    if source.kind == "photos":
-        return ()
-    return [clip for clip in source.clips if isinstance(clip, CachedClip)]
-
-
-def _file(folder: Path, clip: CachedClip) -> Path:
-    return folder / clip.path.name
-
-
-def _target(clip: CachedClip, teachers: Teachers, device: torch.device) -> Pixels:
-    """(T, H, W, 3) uint8; what the picture has beyond a multiple of 4 is left out."""
-    frames: Pixels = np.load(clip.path)
+def _make(clip: CachedClip, teachers: Teachers, damage: Damage | None, device: torch.device) -> None:
+    """The files that the clip names; what the picture has beyond a multiple of 4 is left out."""
+    frames: Pixels = np.load(clip.path)[clip.first : clip.first + clip.frames]
     hr = crop_to_multiple(torch.from_numpy(frames).permute(0, 3, 1, 2).to(device).float() / 255)
     draw = int(clip.path.stem[:8], 16)  # the clip's own, whatever the order of the clips
     total = torch.zeros_like(hr)
     for degradation, teacher in teachers.items():
-        lr_clip = to_8bit(DEGRADATIONS[degradation](hr)).float() / 255
+        if damage is None:
+            lr_clip = to_8bit(DEGRADATIONS[degradation](hr)).float() / 255
+        else:
+            lr_clip = _damaged(clip, _pixels(to_8bit(hr)), damage.options, draw).to(device)
         total += len(teacher) * teacher(lr_clip.unsqueeze(0), draw)[0]
-    target = to_8bit(total / sum(len(teacher) for teacher in teachers.values()))
-    pixels: Pixels = target.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    assert clip.target is not None
+    _save(clip.target, _pixels(to_8bit(total / sum(len(teacher) for teacher in teachers.values()))))
+
+
+def _damaged(clip: CachedClip, hr: Pixels, options: VideoOptions, draw: int) -> Tensor:
+    """(T, 3, h, w) in [0, 1], which is stored as well."""
+    assert clip.target is not None
+    assert clip.seen is not None
+    version = int(clip.target.stem.rpartition(".")[2])
+    lr = degrade_video_clip(hr, np.random.default_rng((DRAW_SEED, version, draw)), options)
+    _save(clip.seen, lr)
+    return torch.from_numpy(lr).permute(0, 3, 1, 2).float() / 255
+
+
+def _pixels(codes: Tensor) -> Pixels:
+    """(T, 3, H, W) -> (T, H, W, 3)."""
+    pixels: Pixels = codes.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return pixels
 
 
@@ -108,10 +134,32 @@ def _save(path: Path, pixels: Pixels) -> None:
         ) from error
 
 
-def _with_targets(source: Source, folder: Path) -> Source:
-    known: Mapping[CachedClip, Path] = {clip: _file(folder, clip) for clip in _cached(source)}
-    clips = tuple(
-        replace(clip, target=known[clip]) if isinstance(clip, CachedClip) and clip in known else clip
-        for clip in source.clips
-    )
-    return replace(source, clips=clips)
+def _with_targets(source: Source, folder: Path, damage: Damage | None) -> Source:
+    """Its clips with the files that are to be theirs, each as often as it has versions."""
+    if source.kind == "photos":
+        return source
+    clips: list[TrainingClip] = []
+    odds: list[float] = []
+    for clip, share in zip(source.clips, source.odds, strict=True):
+        versions = _versions(clip, folder, damage)
+        clips += versions
+        odds += [share / len(versions)] * len(versions)
+    return replace(source, clips=tuple(clips), odds=tuple(odds))
+
+
+def _versions(clip: TrainingClip, folder: Path, damage: Damage | None) -> Sequence[TrainingClip]:
+    if not isinstance(clip, CachedClip):
+        return (clip,)
+    if damage is None:
+        return (replace(clip, target=folder / clip.path.name),)
+    frames = min(damage.frames or clip.frames, clip.frames)
+    return [
+        replace(
+            clip,
+            frames=frames,
+            first=clip.frames - frames if version % 2 else 0,
+            target=folder / f"{clip.path.stem}.{version}.npy",
+            seen=folder / f"{clip.path.stem}.{version}.lr.npy",
+        )
+        for version in range(damage.versions)
+    ]
