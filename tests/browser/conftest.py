@@ -16,7 +16,7 @@ if os.environ.get("TCNET_BROWSER"):
     from browser_page import LAUNCH, Visitor
     from playwright.sync_api import sync_playwright
     from server_process import ServerProcess
-    from tiny import write_clip, write_noise, write_weights
+    from tiny import write_clip, write_counted, write_noise, write_weights
 else:
     collect_ignore_glob = ["test_*.py"]
 
@@ -24,11 +24,12 @@ else:
 @pytest.fixture(scope="session")
 def material(tmp_path_factory):
     """A folder with weights, tiny.safetensors; and videos: clip.mkv for all that is to be quick, long.mkv for what
-    is stopped in the middle, noise.mkv whose upload takes a while."""
+    is stopped in the middle, counted.mp4 whose frames can be told apart, noise.mkv whose upload takes a while."""
     folder = tmp_path_factory.mktemp("material")
     write_weights(folder / "tiny.safetensors")
     write_clip(folder / "clip.mkv", frames=8, height=48, width=64)
     write_clip(folder / "long.mkv", frames=600, height=48, width=64)
+    write_counted(folder / "counted.mp4", frames=40, height=48, width=64)
     write_noise(folder / "noise.mkv", frames=100, height=96, width=128)
     return folder
 

@@ -95,9 +95,33 @@ def test_frames_of_a_job(shared, done, clip, tmp_path):
         assert shared.client.get(f"/api/jobs/{done}/frames/{number}/before.png").status_code in (404, 422)
 
 
+def test_times_of_the_frames_of_a_job(shared, done):
+    answer = shared.client.get(f"/api/jobs/{done}/frames")
+    assert answer.json()["times"] == pytest.approx([n / 25 for n in range(7)])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("clip.MP4", "video/mp4"),
+        ("clip.mkv", "video/x-matroska"),
+        ("clip.html", "application/octet-stream"),
+        ("clip", "application/octet-stream"),
+    ],
+)
+def test_ranges_of_the_source(shared, clip, name, kind):
+    """Typed by a video's suffix or not at all: what somebody uploads is never a page of this server."""
+    job = shared.create(clip, name)["id"]
+    answer = shared.client.get(f"/api/jobs/{job}/source", headers={"Range": "bytes=5-99"})
+    assert (answer.status_code, answer.content) == (206, clip.read_bytes()[5:100])
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_frames_before_the_end(shared, clip):
     job = shared.create(clip)
-    for path in ("frames/0/before.png", "frames/0/after.png", "result"):
+    for path in ("frames", "frames/0/before.png", "frames/0/after.png", "result"):
         assert shared.client.get(f"/api/jobs/{job['id']}/{path}").status_code == 409
     answer = shared.client.get(f"/api/jobs/{job['id']}/preview.png")
     assert (answer.status_code, answer.json()["error"]) == (404, "there is no frame of this job yet")

@@ -41,6 +41,10 @@ class Entered(_Asked):
     token: str = Field(max_length=1000)
 
 
+class FrameTimes(BaseModel):
+    times: list[float] = Field(description="seconds from the first frame of the result to each")
+
+
 class JobList(BaseModel):
     jobs: list[Job]
 

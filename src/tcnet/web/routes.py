@@ -1,6 +1,7 @@
 """The routes of jobs and of the server's own description."""
 
 from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -16,6 +17,7 @@ from tcnet.web.answers import (
     Changed,
     Created,
     Entered,
+    FrameTimes,
     JobList,
     Server,
     ServerLimits,
@@ -37,7 +39,14 @@ _FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}},
     206: {"description": "a range of it", "content": {"application/octet-stream": {}}},
 }
-_VIDEO_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska"}
+_VIDEO_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/mp4",  # the same boxes, and browsers take this name
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+}
+"""Of an upload by its name; others are opaque bytes, so that no browser takes them for a page."""
 
 
 def server_routes(service: Service) -> APIRouter:
@@ -165,6 +174,12 @@ def picture_routes(service: Service) -> APIRouter:
             raise Refusal(404, "there is no frame of this job yet")
         return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
 
+    @router.get("/{job_id}/frames")
+    async def frame_times(job_id: JobId) -> FrameTimes:
+        """When each frame of a done job is shown."""
+        times = await to_thread.run_sync(lambda: service.frame_times(job_id), limiter=limiter)
+        return FrameTimes(times=times)
+
     @router.get("/{job_id}/frames/{number}/before.png", response_class=Response, responses=_PNG)
     async def before(job_id: JobId, number: FrameNumber) -> Response:
         """Frame `number`, counted from 0, of the input, in the result's size by bicubic interpolation."""
@@ -174,6 +189,18 @@ def picture_routes(service: Service) -> APIRouter:
     async def after(job_id: JobId, number: FrameNumber) -> Response:
         """The same frame of the result."""
         return await picture(job_id, number, after=True)
+
+    @router.head("/{job_id}/source", include_in_schema=False)
+    @router.get("/{job_id}/source", response_class=FileResponse, responses=_FILE)
+    def source(job_id: JobId) -> Response:
+        """The uploaded video, or a range of it."""
+        job = service.jobs.get(job_id)
+        suffix = PurePosixPath(job.name).suffix.lower()
+        return FileResponse(
+            service.jobs.folder(job.id).input, filename=job.name,
+            media_type=_VIDEO_TYPES.get(suffix, "application/octet-stream"),
+            headers={"Cache-Control": "private, no-cache"},
+        )  # fmt: skip
 
     @router.head("/{job_id}/result", include_in_schema=False)
     @router.get("/{job_id}/result", response_class=FileResponse, responses=_FILE)

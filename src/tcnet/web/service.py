@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from tcnet.errors import MediaError, TcnetError
+from tcnet.video.read.frame_times import frame_times
 from tcnet.web.jobs.changes import Changes
 from tcnet.web.jobs.database import Database
 from tcnet.web.jobs.frames import frame_png
-from tcnet.web.jobs.job import Job, Refused, State, display_name
+from tcnet.web.jobs.job import Job, JobResult, Refused, State, display_name
 from tcnet.web.jobs.media_process import MediaProcess, MediaReader
 from tcnet.web.jobs.runs import COMMAND, Worker, without_paths
 from tcnet.web.jobs.store import JobStore, now
@@ -195,14 +196,12 @@ class Service:
 
     def frame(self, job_id: str, number: int, *, after: bool) -> bytes:
         """PNG of frame `number`, counted from 0, of a done job: of the result, or the input in its size."""
-        job = self.jobs.get(job_id)
-        if job.state is not State.DONE or job.result is None:
-            raise Refusal(409, f"the job is {job.state}; there are frames to compare when it is done")
-        if number >= job.result.frames:
-            raise Refusal(404, f"there is no frame {number}: the result has {job.result.frames}, from 0 on")
+        job, result = self._done(job_id)
+        if number >= result.frames:
+            raise Refusal(404, f"there is no frame {number}: the result has {result.frames}, from 0 on")
         folder = self.jobs.folder(job.id)
         path = folder.result(job) if after else folder.input
-        size = (job.result.height, job.result.width)
+        size = (result.height, result.width)
         try:
             return self._pictures.call(
                 frame_png, path, folder.result(job), number, size, seconds=FRAME_SECONDS
@@ -210,6 +209,23 @@ class Service:
         except MediaError as error:
             text = without_paths(str(error), job, folder)
             raise Refusal(404, f"frame {number} cannot be shown: {text}") from error
+
+    def frame_times(self, job_id: str) -> list[float]:
+        """Seconds from the first frame of a done job's result to each."""
+        job, _ = self._done(job_id)
+        path = self.jobs.folder(job.id).result(job)
+        try:
+            times = self._pictures.call(frame_times, path, seconds=FRAME_SECONDS)
+        except MediaError as error:
+            text = without_paths(str(error), job, self.jobs.folder(job.id))
+            raise Refusal(404, f"the frames cannot be listed: {text}") from error
+        return [float(time) for time in times]
+
+    def _done(self, job_id: str) -> tuple[Job, JobResult]:
+        job = self.jobs.get(job_id)
+        if job.state is not State.DONE or job.result is None:
+            raise Refusal(409, f"the job is {job.state}; there are frames to compare when it is done")
+        return job, job.result
 
     def clean(self) -> None:
         """Removes what is older than `keep_days`, and orphaned files."""

@@ -6,6 +6,7 @@
 import { FramePairs } from "./frame_pair.js";
 import { fromTemplate, partsOf, radio, setText } from "./parts.js";
 import { place } from "./placement.js";
+import { Playback } from "./playback.js";
 import * as words from "./words.js";
 
 const ZOOMS = ["fit", "1", "2", "4"];
@@ -34,10 +35,12 @@ export class Comparison {
   #zoom = "fit";
   #centre;
   #pair = [];
+  #playback;
   #sized = new ResizeObserver(() => this.#place());
   #end = new AbortController();
 
-  constructor(job, announcer) {
+  constructor(page, job) {
+    const { announcer, api } = page;
     this.#announcer = announcer;
     this.#pairs = new FramePairs(job.id);
     this.#picture = { width: job.result.width, height: job.result.height };
@@ -45,6 +48,8 @@ export class Comparison {
     this.#count = job.result.frames;
     this.root = fromTemplate("comparison");
     this.parts = partsOf(this.root);
+    this.#playback = new Playback(api, job, this.#pairs, this);
+    this.parts.playback.replaceWith(this.#playback.root);
     this.#build();
     this.#listen();
     this.#show(Math.floor(this.#count / 2)); // first frames are often black
@@ -66,10 +71,10 @@ export class Comparison {
     const { signal } = this.#end;
     parts.previous.addEventListener("click", () => this.#step(-1));
     parts.next.addEventListener("click", () => this.#step(1));
-    parts.scrub.addEventListener("input", () => this.#show(parts.scrub.valueAsNumber - 1));
+    parts.scrub.addEventListener("input", () => this.#go(parts.scrub.valueAsNumber - 1));
     parts.number.addEventListener("change", () => {
       if (parts.number.checkValidity() && parts.number.value) {
-        this.#show(parts.number.valueAsNumber - 1);
+        this.#go(parts.number.valueAsNumber - 1);
       } else {
         parts.number.value = this.#number + 1;
       }
@@ -83,22 +88,60 @@ export class Comparison {
   }
 
   close() {
+    this.#playback.close();
     this.#end.abort();
     this.#sized.disconnect();
   }
 
+  /** Counted from 0. */
+  get number() {
+    return this.#number;
+  }
+
+  /** Shows a pair of elements as that of frame `number`; null: it could not be read. */
+  put(number, pair) {
+    this.#countAt(number);
+    const { parts } = this;
+    parts.text.hidden = pair !== null;
+    setText(parts.text, pair ? "" : `Frame ${number + 1} cannot be shown.`);
+    if (pair) {
+      this.#pair = pair;
+      [parts.before, parts.after].forEach((view, place) => {
+        if (view.firstChild !== pair[place]) {
+          view.replaceChildren(pair[place]);
+        }
+      });
+      this.#place();
+    }
+  }
+
+  /** Playing has ended: the picture is the server's again. */
+  rest() {
+    this.#show(this.#number);
+  }
+
   #step(by) {
-    this.#show(this.#number + by);
+    this.#go(this.#number + by);
+  }
+
+  #go(number) {
+    this.#playback.stop();
+    this.#show(number);
+  }
+
+  #countAt(number) {
+    const { parts } = this;
+    this.#number = Math.min(this.#count - 1, Math.max(0, number));
+    parts.number.value = this.#number + 1;
+    parts.scrub.value = this.#number + 1;
+    parts.previous.disabled = this.#number === 0;
+    parts.next.disabled = this.#number === this.#count - 1;
   }
 
   async #show(number) {
-    this.#number = Math.min(this.#count - 1, Math.max(0, number));
+    this.#countAt(number);
     const wanted = this.#number;
     const { parts } = this;
-    parts.number.value = wanted + 1;
-    parts.scrub.value = wanted + 1;
-    parts.previous.disabled = wanted === 0;
-    parts.next.disabled = wanted === this.#count - 1;
     const late = setTimeout(() => {
       this.root.classList.add("late");
       setText(parts.text, "The frame is being read.");
@@ -115,16 +158,9 @@ export class Comparison {
       return; // another frame was asked for since
     }
     this.root.classList.remove("late");
-    parts.text.hidden = pair !== null;
-    setText(parts.text, pair ? "" : `Frame ${wanted + 1} cannot be shown.`);
-    if (pair) {
-      this.#pair = pair;
-      parts.before.replaceChildren(pair[0]);
-      parts.after.replaceChildren(pair[1]);
-      this.#place();
-      if (wanted + 1 < this.#count) {
-        this.#pairs.get(wanted + 1).catch(() => null); // so that the next step is quick; told when it is shown
-      }
+    this.put(wanted, pair);
+    if (pair && wanted + 1 < this.#count) {
+      this.#pairs.get(wanted + 1).catch(() => null); // so that the next step is quick; told when it is shown
     }
   }
 
@@ -215,6 +251,8 @@ export class Comparison {
       const place = ZOOMS.indexOf(this.#zoom) + (event.key === "+" ? 1 : -1);
       this.#setZoom(ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, place))]);
       this.#announcer.say(`Zoom ${ZOOM_LABELS[this.#zoom]}`);
+    } else if (event.key === " " && !event.target.closest("button, a")) {
+      this.#playback.toggle();
     } else {
       return;
     }

@@ -11,7 +11,7 @@ export class DoneView {
   constructor(page, panel, job) {
     this.root = fromTemplate("done");
     this.parts = partsOf(this.root);
-    this.#comparison = new Comparison(job, page.announcer);
+    this.#comparison = new Comparison(page, job);
     this.parts.comparison.replaceWith(this.#comparison.root);
     this.parts.download.href = address(`jobs/${encodeURIComponent(job.id)}/result`);
     this.parts.download.download = job.result.name;
