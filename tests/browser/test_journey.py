@@ -51,13 +51,58 @@ def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material)
     """As it happens with the choice of the last video."""
     tab = visit(remembers={"model": "tiny", "height": 400}).tab
     tab.choose_file(material / "clip.mkv")
-    expect(tab.main()).to_contain_text("height 400 is more than x4 of this input", timeout=JOB_MS)
+    problem = tab.page.get_by_role("group", name="Size").get_by_role("alert")
+    expect(problem).to_have_text("400 is too high: this video can have at most 192 lines.", timeout=JOB_MS)
     expect(tab.main()).to_contain_text("Not possible")
     expect(tab.button("Start")).to_be_disabled()
     tab.page.get_by_role("radio", name="× 2").check()
     tab.expect_planned()
     expect(tab.main()).to_contain_text("128 × 96")
     expect(tab.main()).not_to_contain_text("Not possible")
+
+    # Refused while it is typed: the plan before it is taken back.
+    tab.page.get_by_role("radio", name="Height").check()
+    field = tab.page.get_by_label("Height in pixels")
+    for height, reason in {"145": "not even; the nearest are 144 and 146", "": "Type a height"}.items():
+        field.fill(height)
+        expect(problem).to_contain_text(reason)
+        expect(tab.main()).not_to_contain_text("128 × 96")
+        expect(tab.main()).to_contain_text("Not possible")
+        expect(tab.button("Start")).to_be_disabled()
+    field.fill("144")
+    expect(problem).to_be_hidden()
+    expect(tab.main()).to_contain_text("192 × 144", timeout=JOB_MS)
+
+
+def test_refused_files_are_removed_at_once_and_their_address_says_so(visit, tmp_path):
+    tab = visit().tab
+    for name in ("diary.mp4", "letter.mp4"):
+        (tmp_path / name).write_text("Dear diary, " * 50)
+    tab.choose_file(tmp_path / "diary.mp4", tmp_path / "letter.mp4")
+    expect(tab.heading()).to_have_text("diary.mp4")
+    expect(tab.item("letter.mp4")).to_contain_text("Not possible", timeout=JOB_MS)
+    address = tab.page.url
+    tab.button("Remove 2 refused files").click()
+    expect(tab.item("diary.mp4")).to_have_count(0)
+    expect(tab.item("letter.mp4")).to_have_count(0)
+    expect(tab.heading()).to_have_text("Upscale a video")
+    expect(tab.page.get_by_role("alert").filter(visible=True)).to_have_count(0)
+
+    tab.page.goto(address)
+    tab.page.reload()
+    gone = tab.page.get_by_text("The video of this address is not here any more")
+    expect(gone).to_be_visible()
+    expect(tab.heading()).to_have_text("Upscale a video")
+
+
+def test_on_a_phone_the_choices_are_above_start(visit, material):
+    tab = visit(size=(390, 844)).tab
+    tab.choose_file(material / "clip.mkv")
+    tab.expect_planned()
+    choices = tab.page.get_by_role("group", name="Model").bounding_box()
+    start = tab.button("Start").bounding_box()
+    assert choices["y"] + choices["height"] <= start["y"]
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_running_job_survives_a_reload_is_cancelled_and_resumed(visit, own):

@@ -1,5 +1,10 @@
 // The jobs as the server last told them.
 
+/** Whether no choice could make the job possible. */
+export function isRefusedFile(job) {
+  return job.state === "refused" && job.refusal !== "plan";
+}
+
 export class Jobs extends EventTarget {
   #jobs = new Map();
   #heard = new Map(); // id -> tick of the last event about it; of deleted jobs too

@@ -1,11 +1,11 @@
 // The page: what is chosen is in the address (#/job/ID), so that a reload and the back button keep it.
 
 import { Announcer } from "./announcer.js";
-import { AWAY, Api, signIn } from "./api.js";
+import { AWAY, Api, ApiError, signIn } from "./api.js";
 import { recallChoice } from "./choice.js";
 import { askForToken } from "./dialogs.js";
 import { acceptDrops } from "./drop.js";
-import { Jobs } from "./jobs.js";
+import { Jobs, isRefusedFile } from "./jobs.js";
 import { JobPanel } from "./panel.js";
 import { setProblem, setText } from "./parts.js";
 import { Sidebar, jobAddress, uploadAddress } from "./sidebar.js";
@@ -14,6 +14,11 @@ import { UploadPanel } from "./upload_view.js";
 import { Uploads } from "./uploads.js";
 import { Welcome } from "./welcome.js";
 import * as words from "./words.js";
+
+const GONE = {
+  job: "The video of this address is not here any more: it was deleted, or its time was up.",
+  upload: "The upload of this address is not here any more: it is complete, or was removed.",
+};
 
 class Page {
   constructor(api, server) {
@@ -35,8 +40,12 @@ class Page {
       file.value = ""; // so that the same file can be chosen again
     });
     document.getElementById("add").addEventListener("click", () => this.chooseFile());
+    document.getElementById("clear").addEventListener("click", () => this.#clearRefused());
     acceptDrops((files) => this.take(files));
-    window.addEventListener("hashchange", () => this.show({ focus: true }));
+    window.addEventListener("hashchange", () => {
+      this.tell("");
+      this.show({ focus: true });
+    });
     this.jobs.addEventListener("change", (event) => this.#changed(event.detail, "job"));
     this.uploads.addEventListener("change", (event) => this.#changed(event.detail, "upload"));
     this.uploads.addEventListener("finished", ({ detail }) => {
@@ -83,8 +92,8 @@ class Page {
     }
   }
 
-  /** Shows what the address names. */
-  show({ focus }) {
+  /** Shows what the address names. gone: it was deleted while it was shown. */
+  show({ focus, gone = false }) {
     const [, kind, encoded] = location.hash.match(/^#\/(job|upload)\/(.+)$/) ?? [];
     const id = encoded && decodeURIComponent(encoded);
     const known = kind && this[`${kind}s`].get(id);
@@ -94,7 +103,10 @@ class Page {
     } else {
       this.panel = new Welcome(this);
       if (kind && this.loaded) {
-        history.replaceState(null, "", "#/"); // deleted, or never there
+        history.replaceState(null, "", "#/");
+        if (!gone) {
+          this.tell(GONE[kind]);
+        }
       }
     }
     this.panel.kind = known ? kind : null;
@@ -115,7 +127,24 @@ class Page {
       this.panel.update();
       this.#setTitle();
     } else if (shown || (known && location.hash === address)) {
-      this.show({ focus: shown }); // it is gone, or known at last
+      this.show({ focus: shown, gone: shown }); // it is gone, or known at last
+    }
+  }
+
+  async #clearRefused() {
+    for (const { id } of this.jobs.all().filter(isRefusedFile)) {
+      try {
+        await this.api.delete(`jobs/${encodeURIComponent(id)}`);
+      } catch (error) {
+        if (!(error instanceof ApiError)) {
+          throw error;
+        }
+        if (error.status !== 404) {
+          this.tell(error.message); // else another tab was first
+          return;
+        }
+      }
+      this.jobs.hearDeleted(id);
     }
   }
 

@@ -89,7 +89,14 @@ export class JobPanel {
       yes: "Delete",
       no: "Keep it",
     });
-    if (yes && (await this.request("DELETE"))) {
+    if (yes) {
+      await this.remove();
+    }
+  }
+
+  /** Deletes the job. */
+  async remove() {
+    if (await this.request("DELETE")) {
       this.#page.jobs.hearDeleted(this.id);
     }
   }

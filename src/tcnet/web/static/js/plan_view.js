@@ -6,6 +6,20 @@ import * as words from "./words.js";
 
 const TYPING_MS = 700;
 
+/** What is wrong with the number in a field that has min, max and an even step. */
+function whyNotHeight({ value, min, max, validity }) {
+  if (validity.valueMissing || validity.badInput) {
+    return "Type a height in pixels, such as 1080.";
+  }
+  if (validity.rangeOverflow) {
+    return `${value} is too high: this video can have at most ${max} lines.`;
+  }
+  if (validity.rangeUnderflow) {
+    return `${value} is too low: the least is ${min}.`;
+  }
+  return `${value} is not even; the nearest are ${2 * Math.floor(value / 2)} and ${2 * Math.ceil(value / 2)}.`;
+}
+
 export class PlanView {
   #panel;
   #server;
@@ -82,16 +96,14 @@ export class PlanView {
 
   #changed(event) {
     this.#showHeight();
-    const { height, form } = this.parts;
+    const { height } = this.parts;
     if (event.target.value === "height" && !height.value) {
       const lines = this.#panel.job.source?.height ?? 0;
       const usual = [720, 1080, 2160, 4320].find((usual) => usual > lines && usual <= height.max);
       height.value = usual ?? height.max;
     }
-    if (event.target === height) {
-      form.reportValidity(); // the plan follows while it is typed
-    } else {
-      this.#replan(0);
+    if (event.target !== height) {
+      this.#replan(0); // for the height it follows while it is typed
     }
   }
 
@@ -141,17 +153,32 @@ export class PlanView {
   update(job) {
     this.#boundHeight(job.source);
     this.#followChoice(job);
-    const measuring = this.#changing || job.state === "planning";
-    const ready = !measuring && job.state === "planned" && this.parts.form.checkValidity();
+    const wrong = this.#wrongHeight(job);
+    const measuring = !wrong && (this.#changing || job.state === "planning");
+    const ready = !measuring && job.state === "planned" && !wrong;
     this.parts.summary.setAttribute("aria-busy", String(measuring));
     this.parts.summary.classList.toggle("busy", measuring);
     this.parts.start.disabled = !ready;
-    setProblem(this.parts.refusal, measuring ? null : job.error);
-    this.#showPlan(measuring, job);
+    setProblem(this.parts["height-problem"], wrong);
+    this.parts.height.setAttribute("aria-invalid", String(Boolean(wrong)));
+    setProblem(this.parts.refusal, measuring || wrong ? null : job.error);
+    this.#showPlan(measuring, wrong ? { ...job, plan: null } : job);
     if (ready && this.#told !== job.plan.seconds) {
       this.#told = job.plan.seconds;
       this.#announcer.say(`Plan: ${this.parts.size.textContent}, ${this.parts.time.textContent}`);
     }
+  }
+
+  /** Why there is no plan for the height in the field; null where it may have one. */
+  #wrongHeight(job) {
+    const { height } = this.parts;
+    if (height.disabled) {
+      return null;
+    }
+    if (!height.checkValidity()) {
+      return whyNotHeight(height);
+    }
+    return !this.#changing && job.refusal === "plan" && job.height ? job.error : null;
   }
 
   #showPlan(measuring, job) {

@@ -3,10 +3,12 @@
 import { fromTemplate, partsOf, setText } from "./parts.js";
 
 export class RefusedView {
-  constructor(page) {
+  constructor(page, panel) {
     this.root = fromTemplate("refused");
     this.parts = partsOf(this.root);
     this.parts.choose.addEventListener("click", () => page.chooseFile());
+    // Nothing was made from it, so nothing is asked.
+    this.parts.remove.addEventListener("click", () => panel.remove());
   }
 
   update(job) {

@@ -1,5 +1,6 @@
 // The list of videos: uploads under way first, then the jobs, newest first.
 
+import { isRefusedFile } from "./jobs.js";
 import { fromTemplate, partsOf, setBar, setText } from "./parts.js";
 import * as words from "./words.js";
 
@@ -19,6 +20,7 @@ export class Sidebar {
   #uploads;
   #list = document.getElementById("list");
   #title = document.getElementById("list-title");
+  #clear = document.getElementById("clear");
   #items = new Map(); // address -> {item, parts}
   #current = null;
 
@@ -46,6 +48,9 @@ export class Sidebar {
     }
     rows.forEach((row, place) => this.#fill(row, place));
     this.#title.hidden = rows.length === 0;
+    const refused = this.#jobs.all().filter(isRefusedFile).length;
+    this.#clear.hidden = refused === 0;
+    setText(this.#clear, refused === 1 ? "Remove the refused file" : `Remove ${refused} refused files`);
   }
 
   #fill(row, place) {
