@@ -6,6 +6,7 @@ only moves forward. Each epoch is shifted as a whole, picture, sound and subtitl
 streams of the one before it end.
 """
 
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -29,8 +30,7 @@ BROADCAST_GAP_SECONDS = 10.0
 FILE_GAP_SECONDS = 3600.0
 """The same for all other formats, where a picture may stand for long: slide shows, cameras that wait for
 motion."""
-_REORDERED_SECONDS = 1.0  # a picture that is no key frame may come this much before one decoded earlier ...
-_REORDERED_PICTURES = 17  # ... or by this many pictures, the most that H.264 and HEVC hold back
+_REORDERED_PICTURES = 16  # that H.264 and HEVC decode before one that is shown earlier, at most
 _BESIDE_SECONDS = 10.0  # streams of one epoch are no further apart at one place of the file
 _SAME_SKEW_SECONDS = 0.25  # tolerance for sound that is as far from the picture as before
 _WRAP = Fraction(2**33, 90000)  # seconds after which MPEG timestamps wrap around
@@ -56,6 +56,7 @@ class _Track:
     count: int = 0
     epoch: int = -1
     high: float = 0.0
+    highest: list[float] = field(default_factory=list)  # of the starts in the epoch, rising
     usual: int = 0  # ticks that packets last
     decoded: int | None = None  # the tick at which the last packet is decoded
     ends: dict[int, int] = field(default_factory=dict)  # by epoch, in ticks
@@ -124,7 +125,7 @@ class ClockFinder:
         if track.what.kind == "subtitle":
             self._add_text(track, seconds, place)
             return
-        chosen = self._epoch_of(track, seconds, is_keyframe=is_keyframe)
+        chosen = self._epoch_of(track, seconds, decoded, is_keyframe=is_keyframe)
         epoch = self._epochs[chosen]
         if chosen != track.epoch:
             if track.epoch >= 0:
@@ -132,8 +133,11 @@ class ClockFinder:
                 epoch.entries.setdefault(index, self._entry(track, time, decoded, is_keyframe=is_keyframe))
             track.switches.append((place, chosen))
             track.epoch, track.high = chosen, seconds
+            track.highest.clear()
         track.postponed = place if is_postponed else track.postponed
         track.high = max(track.high, seconds)
+        insort(track.highest, seconds)
+        del track.highest[: -_REORDERED_PICTURES - 1]
         epoch.latest = max(epoch.latest, seconds)
         epoch.starts[index] = min(epoch.starts.get(index, time), time)
         if 0 < duration * track.tick <= self._gap:  # in MP4 packets last until the next one, across any gap
@@ -199,14 +203,20 @@ class ClockFinder:
             for (_, before), (_, after) in pairwise(track.switches)
         )
 
-    def _epoch_of(self, track: _Track, seconds: float, *, is_keyframe: bool) -> int:
+    def _steps_back(self, track: _Track, seconds: float, decoded: int | None, *, is_keyframe: bool) -> bool:
+        if is_keyframe or track.what.kind != "video":
+            return seconds < track.high - STEP_BACK_SECONDS
+        if decoded is not None and track.decoded is not None:
+            return (decoded - track.decoded) * track.tick < -STEP_BACK_SECONDS
+        # Where pictures stand for long, B-frames come long before the picture that is decoded first.
+        return len(track.highest) > _REORDERED_PICTURES and seconds < track.highest[0]
+
+    def _epoch_of(self, track: _Track, seconds: float, decoded: int | None, *, is_keyframe: bool) -> int:
         """The epoch of a packet of picture or sound: the current one of its stream, if its time fits."""
         own = track.epoch
         if own >= 0:
-            back = STEP_BACK_SECONDS
-            if not is_keyframe and track.what.kind == "video":
-                back = max(_REORDERED_SECONDS, _REORDERED_PICTURES * track.what.step)
-            if track.high - back <= seconds <= self._epochs[own].latest + self._gap:
+            back = self._steps_back(track, seconds, decoded, is_keyframe=is_keyframe)
+            if not back and seconds <= self._epochs[own].latest + self._gap:
                 return own
         # Another stream may be in the new epoch already, or this one returns from a stray timestamp. First
         # packets may be far from the other streams where a file is badly interleaved.
