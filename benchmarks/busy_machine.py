@@ -10,6 +10,7 @@ that multiply matrices with torch on all cores. Wall-clock seconds of whole proc
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--model", default="tcnet-lite")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # the busy programs have to go too
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     with TemporaryDirectory() as folder, busy_programs(arguments.busy, environment):
@@ -67,6 +69,7 @@ def main() -> None:
                 begin = time.perf_counter()
                 subprocess.run(words, env=environment, check=True, capture_output=True)
                 seconds[way].append(time.perf_counter() - begin)
+                print(f"round {number + 1}, {way}: {seconds[way][-1]:.1f} s", flush=True)
     medians = {way: statistics.median(taken) for way, taken in seconds.items()}
     for way, taken in seconds.items():
         each = ", ".join(f"{value:.1f}" for value in taken)

@@ -17,7 +17,7 @@ on_import()  # before torch is loaded; `tcnet.process` says what it sets, and ho
 if TYPE_CHECKING:
     from tcnet.catalogue import ModelCard, list_models
     from tcnet.errors import MediaError, TcnetError, UsageError
-    from tcnet.inference import Plan, UpscaleOptions, Upscaler
+    from tcnet.inference import Plan, UpscaleOptions, Upscaler, upscale_frames
     from tcnet.models import load_model, save_model
     from tcnet.network import TCNet, TCNetConfig
     from tcnet.upscale import Progress, UpscaleResult, plan_video, upscale_video
@@ -45,13 +45,14 @@ __all__ = [
     "open_source",
     "plan_video",
     "save_model",
+    "upscale_frames",
     "upscale_video",
 ]
 
 _HOMES = {
     "tcnet.catalogue": ("ModelCard", "list_models"),
     "tcnet.errors": ("MediaError", "TcnetError", "UsageError"),
-    "tcnet.inference": ("Plan", "UpscaleOptions", "Upscaler"),
+    "tcnet.inference": ("Plan", "UpscaleOptions", "Upscaler", "upscale_frames"),
     "tcnet.models": ("load_model", "save_model"),
     "tcnet.network": ("TCNet", "TCNetConfig"),
     "tcnet.upscale": ("Progress", "UpscaleResult", "plan_video", "upscale_video"),

@@ -14,8 +14,8 @@ from fake_networks import (
     TemporalBox,
     make_frames,
 )
-from tcnet.errors import MediaError
-from tcnet.inference import UpscaleOptions, Upscaler
+from tcnet.errors import MediaError, UsageError
+from tcnet.inference import UpscaleOptions, Upscaler, upscale_frames
 from tcnet.video.frame import Frame
 
 WINDOWED = {"window": 12, "overlap": 4, "precision": "fp32", "device": "cpu"}
@@ -298,3 +298,21 @@ def test_gradients_and_inference_mode_do_not_leak(propagation):
     assert not torch.is_inference_mode_enabled()
     assert torch.is_grad_enabled()
     stream.close()
+
+
+def test_arrays_in_and_out():
+    clip = np.random.default_rng(0).integers(0, 256, (5, 24, 32, 3), dtype=np.uint8)
+    done = []
+    given = upscale_frames(clip, model=Nearest(), progress=done.append)
+    assert done == []  # as they are asked for
+    pictures = list(given)
+    assert done == [1, 2, 3, 4, 5]
+    assert np.array_equal(np.stack(pictures), clip.repeat(4, 1).repeat(4, 2))
+    halves = list(upscale_frames(iter(clip), model=Nearest(), scale=2))
+    assert [picture.shape for picture in halves] == [(48, 64, 3)] * 5
+
+
+def test_upscalers_by_name():
+    assert Upscaler("tcnet-lite").compute.network.config.propagation == "forward"
+    with pytest.raises(UsageError, match="unknown model 'tcnet-life'"):
+        Upscaler("tcnet-life")

@@ -4,7 +4,7 @@ from tcnet.inference.compute import Statistics
 from tcnet.inference.plan import Plan, plan_upscale
 from tcnet.inference.precision import choose_device, choose_precision
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.inference.upscaler import Upscaler
+from tcnet.inference.upscaler import Upscaler, upscale_frames
 
 __all__ = [
     "Plan",
@@ -14,4 +14,5 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "plan_upscale",
+    "upscale_frames",
 ]

@@ -1,11 +1,15 @@
 """Frames in, frames of up to four times the size out, in bounded memory."""
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError, UsageError
-from tcnet.inference.backends import engine_of
+from tcnet.inference.backends import engine_of, load_network
 from tcnet.inference.bidirectional import upscale_windows
 from tcnet.inference.compute import Compute, Statistics
 from tcnet.inference.contract import VideoNetwork
@@ -18,7 +22,7 @@ from tcnet.inference.tiling import Layout, choose_layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.network import TCNet
 from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
-from tcnet.video.frame import Frame
+from tcnet.video.frame import Frame, Pixels
 
 LEAST_HELD = 8
 """LR frames that are held in search of the scene in which to begin, however short memory is."""
@@ -28,15 +32,20 @@ class Upscaler:
     """A network with its options, device and precision; upscales one stream of frames at a time.
 
     Args:
-        network: in float32, or already in the requested precision; it is not changed.
+        network: a name from `list_models`, a weight file, or a network in float32 or already in the requested
+            precision, which is not changed.
         options: device, precision, windows, tiles, output size.
 
     Raises:
-        UsageError: when the device or precision is not available here, or the network cannot be ensembled.
+        UsageError: when the device or precision is not available here, the network cannot be ensembled, or no
+            model has this name.
+        MediaError: for a weight file that cannot be read.
     """
 
-    def __init__(self, network: VideoNetwork, options: UpscaleOptions | None = None) -> None:
+    def __init__(self, network: str | Path | VideoNetwork, options: UpscaleOptions | None = None) -> None:
         self.options = options or UpscaleOptions()
+        if isinstance(network, str | Path):
+            network = load_network(network, self.options.engine)[1]
         if self.options.engine not in ("torch", engine_of(network)):
             raise UsageError(
                 f"engine {self.options.engine} is requested, but this network runs on {engine_of(network)}"
@@ -153,6 +162,42 @@ class Upscaler:
         """LR frames that fit beside the computation, for a stream that first has to find where to begin."""
         spare = self.memory_limit() - self.memory_needed(layout, sample_bytes)
         return max(LEAST_HELD, spare // (layout.height * layout.width * 3 * sample_bytes))
+
+
+def upscale_frames(
+    frames: Iterable[Pixels],
+    *,
+    model: str | Path | VideoNetwork = DEFAULT_MODEL,
+    scale: int | None = None,
+    options: UpscaleOptions | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Pixels]:
+    """Upscale pictures as arrays, in bounded memory for any number of them.
+
+    Args:
+        frames: of one video in order, (H, W, 3) R'G'B', uint8 or uint16; an array (T, H, W, 3), or whatever
+            gives them one by one.
+        model: a name from `list_models`, a weight file, or a network.
+        scale: 4 (default), 3 or 2, in place of the options'.
+        options: device, precision, windows, tiles, output size.
+        progress: called with the number of frames that are done, after each.
+
+    Yields:
+        As many arrays of the same type, (4H, 4W, 3) or as the options say.
+
+    Raises:
+        UsageError, MediaError, ValueError: as `Upscaler` and its `stream`.
+    """
+    options = options or UpscaleOptions()
+    if scale is not None:
+        options = replace(options, scale=scale)
+    upscaler = Upscaler(model, options)
+    # Only the order of frames matters, not their times.
+    given = (Frame(pixels, number, 1, Fraction(1, 25)) for number, pixels in enumerate(frames))
+    for done, frame in enumerate(upscaler.stream(given), 1):
+        if progress is not None:
+            progress(done)
+        yield frame.pixels
 
 
 def split_scenes(
