@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcnet.video import ReadOptions, open_source
-from tcnet.video.read.deinterlace import Scan, ScanMeter
+from tcnet.video.read.scan import INTERLACED, Scan, ScanMeter
 
 Luma = npt.NDArray[np.uint8]  # (H, W)
 WINDOW = (slice(40, 280), slice(60, 380))
@@ -60,7 +60,7 @@ def measure(frames: list[Luma]) -> dict[str, object]:
     for frame in frames:
         meter.feed(av.VideoFrame.from_ndarray(frame, "gray"))
     scan: Scan = meter.finish()
-    return {**asdict(scan), "interlaced": scan.interlaced, "parity": scan.parity}
+    return {**asdict(scan), "interlaced": scan.kind == INTERLACED, "parity": scan.parity}
 
 
 def woven(top: Luma, bottom: Luma) -> Luma:

@@ -92,9 +92,9 @@ class VideoInfo:
     frame_count is exact for a folder of images and an estimate (container header, or duration times rate)
     for a file; None when nothing is known. duration is in seconds. width, height: before any rotation.
     alpha: frames have alpha. captions: some have captions. overshoot: some have much luma
-    beyond the nominal range. interlaced: the input is; its frames come
-    deinterlaced where asked for. rotation: degrees counter-clockwise by which players turn the picture.
-    trim: None when all is read.
+    beyond the nominal range. scan: what was found of the input's fields, "progressive", "interlaced",
+    "telecined" or "mixed"; frames come as asked for. rotation: degrees counter-clockwise by which players
+    turn the picture. trim: None when all is read.
     """
 
     width: int
@@ -112,7 +112,7 @@ class VideoInfo:
     captions: bool = False
     overshoot: bool = False
     hdr: HdrMetadata | None = None
-    interlaced: bool = False
+    scan: str = "progressive"
     rotation: int = 0
     trim: TrimRange | None = None
 

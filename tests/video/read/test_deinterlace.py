@@ -9,7 +9,8 @@ from tcnet.video import ReadOptions, open_source
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.frame import ColorSpec
 from tcnet.video.read.decoder import TimedPicture
-from tcnet.video.read.deinterlace import Deinterlacer, Scan
+from tcnet.video.read.deinterlace import Deinterlacer
+from tcnet.video.read.scan import Scan
 
 WIDTH, HEIGHT = 64, 48
 INTERLACED = 0x40000 | 0x20000000  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
@@ -99,8 +100,8 @@ def test_marked_fields_become_whole_pictures_at_their_times(tmp_path, codec, ord
     source, frames = read(path)
     assert len(frames) == len(combed) == 16
     assert [(f.pts, f.duration) for f in frames] == [(f.pts, f.duration) for f in combed]
-    assert source.info.interlaced
-    assert left.info.interlaced
+    assert source.info.scan == "interlaced"
+    assert left.info.scan == "interlaced"
     assert distance(frames, whole) < 0.55 * distance(combed, whole)
     field = {"tff": "top", "bff": "bottom"}[order]
     assert source.notices[0].startswith(f"the input is interlaced ({field} field first): it is deinterlaced")
@@ -111,7 +112,7 @@ def test_marked_fields_become_whole_pictures_at_their_times(tmp_path, codec, ord
 def test_fields_that_nothing_tells_of_are_found(tmp_path, order):
     path = write_fields(tmp_path / "a.mkv", "ffv1", "yuv420p", woven, order=order)
     source, frames = read(path)
-    assert source.info.interlaced
+    assert source.info.scan == "interlaced"
     assert distance(frames, whole) < 0.5 * distance(read(path, "off")[1], whole)
 
 
@@ -128,7 +129,7 @@ def test_progressive_pictures_marked_interlaced_are_left_alone(tmp_path, codec):
     path = write_fields(tmp_path / name, encoder, pixel_format, whole, mark="tff")
     _, before = read(path, "off")
     source, after = read(path)
-    assert source.info.interlaced  # so it says
+    assert source.info.scan == "interlaced"  # so it says
     assert source.notices[1].startswith("0 of 16 frames were interlaced")
     for old, new in zip(before, after, strict=True):
         np.testing.assert_array_equal(old.pixels, new.pixels)
@@ -174,7 +175,7 @@ def test_progressive_video_is_not_touched(tmp_path):
 
     path = write_fields(tmp_path / "a.mkv", "ffv1", "yuv420p", noisy)
     source, frames = read(path)
-    assert not source.info.interlaced
+    assert source.info.scan == "progressive"
     assert source.notices == ()
     for old, new in zip(read(path, "off")[1], frames, strict=True):
         np.testing.assert_array_equal(old.pixels, new.pixels)
@@ -185,7 +186,7 @@ def test_on_deinterlaces_whatever_it_is(tmp_path):
     source, frames = read(path, "on")
     assert len(frames) == 16
     assert any((a.pixels != b.pixels).any() for a, b in zip(frames, read(path, "off")[1], strict=True))
-    assert not source.info.interlaced
+    assert source.info.scan == "progressive"
 
 
 def test_fields_that_begin_late_are_found_by_their_marks(tmp_path):
@@ -216,22 +217,22 @@ def test_any_pixel_format_is_deinterlaced(tmp_path, pixel_format):
     path = write_fields(tmp_path / "a.mkv", "ffv1", pixel_format, woven, mark="tff")
     _, combed = read(path, "off")
     source, frames = read(path)
-    assert source.info.interlaced
+    assert source.info.scan == "interlaced"
     assert [f.pixels.dtype for f in frames] == [f.pixels.dtype for f in combed]
     assert all((a.pixels != b.pixels).any() for a, b in zip(frames[1:], combed[1:], strict=True))
 
 
 @pytest.mark.parametrize(
-    ("scan", "interlaced", "parity"),
+    ("scan", "kind", "parity"),
     [
-        (Scan(), False, "auto"),
-        (Scan(flagged=True), True, "auto"),
-        (Scan(top_first=20, progressive=4), True, "tff"),
-        (Scan(bottom_first=20, top_first=2), True, "bff"),
-        (Scan(top_first=20, bottom_first=9), False, "auto"),  # scrolling patterns
-        (Scan(top_first=3), False, "auto"),
-        (Scan(top_first=10, progressive=14), False, "tff"),
+        (Scan(), "progressive", "auto"),
+        (Scan(flagged=True), "interlaced", "auto"),
+        (Scan(top_first=20, progressive=4), "interlaced", "tff"),
+        (Scan(bottom_first=20, top_first=2), "interlaced", "bff"),
+        (Scan(top_first=20, bottom_first=9), "progressive", "auto"),  # scrolling patterns
+        (Scan(top_first=3), "progressive", "auto"),
+        (Scan(top_first=10, progressive=14), "progressive", "tff"),
     ],
 )
-def test_what_counts_as_interlaced(scan, interlaced, parity):
-    assert (scan.interlaced, scan.parity) == (interlaced, parity)
+def test_what_counts_as_interlaced(scan, kind, parity):
+    assert (scan.kind, scan.parity) == (kind, parity)

@@ -66,7 +66,7 @@ def test_fields_are_woven(tmp_path, order, suffix):
 
 def test_woven_frames_are_deinterlaced_as_others_are(tmp_path):
     info, frames, notices = read(write_fields(tmp_path / "a.mkv"))
-    assert info.interlaced
+    assert info.scan == "interlaced"
     assert len(frames) == 8
     assert any("it is deinterlaced" in line for line in notices)
     assert not any("stays so" in line for line in notices)

@@ -90,7 +90,11 @@ def upscale(
         int | None, typer.Option(help="Output width; the height follows.", rich_help_panel=SIZE)
     ] = None,
     deinterlace: Annotated[
-        str, typer.Option(help="auto (what is interlaced), on or off.", rich_help_panel=PICTURE)
+        str,
+        typer.Option(
+            help="auto (what is interlaced; telecined film is put together), on or off.",
+            rich_help_panel=PICTURE,
+        ),
     ] = "auto",
     scene_cuts: Annotated[
         bool,

@@ -30,11 +30,13 @@ _RESTART_SECONDS = 1  # a step back in time beyond this is a clock that was rese
 
 @dataclass(slots=True)
 class TimedPicture:
-    """pts, duration: in ticks of the stream's time base; a duration of 0 is unknown. pts only increase."""
+    """pts, duration: in ticks of the stream's time base; a duration of 0 is unknown. pts only increase.
+    captions: of pictures before this one that are not shown."""
 
     picture: VideoFrame
     pts: int
     duration: int
+    captions: bytes = b""
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
-"""Interlaced pictures: whether a video has any, and one whole picture for each.
+"""One whole picture for each that was filmed: fields filled in, film put together again.
 
 An interlaced picture holds two fields, its even and its odd rows, taken one after the other; where something
-moves they form a comb. The tests are those of FFmpeg's `idet` filter, the interpolation is `bwdif`: it keeps
-the rows of the first field and fills in the others from the neighbours in space and time. So frames stay as
-many, at their times.
+moves they form a comb. Video is interpolated by FFmpeg's `bwdif`: it keeps the rows of a field and fills in
+the others from the neighbours in space and time. So pictures stay as many, at their times. Film that was
+spread over fields (telecine.py) needs no interpolation: its fields are put together and its frames stand at
+their own times.
 """
 
 from collections import deque
@@ -12,94 +13,68 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
-from av.filter import Graph
+from av.sidedata.sidedata import Type as SideDataType
 
-from tcnet.video.read.decoder import TimedPicture
+from tcnet.video.color.hdr import side_data_of
+from tcnet.video.read.decoder import PictureStream, TimedPicture
+from tcnet.video.read.picture_filter import PictureFilter
+from tcnet.video.read.scan import INTERLACED, MIXED, PROGRESSIVE, TELECINED, Scan, is_combed
+from tcnet.video.read.telecine import (
+    PICTURE_SECONDS,
+    Film,
+    FilmTracker,
+    Shown,
+    is_picture_step,
+    is_pulldown,
+    weave,
+)
+from tcnet.video.timestamps import Gaps
 
-_TICK = Fraction(1, 1000)  # of the filters' clock; the pictures' own times do not go through them
 _SMALLEST = 4  # pixels a side, which bwdif needs
-_LEAST_COMBED = 4  # pictures, to call a video interlaced that does not say so
-_CURRENT = "lavfi.idet.{}.current_frame"
+_LEAD_SECONDS = 2  # read before the part that is wanted, so that all is decided as in the whole file
+_MOST_TICKS = 2**31 - 1  # a second, which containers can count
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """What is known of a video's fields. flagged: the stream or a picture says that it is interlaced.
+class _Clock:
+    """tick: seconds of the pictures' times. finer: ticks of the result for one of those. film: whether film
+    is looked for. picture: ticks of the result for one video picture."""
 
-    top_first, bottom_first, progressive: pictures that look so, of those in which enough moves to tell.
-    """
+    tick: Fraction
+    finer: int
+    film: bool
+    picture: Fraction
 
-    flagged: bool = False
-    top_first: int = 0
-    bottom_first: int = 0
-    progressive: int = 0
-
-    @property
-    def interlaced(self) -> bool:
-        return self.flagged or self._measured
-
-    @property
-    def parity(self) -> str:
-        """Which field comes first: "tff" or "bff" where measured, else "auto", what each picture says."""
-        most, least = max(self.top_first, self.bottom_first), min(self.top_first, self.bottom_first)
-        if most < _LEAST_COMBED or least * 8 > most:
-            return "auto"
-        return "tff" if self.top_first == most else "bff"
-
-    @property
-    def _measured(self) -> bool:
-        # Fine patterns that scroll can look like fields, but then now of one order and now of the other.
-        return self.parity != "auto" and max(self.top_first, self.bottom_first) >= 2 * self.progressive
-
-    def __add__(self, other: "Scan") -> "Scan":
-        return Scan(
-            self.flagged or other.flagged,
-            self.top_first + other.top_first,
-            self.bottom_first + other.bottom_first,
-            self.progressive + other.progressive,
-        )
-
-
-class ScanMeter:
-    """Measures a run of pictures that follow each other."""
-
-    def __init__(self) -> None:
-        self._filter = _Filter([("idet", "")])
-        self._found: dict[str, int] = {"tff": 0, "bff": 0, "progressive": 0, "undetermined": 0}
-        self._flagged = False
-
-    def feed(self, picture: av.VideoFrame) -> None:
-        self._flagged = self._flagged or picture.interlaced_frame
-        for shown in self._filter.feed(picture):
-            self._count(shown)
-
-    def finish(self) -> Scan:
-        for shown in self._filter.flush():
-            self._count(shown)
-        found = self._found
-        return Scan(self._flagged, found["tff"], found["bff"], found["progressive"])
-
-    def _count(self, picture: av.VideoFrame) -> None:
-        self._found[picture.metadata[_CURRENT.format("single")]] += 1
+    def seconds(self, ticks: int) -> Fraction:
+        return ticks * self.tick
 
 
 class Deinterlacer:
-    """As many pictures out as in, in order, with their times; two pictures later.
+    """Whole pictures in order, with their times; a few pictures later.
 
     only_combed: leave pictures as they are that look progressive, so that film in an interlaced stream keeps
-    all its rows. `replaced` counts the others.
+    all its rows. `replaced` counts the others, `film` the film frames that were put together.
     """
 
-    def __init__(self, scan: Scan, *, only_combed: bool) -> None:
+    def __init__(self, scan: Scan, *, only_combed: bool, clock: _Clock | None = None) -> None:
         self._only_combed = only_combed
-        self._whole = _Filter([("bwdif", f"mode=send_frame:parity={scan.parity}:deint=all")])
-        self._tests = _Filter([("idet", "")])
-        self._unmark = _Filter([("setfield", "prog")])
+        self._clock = clock or _Clock(Fraction(1), 1, film=False, picture=Fraction(1))
+        mode = "send_field" if self._clock.film else "send_frame"
+        self._fields = 2 if self._clock.film else 1  # pictures that bwdif gives for each
+        self._whole = PictureFilter([("bwdif", f"mode={mode}:parity={scan.parity}:deint=all")])
+        self._tests = PictureFilter([("idet", "")])
+        self._unmark = PictureFilter([("setfield", "prog")])
+        self._tracker = FilmTracker()
         self._waiting: deque[TimedPicture] = deque()
         self._wholes: deque[av.VideoFrame] = deque()
         self._combed: deque[bool] = deque()
+        self._films: deque[Film | None] = deque()
+        self._before: tuple[TimedPicture, Film | None] | None = None
+        self._newest: int | None = None
+        self._captions = b""
         self._kind: tuple[int, int, str] | None = None
         self.replaced = 0
+        self.film = 0
 
     def feed(self, entry: TimedPicture) -> Iterator[TimedPicture]:
         picture = entry.picture
@@ -108,46 +83,150 @@ class Deinterlacer:
             yield from self.flush()
             self._kind = kind
         if picture.width < _SMALLEST or picture.height < _SMALLEST:
-            yield entry
+            yield self._timed(picture, entry, Fraction(0))
             return
         self._waiting.append(entry)
+        self._films.extend(self._tracked(entry))
         self._wholes.extend(self._whole.feed(picture))
         if self._only_combed:
-            self._combed.extend(_is_combed(tested) for tested in self._tests.feed(picture))
-        yield from self._ready()
+            self._combed.extend(is_combed(tested) for tested in self._tests.feed(picture))
+        yield from self._ready(ended=False)
 
     def flush(self) -> Iterator[TimedPicture]:
+        self._films.extend(self._tracker.finish())
         self._wholes.extend(self._whole.flush())
-        self._combed.extend(_is_combed(tested) for tested in self._tests.flush())
-        yield from self._ready()
+        self._combed.extend(is_combed(tested) for tested in self._tests.flush())
+        yield from self._ready(ended=True)
         self._unmark.flush()
-        assert not self._waiting  # both filters give a picture for each
+        self._before = self._newest = None
+        assert not self._waiting  # all filters give something for each
 
-    def _ready(self) -> Iterator[TimedPicture]:
-        while self._wholes and (self._combed or not self._only_combed):
-            entry, whole = self._waiting.popleft(), self._wholes.popleft()
-            if self._only_combed and not self._combed.popleft():
-                # Without its mark, by which the chroma of each field would be enlarged on its own.
-                yield TimedPicture(self._unmark.feed(entry.picture)[0], entry.pts, entry.duration)
+    def _tracked(self, entry: TimedPicture) -> Iterator[Film | None]:
+        if not self._clock.film:
+            yield None
+            return
+        before, self._newest = self._newest, entry.pts
+        if before is not None and not is_picture_step(self._clock.seconds(entry.pts - before)):
+            yield from self._tracker.finish()  # what cycle follows a gap is open
+        yield from self._tracker.feed(entry.picture)
+
+    def _ready(self, *, ended: bool) -> Iterator[TimedPicture]:
+        following = 1 if self._clock.film and not ended else 0  # the next picture has to be known too
+        while (
+            len(self._wholes) >= self._fields
+            and (self._combed or not self._only_combed)
+            and len(self._films) > following
+        ):
+            entry, film = self._waiting.popleft(), self._films.popleft()
+            wholes = [self._wholes.popleft() for _ in range(self._fields)]
+            combed = self._combed.popleft() if self._only_combed else True
+            if film is None:
+                yield self._video(entry, wholes, combed=combed)
             else:
-                self.replaced += 1
-                yield TimedPicture(whole, entry.pts, entry.duration)
+                yield from self._film_frames(entry, film, wholes)
+            self._before = (entry, film)
+
+    def _video(self, entry: TimedPicture, wholes: list[av.VideoFrame], *, combed: bool) -> TimedPicture:
+        if combed:
+            self.replaced += 1
+            return self._timed(wholes[0], entry, Fraction(0))
+        # Film that is stored as such and marked to be shown for two and three fields: at its own time.
+        steps = (self._step_before(entry), self._step_after(entry))
+        soft = self._clock.film and None not in steps and is_pulldown(*steps)  # type: ignore[arg-type]
+        return self._timed(self._unmarked(entry), entry, Fraction(soft, 4))
+
+    def _film_frames(
+        self, entry: TimedPicture, film: Film, wholes: list[av.VideoFrame]
+    ) -> Iterator[TimedPicture]:
+        """The film frame that a picture completes; and where a cycle is cut, those of which only one field is
+        there, interpolated."""
+        place = film.place
+        before = self._before[1] if self._before else None
+        follows = before is not None and before.precedes(film)
+        leads = bool(self._films) and film.precedes(self._films[0])
+        if place.shown is Shown.AS_IS:
+            # Where its cycle begins with it there may be no room before it.
+            quarters = place.quarters if follows else max(place.quarters, 0)
+            yield self._restored(self._unmarked(entry), entry, quarters)
+            return
+        if not follows:
+            yield self._restored(wholes[0], entry, 0)
+        elif place.shown is Shown.WOVEN:
+            assert self._before is not None
+            woven = weave(entry.picture, self._before[0].picture, first_is_top=film.top_first)
+            captions = side_data_of(entry.picture).get(SideDataType.A53_CC, b"")
+            self._captions += captions  # side data cannot be put on a picture
+            yield self._restored(woven, entry, place.quarters)
+        else:
+            self._captions += side_data_of(entry.picture).get(SideDataType.A53_CC, b"")
+        if not leads:
+            yield self._restored(wholes[1], entry, 2)
+
+    def _restored(self, picture: av.VideoFrame, entry: TimedPicture, quarters: int) -> TimedPicture:
+        self.film += 1
+        return self._timed(picture, entry, Fraction(quarters, 4))
+
+    def _timed(self, picture: av.VideoFrame, entry: TimedPicture, later: Fraction) -> TimedPicture:
+        """later: by how many video pictures it is later than `entry`."""
+        finer = self._clock.finer
+        captions, self._captions = self._captions, b""
+        pts = entry.pts * finer + round(later * self._clock.picture)
+        return TimedPicture(picture, pts, entry.duration * finer, captions)
+
+    def _unmarked(self, entry: TimedPicture) -> av.VideoFrame:
+        """Without its mark, by which the chroma of each field would be enlarged on its own."""
+        return self._unmark.feed(entry.picture)[0]
+
+    def _step_before(self, entry: TimedPicture) -> Fraction | None:
+        return None if self._before is None else self._clock.seconds(entry.pts - self._before[0].pts)
+
+    def _step_after(self, entry: TimedPicture) -> Fraction | None:
+        return None if not self._waiting else self._clock.seconds(self._waiting[0].pts - entry.pts)
 
 
-class Deinterlacing:
-    """What is done about fields in one pass over a file. wish: "auto", "on" or "off"."""
+class ShownPictures:
+    """The pictures of a stream after what is done about fields, in one pass.
 
-    def __init__(self, wish: str, scan: Scan) -> None:
+    Times are in ticks of 1 / `finer` of the stream's. wish: "auto", "on" or "off". gaps: in the stream's
+    ticks.
+    """
+
+    def __init__(
+        self, stream: PictureStream, wish: str, scan: Scan, *, tick: Fraction, rate: Fraction | None
+    ) -> None:
+        """tick: of the stream, seconds. rate: its pictures a second, where known."""
+        self.stream = stream
+        self.gaps = Gaps(0 if rate is None else round(1 / (rate * tick)))
         self._wish = wish
         self._scan = scan
+        self.finer = finer_ticks(wish, scan, tick)
+        film = wish == "auto" and scan.kind != PROGRESSIVE and scan.video_rate
+        picture = 1 / rate if rate and is_picture_step(1 / rate) else PICTURE_SECONDS
+        self._clock = _Clock(tick, self.finer, film=film, picture=picture / tick * self.finer)
         self._filter: Deinterlacer | None = None
-        if wish == "on" or (wish == "auto" and scan.interlaced):
-            self._filter = Deinterlacer(scan, only_combed=wish == "auto")
+        if wish == "on" or (wish == "auto" and scan.kind != PROGRESSIVE):
+            self._filter = Deinterlacer(scan, only_combed=wish == "auto", clock=self._clock)
         self._late = self._filter is None
 
-    def apply(self, entries: Iterator[TimedPicture]) -> Iterator[TimedPicture]:
-        """The same entries; once a picture says that it is interlaced, the rest is tested too."""
+    def pictures(self) -> Iterator[TimedPicture]:
+        """As `PictureStream.pictures`."""
+        return self._apply(self.stream.pictures())
+
+    def pictures_from(self, time: int, first: int) -> Iterator[TimedPicture]:
+        """As `PictureStream.pictures_from`."""
+        lead = 0 if self._late else round(_LEAD_SECONDS / self._clock.tick)
+        time, first = time // self.finer, first // self.finer
+        return self._apply(self.stream.pictures_from(max(time - lead, first), first), time)
+
+    def _apply(self, entries: Iterator[TimedPicture], start: int | None = None) -> Iterator[TimedPicture]:
+        """Once a picture says that it is interlaced, the rest is tested too. start: before it no gap
+        counts."""
+        before: int | None = None
         for entry in entries:
+            if start is None or entry.pts >= start:
+                if before is not None:
+                    self.gaps.add(entry.pts - before)
+                before = entry.pts
             if self._filter is None and self._wish == "auto" and entry.picture.interlaced_frame:
                 self._filter = Deinterlacer(self._scan, only_combed=True)
             if self._filter is None:
@@ -159,60 +238,44 @@ class Deinterlacing:
 
     def notices(self, count: int) -> list[str]:
         """Of a pass that gave `count` frames."""
-        if self._filter is None or (not self._late and self._filter.replaced >= count):
+        if self._filter is None:
             return []
-        return [f"{self._filter.replaced} of {count} frames were interlaced and were deinterlaced"]
-
-
-def _is_combed(tested: av.VideoFrame) -> bool:
-    """Of a picture in a stream that is taken for interlaced: when in doubt, yes; it does not hurt."""
-    fields = ("tff", "bff")
-    over_time = tested.metadata[_CURRENT.format("multiple")]
-    return over_time != "progressive" or tested.metadata[_CURRENT.format("single")] in fields
-
-
-class _Filter:
-    """A chain of filters that is made for the first picture, ended, and made anew for the next."""
-
-    def __init__(self, steps: list[tuple[str, str]]) -> None:
-        self._steps = steps
-        self._graph: Graph | None = None
-        self._count = 0
-
-    def feed(self, picture: av.VideoFrame) -> list[av.VideoFrame]:
-        if self._graph is None:
-            self._graph = _graph(picture, self._steps)
-        # The picture's own times were read before.
-        picture.pts, picture.time_base = self._count, _TICK
-        self._count += 1
-        self._graph.vpush(picture)
-        return _drained(self._graph)
-
-    def flush(self) -> list[av.VideoFrame]:
-        graph, self._graph = self._graph, None
-        if graph is None:
+        found, combed = self._filter.film, self._filter.replaced
+        if found and found < count:
+            return [f"of {count} frames {found} were put together from film fields, {combed} deinterlaced"]
+        if found or (not self._late and combed >= count) or self._scan.soft_film:
             return []
-        graph.vpush(None)
-        return _drained(graph)
+        return [f"{combed} of {count} frames were interlaced and were deinterlaced"]
 
 
-def _graph(picture: av.VideoFrame, steps: list[tuple[str, str]]) -> Graph:
-    graph = Graph()
-    node = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=_TICK
-    )
-    for name, arguments in [*steps, ("buffersink", "")]:
-        following = graph.add(name, arguments or None)
-        node.link_to(following)
-        node = following
-    graph.configure()
-    return graph
+def finer_ticks(wish: str, scan: Scan, tick: Fraction) -> int:
+    """Into how many a tick of the stream is split, so that film frames stand at their own times."""
+    film = wish == "auto" and scan.kind != PROGRESSIVE and scan.video_rate
+    return 4 if film and 4 * tick.denominator <= _MOST_TICKS else 1
 
 
-def _drained(graph: Graph) -> list[av.VideoFrame]:
-    pictures = []
-    while True:
-        try:
-            pictures.append(graph.vpull())
-        except (av.BlockingIOError, av.EOFError):  # nothing more as yet, or at all
-            return pictures
+def rate_factor(wish: str, scan: Scan, rate: Fraction | None) -> Fraction:
+    """Frames that come out for each at `rate`, about."""
+    if wish != "auto" or rate is None or not is_picture_step(1 / rate):
+        return Fraction(1)
+    return 1 - scan.film_share / 5
+
+
+def describe_fields(wish: str, scan: Scan) -> str | None:
+    """What was found and what is done about it, for people; None for progressive video."""
+    if scan.kind == PROGRESSIVE:
+        return None
+    order = {"tff": " (top field first)", "bff": " (bottom field first)"}.get(scan.parity, "")
+    kind = {
+        INTERLACED: f"interlaced{order}",
+        TELECINED: "telecined: film of 24 frames a second, spread over 60 fields",
+        MIXED: f"mixed: telecined film, and video beside it{order}",
+    }[scan.kind]
+    if wish == "off":
+        return f"the input is {kind}, and stays so: its combs are enlarged (--deinterlace off)"
+    if wish == "on" or scan.kind == INTERLACED:
+        return f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)"
+    done = "film frames are put together again, at their own times"
+    if scan.kind == MIXED:
+        done += ", and the rest is deinterlaced where it is interlaced"
+    return f"the input is {kind}; {done} (--deinterlace off leaves it as it is)"

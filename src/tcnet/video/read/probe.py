@@ -13,7 +13,7 @@ from tcnet.video.color.hdr import read_hdr, side_data_of
 from tcnet.video.color.overshoot import exceeds_range
 from tcnet.video.frame import HdrMetadata
 from tcnet.video.read.decoder import PictureStream, TimedPicture, hides_alpha
-from tcnet.video.read.deinterlace import Scan, ScanMeter
+from tcnet.video.read.scan import Scan, ScanMeter
 
 _PICTURES = 24  # looked at, at each place
 _OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and black leads tell little
@@ -47,7 +47,7 @@ class Survey:
 
 def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     """Leaves the stream somewhere else. duration: of the video in seconds, for the places to look at."""
-    found = _look(stream.pictures())
+    found = _look(stream.pictures(), stream.time_base)
     found = replace(found, fields=stream.fields.woven > 0)
     if found.pixel_format is not None and hides_alpha(stream.stream) and not has_alpha(found.pixel_format):
         text = "the alpha channel, which this build of FFmpeg does not decode"
@@ -59,7 +59,7 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
         return found
     for place in _OTHER_PLACES:
         if stream.seek(found.first + round(length * place)):
-            other = _look(stream.pictures())
+            other = _look(stream.pictures(), stream.time_base)
             found = replace(
                 found,
                 alpha=found.alpha or other.alpha,
@@ -70,7 +70,7 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     return found
 
 
-def _look(pictures: Iterator[TimedPicture]) -> Survey:
+def _look(pictures: Iterator[TimedPicture], tick: Fraction) -> Survey:
     meter = ScanMeter()
     found = Survey()
     for entry in islice(pictures, _PICTURES):
@@ -90,5 +90,5 @@ def _look(pictures: Iterator[TimedPicture]) -> Survey:
             found = replace(found, alpha=True)
         if not found.overshoot and exceeds_range(picture):
             found = replace(found, overshoot=True)
-        meter.feed(picture)
+        meter.feed(picture, entry.pts * tick)
     return replace(found, scan=meter.finish())

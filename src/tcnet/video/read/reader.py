@@ -29,20 +29,19 @@ from tcnet.video.pyav import exact
 from tcnet.video.read.changes import Changes
 from tcnet.video.read.crop import Crop
 from tcnet.video.read.decoder import PictureStream, TimedPicture
-from tcnet.video.read.deinterlace import Deinterlacing
+from tcnet.video.read.deinterlace import ShownPictures, describe_fields, finer_ticks, rate_factor
 from tcnet.video.read.field_pictures import frame_aspect
 from tcnet.video.read.probe import DOLBY_VISION, Survey, survey
 from tcnet.video.read.read_options import ReadOptions
+from tcnet.video.read.scan import MIXED
 from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
-from tcnet.video.timestamps import Gaps
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
 _REPORTS_SITING = frozenset(
     ["h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "theora", "dvvideo", "cavs"]
 )
-_FIELD_NAMES = {"tff": "top field first", "bff": "bottom field first"}
 
 
 class VideoReader:
@@ -58,16 +57,19 @@ class VideoReader:
         self._options = options or ReadOptions()
         with self._open() as container:
             self._clock = file_clock(path, allow_network=self._options.allow_network)
-            whole = describe(container, path, self._clock)
-            pictures = PictureStream(container, path, step=_step(whole), clock=self._clock)
-            self._survey = survey(pictures, whole.duration)
+            self._headers = describe(container, path, self._clock)
+            pictures = PictureStream(container, path, step=_step(self._headers), clock=self._clock)
+            self._survey = survey(pictures, self._headers.duration)
+        # Times count in the ticks of what is read, which may be finer than the file's.
+        finer = finer_ticks(self._options.deinterlace, self._survey.scan, self._headers.time_base)
+        whole = replace(self._headers, time_base=self._headers.time_base / finer)
         self._trim: Trim | None = None
         if self._options.cuts:
             with self._open() as container:
-                pictures = PictureStream(container, path, step=_step(whole), clock=self._clock)
-                self._trim = find_trim(self._options, pictures, self._survey.first, whole)
+                first = None if self._survey.first is None else self._survey.first * finer
+                self._trim = find_trim(self._options, self._shown(container), first, whole)
         self._whole = whole
-        self._info = _described(whole, self._survey, self._trim)
+        self._info = _described(whole, self._survey, self._trim, self._options.deinterlace)
         self._notices = _before(self._info, self._survey, self._options)
 
     @property
@@ -80,8 +82,8 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         with self._open() as container:
-            fields = Deinterlacing(self._options.deinterlace, self._survey.scan)
-            run = _Decoding(container, self.path, self._whole, self._info, self._clock, self._trim, fields)
+            shown = self._shown(container)
+            run = _Decoding(container, self.path, self._whole, self._info, self._clock, self._trim, shown)
             try:
                 yield from run.frames()
             finally:
@@ -98,11 +100,20 @@ class VideoReader:
     ) -> None:
         self.close()
 
+    def _shown(self, container: InputContainer) -> ShownPictures:
+        headers, found = self._headers, self._survey
+        rate = headers.frame_rate
+        return ShownPictures(
+            PictureStream(container, self.path, step=_step(headers), clock=self._clock),
+            self._options.deinterlace, found.scan,
+            tick=headers.time_base, rate=rate / 2 if rate is not None and found.fields else rate,
+        )  # fmt: skip
+
     def _open(self) -> InputContainer:
         return open_input(self.path, allow_network=self._options.allow_network)
 
 
-def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
+def _described(whole: VideoInfo, found: Survey, trim: Trim | None, deinterlace: str) -> VideoInfo:
     info = whole if trim is None else describe_trim(whole, trim)
     if found.fields:
         count, rate = info.frame_count, info.frame_rate
@@ -113,16 +124,21 @@ def _described(whole: VideoInfo, found: Survey, trim: Trim | None) -> VideoInfo:
             frame_rate=None if rate is None else rate / 2,
             sample_aspect_ratio=frame_aspect(info.sample_aspect_ratio),
         )
+    rate, count = info.frame_rate, info.frame_count
+    factor = rate_factor(deinterlace, found.scan, rate)
     shown = found.pixel_format or whole.pixel_format
     return replace(
         info,
+        # The rate of what varies stays that of the video, which its times fit into.
+        frame_rate=rate * factor if rate is not None and found.scan.kind != MIXED else rate,
+        frame_count=None if count is None else max(1, round(count * factor)),
         pixel_format=shown,
         bit_depth=frame_depth(shown),
         alpha=found.alpha,
         overshoot=found.overshoot and not whole.color.full_range,
         captions=found.captions,
         hdr=found.hdr,
-        interlaced=found.scan.interlaced,
+        scan=found.scan.kind,
         rotation=found.rotation,
     )
 
@@ -135,12 +151,8 @@ def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, 
             "each field of the input is coded as a picture of its own: two are woven into a frame of "
             f"{info.width}x{info.height}"
         )
-    order = _FIELD_NAMES.get(found.scan.parity)
-    kind = f"interlaced ({order})" if order else "interlaced"
-    if info.interlaced and options.deinterlace == "off":
-        lines.append(f"the input is {kind} and stays so: its combs are enlarged (--deinterlace off)")
-    elif info.interlaced:
-        lines.append(f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)")
+    if fields := describe_fields(options.deinterlace, found.scan):
+        lines.append(fields)
     lines += [f"not carried over: {text}" for text in found.not_carried]
     if DOLBY_VISION in found.not_carried and info.color.transfer == UNSPECIFIED:
         # What stands alone without the metadata (profiles 7 and 8) says so: PQ, HLG or BT.709.
@@ -161,7 +173,7 @@ class _Decoding:
         info: VideoInfo,
         clock: Clock,
         trim: Trim | None,
-        fields: Deinterlacing,
+        shown: ShownPictures,
     ) -> None:
         """whole: as the headers describe the file; info: of what is read."""
         self._container = container
@@ -169,17 +181,16 @@ class _Decoding:
         self._whole = whole
         self._info = info
         self._trim = trim
-        self._fields = fields
+        self._shown = shown
         self._step = _step(info)
         self._clock = clock
-        self._pictures = PictureStream(container, path, step=_step(whole), clock=clock)
+        self._pictures = shown.stream
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
         self._crop = find_crop(container, path)
         left_out = (self._crop.left + self._crop.right, self._crop.top + self._crop.bottom)
         self._stored_size = (info.width + left_out[0], info.height + left_out[1])
         self._longest = 0  # ticks that a frame stood so far
-        self._gaps = Gaps(self._step)
         self._resized = 0
         self._changes = Changes(info)
         self._transparent = 0
@@ -192,17 +203,16 @@ class _Decoding:
         shift = trim.shift if trim else 0
         held: Frame | None = None
         held_duration = 0
-        for entry in self._fields.apply(self._entries()):
+        for entry in self._entries():
             if trim and entry.pts < trim.start:
                 continue
             pts = entry.pts - shift
             if held is not None:
                 self._longest = max(self._longest, pts - held.pts)
-                self._gaps.add(pts - held.pts)
                 yield replace(held, duration=pts - held.pts)
             if trim and trim.end is not None and entry.pts >= trim.end:
                 return
-            held, held_duration = self._frame(entry.picture, pts), entry.duration
+            held, held_duration = self._frame(entry, pts), entry.duration
             self._count += 1
         if held is None:
             raise MediaError(f"{self._path}: no frame could be decoded; the file is damaged or cut short")
@@ -212,10 +222,12 @@ class _Decoding:
 
     def _entries(self) -> Iterator[TimedPicture]:
         if self._trim is None or self._trim.shift == 0:
-            return self._pictures.pictures()
-        return self._pictures.pictures_from(self._trim.start, self._trim.first)
+            return self._shown.pictures()
+        return self._shown.pictures_from(self._trim.start, self._trim.first)
 
-    def _frame(self, picture: VideoFrame, pts: int) -> Frame:
+    def _frame(self, entry: TimedPicture, pts: int) -> Frame:
+        picture = entry.picture
+        captions = entry.captions + side_data_of(picture).get(SideDataType.A53_CC, b"")
         width, height = self._stored_size
         if (picture.width, picture.height) != (width, height):
             check_size(picture.width, picture.height, self._path)
@@ -233,7 +245,6 @@ class _Decoding:
             pixels = self._crop.of(pixels)
             alpha = None if alpha is None else self._crop.of(alpha)
             overshoot = None if overshoot is None else self._crop.of(overshoot)
-        captions = side_data_of(picture).get(SideDataType.A53_CC, b"")
         return Frame(pixels, pts, 0, self._info.time_base, alpha, captions, overshoot)
 
     def _alpha(self, picture: VideoFrame) -> Pixels | None:
@@ -253,7 +264,7 @@ class _Decoding:
         """The last frame's: up to the end that the container states, else the frame's own."""
         length = stream_duration(self._stream, self._path, self._clock)
         if length is not None and self._clock.continuous and not self._pictures.times.shift:
-            end = round(length / self._info.time_base) + (self._stream.start_time or 0)
+            end = round(length / self._info.time_base) + (self._stream.start_time or 0) * self._shown.finer
             # A stated end far behind the last frame is a lost tail, no long last frame.
             if 0 < end - pts <= max(own, self._step, self._longest, 1) * 2:
                 return end - pts
@@ -261,7 +272,7 @@ class _Decoding:
 
     def notices(self) -> tuple[str, ...]:
         damage, times = self._pictures.damage, self._pictures.times
-        lines = self._fields.notices(self._count)
+        lines = self._shown.notices(self._count)
         if damage.packets:
             lines.append(f"{damage.packets} damaged packets were skipped")
         if damage.pictures:
@@ -272,10 +283,10 @@ class _Decoding:
             lines.append(f"{times.moved} timestamps did not increase and were moved by the least amount")
         if resets := self._clock.resets + times.restarts:
             lines.append(f"the clock was reset {resets} times; time goes on without a gap")
-        if self._gaps.found:
-            seconds = float(self._gaps.ticks * self._info.time_base)
+        if (gaps := self._shown.gaps).found:
+            seconds = float(gaps.ticks * self._shown.finer * self._info.time_base)
             lines.append(
-                f"{self._gaps.count} gaps in time, {seconds:.2f} s in all: frames were lost or never "
+                f"{gaps.count} gaps in time, {seconds:.2f} s in all: frames were lost or never "
                 "recorded, and the one before each gap stands longer"
             )
         if self._resized:
@@ -308,7 +319,7 @@ class _Decoding:
         tick = self._info.time_base
         start = self._clock.start
         if start is None or self._clock.continuous:
-            start = (self._stream.start_time or 0) * tick
+            start = (self._stream.start_time or 0) * self._shown.finer * tick
         missing = start + self._whole.duration - self._end * tick
         own = stream_duration(self._stream, self._path, self._clock) is not None
         # The length of the whole file may be that of a longer sound track.

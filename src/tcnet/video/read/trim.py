@@ -6,7 +6,7 @@ from math import ceil
 
 from tcnet.errors import UsageError
 from tcnet.video.frame import TrimRange, VideoInfo
-from tcnet.video.read.decoder import PictureStream
+from tcnet.video.read.deinterlace import ShownPictures
 from tcnet.video.read.read_options import ReadOptions
 
 
@@ -26,7 +26,7 @@ class Trim:
 
 
 def find_trim(
-    options: ReadOptions, pictures: PictureStream, first: int | None, whole: VideoInfo
+    options: ReadOptions, pictures: ShownPictures, first: int | None, whole: VideoInfo
 ) -> Trim | None:
     """None when everything is read. first: the tick of the first picture, None where none can be decoded.
 

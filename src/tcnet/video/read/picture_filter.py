@@ -1,0 +1,57 @@
+"""FFmpeg's filters over pictures, whose times do not go through them."""
+
+from fractions import Fraction
+
+import av
+from av.filter import Graph
+
+_TICK = Fraction(1, 1000)
+
+
+class PictureFilter:
+    """A chain of filters, made for the first picture, ended by `flush`, and made anew for the next."""
+
+    def __init__(self, steps: list[tuple[str, str]]) -> None:
+        """steps: (name, arguments) of each filter."""
+        self._steps = steps
+        self._graph: Graph | None = None
+        self._count = 0
+
+    def feed(self, picture: av.VideoFrame) -> list[av.VideoFrame]:
+        """What comes out by now. The picture's pts and time base are overwritten."""
+        if self._graph is None:
+            self._graph = _graph(picture, self._steps)
+        picture.pts, picture.time_base = self._count, _TICK
+        self._count += 1
+        self._graph.vpush(picture)
+        return _drained(self._graph)
+
+    def flush(self) -> list[av.VideoFrame]:
+        """What is left."""
+        graph, self._graph = self._graph, None
+        if graph is None:
+            return []
+        graph.vpush(None)
+        return _drained(graph)
+
+
+def _graph(picture: av.VideoFrame, steps: list[tuple[str, str]]) -> Graph:
+    graph = Graph()
+    node = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=_TICK
+    )
+    for name, arguments in [*steps, ("buffersink", "")]:
+        following = graph.add(name, arguments or None)
+        node.link_to(following)
+        node = following
+    graph.configure()
+    return graph
+
+
+def _drained(graph: Graph) -> list[av.VideoFrame]:
+    pictures = []
+    while True:
+        try:
+            pictures.append(graph.vpull())
+        except (av.BlockingIOError, av.EOFError):  # nothing more as yet, or at all
+            return pictures
