@@ -66,7 +66,7 @@ def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material)
     for height, reason in {"145": "not even; the nearest are 144 and 146", "": "Type a height"}.items():
         field.fill(height)
         expect(problem).to_contain_text(reason)
-        expect(tab.main()).not_to_contain_text("128 × 96")
+        expect(tab.page.get_by_text("128 × 96")).to_be_hidden()
         expect(tab.main()).to_contain_text("Not possible")
         expect(tab.button("Start")).to_be_disabled()
     field.fill("144")
@@ -75,24 +75,65 @@ def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material)
 
 
 def test_refused_files_are_removed_at_once_and_their_address_says_so(visit, tmp_path):
-    tab = visit().tab
+    visitor = visit()
+    tab = visitor.tab
     for name in ("diary.mp4", "letter.mp4"):
         (tmp_path / name).write_text("Dear diary, " * 50)
     tab.choose_file(tmp_path / "diary.mp4", tmp_path / "letter.mp4")
     expect(tab.heading()).to_have_text("diary.mp4")
     expect(tab.item("letter.mp4")).to_contain_text("Not possible", timeout=JOB_MS)
-    address = tab.page.url
+    job = tab.job_id()
     tab.button("Remove 2 refused files").click()
     expect(tab.item("diary.mp4")).to_have_count(0)
     expect(tab.item("letter.mp4")).to_have_count(0)
     expect(tab.heading()).to_have_text("Upscale a video")
     expect(tab.page.get_by_role("alert").filter(visible=True)).to_have_count(0)
 
-    tab.page.goto(address)
-    tab.page.reload()
-    gone = tab.page.get_by_text("The video of this address is not here any more")
-    expect(gone).to_be_visible()
-    expect(tab.heading()).to_have_text("Upscale a video")
+    for other in (tab, visitor.open(f"#/job/{job}")):
+        other.page.goto(f"{tab.address}#/job/{job}")
+        expect(other.page.get_by_text("The video of this address is not here any more")).to_be_visible()
+        expect(other.heading()).to_have_text("Upscale a video")
+
+
+def test_a_few_seconds_first_then_the_whole_video(visit, own):
+    visitor = visit()
+    visitor.context.route("**/js/plan_view.js", hours_are_milliseconds)
+    tab = visitor.open()
+    tab.choose_file(own("long.mkv", "journey.mkv"))
+    start = tab.button("Start anyway")
+    frames = tab.page.locator("[data-part=frames]")
+    expect(start).to_be_enabled(timeout=JOB_MS)
+    expect(tab.main()).to_contain_text("This takes over an hour. Try a few seconds first.")
+    expect(frames).to_have_text("600")
+    tab.button("First 3 seconds").click()
+    expect(frames).to_have_text("75", timeout=JOB_MS)
+    expect(tab.page.get_by_role("radio", name="First 3 seconds")).to_be_checked()
+
+    tab.page.get_by_role("radio", name="From … to").check()
+    first, last = tab.page.get_by_label("From second"), tab.page.get_by_label("to second", exact=True)
+    first.fill("4")
+    last.fill("3")
+    expect(tab.page.get_by_text("The end must be after the beginning.")).to_be_visible()
+    expect(tab.button("Start")).to_be_disabled()
+    last.fill("4.2")
+    expect(frames).to_have_text("5", timeout=JOB_MS)
+    expect(start).to_be_enabled(timeout=JOB_MS)
+    start.click()
+    tab.expect_done()
+    tab.expect_frame(3)
+
+    tab.button("Upscale the whole video").click()
+    expect(frames).to_have_text("600", timeout=JOB_MS)
+    expect(tab.page.get_by_role("radio", name="Whole video")).to_be_checked()
+
+
+def hours_are_milliseconds(route):
+    """Warns of plans that take longer than a millisecond."""
+    answer = route.fetch()
+    assert "LONG_SECONDS = 3600;" in answer.text()
+    route.fulfill(
+        response=answer, body=answer.text().replace("LONG_SECONDS = 3600;", "LONG_SECONDS = 0.001;")
+    )
 
 
 def test_on_a_phone_the_choices_are_above_start(visit, material):

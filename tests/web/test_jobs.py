@@ -1,5 +1,6 @@
 """The life of a job, with a stand-in for the long work."""
 
+import sys
 import time
 
 import pytest
@@ -99,6 +100,49 @@ def test_choices_that_cannot_be(shared, clip, choice, words):
     assert answer.status_code == 422
     assert words in answer.json()["error"]
     assert shared.client.post("/api/jobs", json={"upload": upload, "model": "tiny"}).status_code == 201
+
+
+def test_a_part_is_kept_with_other_choices_until_another_is_sent(shared, clip):
+    job = shared.create(clip, start=0.04, end=0.2)["id"]
+    for choice, part in [
+        ({"scale": 2}, (0.04, 0.2)),
+        ({"end": 0.12}, (None, 0.12)),
+        ({"start": None, "end": None}, (None, None)),
+    ]:
+        changed = shared.client.patch(f"/api/jobs/{job}", json=choice).json()
+        assert (changed["start"], changed["end"]) == part
+    shared.until(job, "planned")
+    for choice in ({"start": -1}, {"end": "x"}, {"end": 1e9}):
+        assert shared.client.patch(f"/api/jobs/{job}", json=choice).status_code == 422
+
+
+def test_the_command_is_given_the_part(server, web, clip, tmp_path):
+    script = tmp_path / "arguments.py"
+    script.write_text(
+        "import json, sys\n"
+        "said = {'version': 1, 'event': 'error', 'message': ' '.join(sys.argv[1:]), 'exit_code': 1}\n"
+        "print(json.dumps(said))\n"
+    )
+    running = server(command=(sys.executable, "-S", str(script)))
+    job = running.create(clip, start=0.00001, end=0.2)["id"]
+    running.post(job, "start")
+    assert " --start 0.000010 --end 0.200000 " in running.until(job, "failed")["error"]
+
+
+def test_another_job_of_the_same_upload(shared, clip):
+    first = shared.done(clip, scale=2, end=0.1)
+    answer = shared.client.post(f"/api/jobs/{first['id']}/again", json={"start": None, "end": None})
+    assert answer.status_code == 201
+    second = answer.json()
+    assert second["id"] != first["id"]
+    assert answer.headers["location"] == f"/api/jobs/{second['id']}"
+    same = ("name", "model", "scale", "height", "crf")
+    assert [second[each] for each in same] == [first[each] for each in same]
+    assert (second["start"], second["end"], second["result"]) == (None, None, None)
+    shared.client.delete(f"/api/jobs/{first['id']}")
+    assert shared.until(second["id"], "planned")["plan"]["frames"] == 7
+    assert shared.client.get(f"/api/jobs/{second['id']}/source").content == clip.read_bytes()
+    assert shared.client.post(f"/api/jobs/{first['id']}/again", json={}).status_code == 404
 
 
 def test_one_upload_one_job(shared, clip):

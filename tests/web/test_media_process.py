@@ -10,6 +10,7 @@ import pytest
 from tcnet.errors import MediaError
 from tcnet.video import read_image
 from tcnet.web.jobs.frames import frame_png
+from tcnet.web.jobs.job import Trim
 from tcnet.web.jobs.media_process import MediaProcess
 from tcnet.web.planning import JobRequest, plan_upload, survey_upload
 from tcnet.web.settings import Limits
@@ -29,7 +30,7 @@ def test_it_works_elsewhere(reader):
 def test_a_plan(reader, clip, tiny, tmp_path):
     source = reader.call(survey_upload, clip, Limits(), seconds=60)
     assert (source.width, source.frames, source.codec) == (32, 7, "h264")
-    request = JobRequest(str(tiny), scale=3, height=None, crf=None)
+    request = JobRequest(str(tiny), scale=3, height=None, crf=None, trim=Trim())
     plan = reader.call(plan_upload, clip, tmp_path / "result.mp4", source, request, seconds=60)
     assert (plan.width, plan.height, plan.frames) == (96, 72, 7)
     assert plan.seconds > 0

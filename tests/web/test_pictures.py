@@ -8,9 +8,10 @@ import pytest
 
 from tcnet.errors import MediaError
 from tcnet.inference.pixels import resize_pixels
-from tcnet.video import open_source, read_image
+from tcnet.video import ReadOptions, VideoReader, open_source, read_image
 from tcnet.video.read.frame_times import frame_times
-from tcnet.web.jobs.frames import Clip, frame_png
+from tcnet.web.jobs.frames import Clip, frame_png, result_times
+from tcnet.web.jobs.job import Trim
 
 UNEVEN = [0, 1000, 1900, 6000, 6040, 6041, 20000, 20001, 20002, 30000, 44000, 44500, 50000]
 
@@ -70,6 +71,22 @@ def test_before_is_resized_by_bicubic(uneven, tmp_path):
     np.testing.assert_array_equal(
         read_image(tmp_path / "a.png"), resize_pixels(pixels, (96, 128), pixels.dtype)
     )
+
+
+def test_frames_of_a_part_are_counted_from_its_first(clip, tmp_path):
+    from tcnet.video import open_sink
+
+    result = tmp_path / "part.mp4"
+    with VideoReader(clip, ReadOptions(start=Fraction(2, 25), end=Fraction(6, 25))) as source:
+        sink = open_sink(result, info=source.info)
+        for frame in source:
+            sink.write(frame)
+        sink.finish()
+    trim = Trim(0.08, 0.24)
+    assert result_times(clip, result, trim) == (0.08, pytest.approx([0, 0.04, 0.08, 0.12]))
+    for number in (3, 0, 2):
+        (tmp_path / "a.png").write_bytes(frame_png(clip, result, number, (24, 32), trim))
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), decoded(clip)[number + 2].pixels)
 
 
 @pytest.fixture(scope="module")

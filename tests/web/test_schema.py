@@ -40,6 +40,7 @@ def test_the_description_has_all_routes(shared):
         "GET /api/jobs/{job_id}/preview.png", "GET /api/jobs/{job_id}/frames/{number}/before.png",
         "GET /api/jobs/{job_id}/frames/{number}/after.png", "GET /api/jobs/{job_id}/result",
         "GET /api/jobs/{job_id}/frames", "GET /api/jobs/{job_id}/source",
+        "POST /api/jobs/{job_id}/again",
     }  # fmt: skip
     assert "<script" not in shared.client.get("/docs").text
 

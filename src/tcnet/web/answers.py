@@ -4,9 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tcnet.web.jobs.job import Job
+from tcnet.web.jobs.job import Job, Trim
 
 MAX_HEIGHT = 16384
+MAX_SECONDS = 1e7
+_TRIM = "seconds from the first frame; of start and end, if one is sent, an omitted one is null: no limit"
 
 
 class Problem(BaseModel):
@@ -31,6 +33,14 @@ class Changed(_Asked):
         None, ge=2, le=MAX_HEIGHT, multiple_of=2, description="of the result, in pixels"
     )
     crf: int | None = Field(default=None, ge=0, le=51, description="constant quality; lower is better")
+    start: float | None = Field(default=None, ge=0, le=MAX_SECONDS, description=_TRIM)
+    end: float | None = Field(default=None, ge=0, le=MAX_SECONDS, description=_TRIM)
+
+    @property
+    def trim(self) -> Trim | None:
+        """None where neither start nor end was sent."""
+        sent = {"start", "end"} & self.model_fields_set
+        return Trim(self.start, self.end) if sent else None
 
 
 class Created(Changed):
@@ -42,6 +52,7 @@ class Entered(_Asked):
 
 
 class FrameTimes(BaseModel):
+    start: float = Field(description="seconds from the first frame of the source to that of the result")
     times: list[float] = Field(description="seconds from the first frame of the result to each")
 
 
@@ -53,6 +64,10 @@ class ServerModel(BaseModel):
     name: str
     summary: str
     default: bool
+    use: str = Field(description="files, or benchmark: on real files the others are better")
+    seconds_per_pixel: float | None = Field(
+        description="for one pixel of one input frame, as last measured on this server; null: not measured"
+    )
 
 
 class Bounds(BaseModel):

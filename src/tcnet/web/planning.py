@@ -10,8 +10,9 @@ from tcnet.errors import MediaError
 from tcnet.inference import UpscaleOptions
 from tcnet.upscale import plan_video
 from tcnet.upscale.output.disk_space import room_needed
-from tcnet.video import EncodeOptions, VideoInfo, VideoReader
-from tcnet.web.jobs.job import JobPlan, Source
+from tcnet.video import EncodeOptions, ReadOptions, VideoInfo, VideoReader
+from tcnet.web.jobs.frames import read_options
+from tcnet.web.jobs.job import JobPlan, Source, Trim
 from tcnet.web.settings import Limits
 
 _CODEC = "h264"  # of both result containers
@@ -29,6 +30,12 @@ class JobRequest:
     scale: int | None
     height: int | None
     crf: int | None
+    trim: Trim
+
+    @property
+    def read(self) -> ReadOptions:
+        """Raises UsageError for a part without frames."""
+        return read_options(self.trim)
 
 
 def survey_upload(input: Path, limits: Limits) -> Source:
@@ -58,16 +65,18 @@ def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) 
         model=request.weights,
         options=UpscaleOptions(scale=request.scale, height=request.height),
         encode=EncodeOptions(crf=request.crf),
+        read=request.read,
     )
+    frames = source.frames if request.trim == Trim() else plan.source.frame_count
     size = (plan.output_width, plan.output_height)
     room = None
-    if source.frames is not None:
-        room = room_needed(_CODEC, *size, source.frames, copies=1, deep=source.bit_depth > 8).usual
+    if frames is not None:
+        room = room_needed(_CODEC, *size, frames, copies=1, deep=source.bit_depth > 8).usual
     return JobPlan(
         width=size[0],
         height=size[1],
         seconds=plan.seconds,
-        frames=source.frames,
+        frames=frames,
         notices=plan.notices,
         output_bytes_estimate=room,
     )

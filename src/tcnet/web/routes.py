@@ -61,7 +61,10 @@ def server_routes(service: Service) -> APIRouter:
         return Server(
             version=__version__,
             models=[
-                ServerModel(name=model.name, summary=model.summary, default=model.name == default)
+                ServerModel(
+                    name=model.name, summary=model.summary, default=model.name == default, use=model.use,
+                    seconds_per_pixel=model.seconds_per_pixel(),
+                )
                 for model in settings.models
             ],
             sizes=["x4", "x3", "x2"],
@@ -115,6 +118,13 @@ def job_routes(service: Service) -> APIRouter:
     def create_job(created: Created, response: Response) -> Job:
         """Make a job of a finished upload. It is "planning", soon "planned", or "refused" with an error."""
         job = service.create_job(created.upload, _choice(created))
+        response.headers["Location"] = f"/api/jobs/{job.id}"
+        return job
+
+    @router.post("/{job_id}/again", status_code=201)
+    def copy_job(job_id: JobId, changed: Changed, response: Response) -> Job:
+        """Make another job of the same upload, with the choices of this one where no other is sent."""
+        job = service.copy_job(job_id, _choice(changed))
         response.headers["Location"] = f"/api/jobs/{job.id}"
         return job
 
@@ -177,8 +187,8 @@ def picture_routes(service: Service) -> APIRouter:
     @router.get("/{job_id}/frames")
     async def frame_times(job_id: JobId) -> FrameTimes:
         """When each frame of a done job is shown."""
-        times = await to_thread.run_sync(lambda: service.frame_times(job_id), limiter=limiter)
-        return FrameTimes(times=times)
+        start, times = await to_thread.run_sync(lambda: service.frame_times(job_id), limiter=limiter)
+        return FrameTimes(start=start, times=times)
 
     @router.get("/{job_id}/frames/{number}/before.png", response_class=Response, responses=_PNG)
     async def before(job_id: JobId, number: FrameNumber) -> Response:
@@ -257,4 +267,4 @@ def _stream(service: Service, job_id: str | None) -> Response:
 
 
 def _choice(asked: Changed) -> Choice:
-    return Choice(asked.model, asked.scale, asked.height, asked.crf)
+    return Choice(asked.model, asked.scale, asked.height, asked.crf, asked.trim)

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from tcnet.errors import MediaError, TcnetError
-from tcnet.video.read.frame_times import frame_times
 from tcnet.web.jobs.changes import Changes
 from tcnet.web.jobs.database import Database
-from tcnet.web.jobs.frames import frame_png
-from tcnet.web.jobs.job import Job, JobResult, Refused, State, display_name
+from tcnet.web.jobs.frames import frame_png, result_times
+from tcnet.web.jobs.job import Job, JobResult, Refused, State, Trim, display_name
 from tcnet.web.jobs.media_process import MediaProcess, MediaReader
 from tcnet.web.jobs.runs import COMMAND, Worker, without_paths
-from tcnet.web.jobs.store import JobStore, now
+from tcnet.web.jobs.store import JobStore, new_id, now
 from tcnet.web.planning import JobRequest, plan_upload, survey_upload
-from tcnet.web.refusal import Refusal
+from tcnet.web.refusal import Refusal, no_job
 from tcnet.web.settings import Settings
 from tcnet.web.uploads import Upload, UploadStore, size
 
@@ -41,6 +40,7 @@ class Choice:
     scale: int | None = None
     height: int | None = None
     crf: int | None = None
+    trim: Trim | None = None
 
 
 class Service:
@@ -133,6 +133,27 @@ class Service:
         self._to_plan.put(job.id)
         return self.jobs.get(job.id)
 
+    def copy_job(self, job_id: str, choice: Choice) -> Job:
+        """Another job of the same upload, planned at once, with its choices where `choice` has none."""
+        before = self.jobs.get(job_id)
+        if self.jobs.count() + len(self.uploads.all()) >= self.settings.limits.jobs:
+            raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
+        job = Job(
+            id=new_id(), name=before.name, state=State.PLANNING, created=now(), model=before.model,
+            scale=before.scale, height=before.height, crf=before.crf, start=before.start, end=before.end,
+        )  # fmt: skip
+        job = self._chosen(job, choice)
+        folder = self.jobs.folder(job.id)
+        folder.path.mkdir()
+        try:
+            folder.share_input(self.jobs.folder(before.id))
+        except FileNotFoundError as error:  # deleted just then
+            folder.remove()
+            raise no_job(job_id) from error
+        self.jobs.add(job)
+        self._to_plan.put(job.id)
+        return self.jobs.get(job.id)
+
     def replan(self, job_id: str, choice: Choice) -> Job:
         def chosen(job: Job) -> Job:
             if job.state not in (State.PLANNING, State.PLANNED, State.REFUSED):
@@ -202,24 +223,26 @@ class Service:
         folder = self.jobs.folder(job.id)
         path = folder.result(job) if after else folder.input
         size = (result.height, result.width)
+        trim = Trim() if after else job.trim
         try:
             return self._pictures.call(
-                frame_png, path, folder.result(job), number, size, seconds=FRAME_SECONDS
+                frame_png, path, folder.result(job), number, size, trim, seconds=FRAME_SECONDS
             )
         except MediaError as error:
             text = without_paths(str(error), job, folder)
             raise Refusal(404, f"frame {number} cannot be shown: {text}") from error
 
-    def frame_times(self, job_id: str) -> list[float]:
-        """Seconds from the first frame of a done job's result to each."""
+    def frame_times(self, job_id: str) -> tuple[float, list[float]]:
+        """Seconds from the first frame of a done job's input to that of its result, and from that to each."""
         job, _ = self._done(job_id)
-        path = self.jobs.folder(job.id).result(job)
+        folder = self.jobs.folder(job.id)
         try:
-            times = self._pictures.call(frame_times, path, seconds=FRAME_SECONDS)
+            return self._pictures.call(
+                result_times, folder.input, folder.result(job), job.trim, seconds=FRAME_SECONDS
+            )
         except MediaError as error:
-            text = without_paths(str(error), job, self.jobs.folder(job.id))
+            text = without_paths(str(error), job, folder)
             raise Refusal(404, f"the frames cannot be listed: {text}") from error
-        return [float(time) for time in times]
 
     def _done(self, job_id: str) -> tuple[Job, JobResult]:
         job = self.jobs.get(job_id)
@@ -248,6 +271,8 @@ class Service:
             names = ", ".join(model.name for model in self.settings.models)
             raise Refusal(422, f"unknown model {model[:40]!r}; the models are {names}")
         update: dict[str, object] = {"model": model, "crf": job.crf if choice.crf is None else choice.crf}
+        if choice.trim is not None:
+            update |= {"start": choice.trim.start, "end": choice.trim.end}
         if choice.scale is not None or choice.height is not None:
             update |= {"scale": choice.scale, "height": choice.height}
         return job.model_copy(update=update)
@@ -256,7 +281,7 @@ class Service:
         model = self.settings.model(job.model)
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
-        return JobRequest(model.weights, job.scale, job.height, job.crf)
+        return JobRequest(model.weights, job.scale, job.height, job.crf, job.trim)
 
     def _plan_all(self) -> None:
         while (job_id := self._to_plan.get()) is not None:
@@ -317,4 +342,4 @@ def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
 
 
 def _choice(job: Job) -> tuple[object, ...]:
-    return job.model, job.scale, job.height, job.crf
+    return job.model, job.scale, job.height, job.crf, job.trim

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcnet.catalogue import list_models
+from tcnet.catalogue import ModelCard, list_models
 from tcnet.errors import UsageError
+from tcnet.speeds import newest_speed
 
 GIBIBYTE = 2**30
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -44,6 +45,17 @@ class ServedModel:
     name: str
     summary: str
     weights: str
+    card: ModelCard | None = None
+    """Of a model in the package."""
+
+    @property
+    def use(self) -> str:
+        return "files" if self.card is None else self.card.use
+
+    def seconds_per_pixel(self) -> float | None:
+        """As last measured on this machine; None where it was not. Raises MediaError for damaged settings."""
+        speed = None if self.card is None else newest_speed(self.card)
+        return None if speed is None else speed.seconds_per_pixel
 
 
 def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, ...]:
@@ -51,7 +63,7 @@ def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, 
 
     Raises UsageError for a name that is taken and a file that does not exist.
     """
-    models = [ServedModel(card.name, card.summary, card.name) for card in list_models()]
+    models = [ServedModel(card.name, card.summary, card.name, card) for card in list_models()]
     for name, path in (more or {}).items():
         if name in [model.name for model in models]:
             raise UsageError(f"--model {name}={path}: there is a model of this name already; choose another")

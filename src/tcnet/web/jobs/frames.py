@@ -11,7 +11,9 @@ from tcnet.inference.pixels import resize_pixels
 from tcnet.video import Frame, ReadOptions, VideoReader
 from tcnet.video.images import encode_png
 from tcnet.video.read.frame_times import frame_times
+from tcnet.web.jobs.job import Trim
 
+_WHOLE = Trim()
 _AHEAD = 60
 """Up to this distance decoding on is faster than seeking."""
 _KEPT = 8
@@ -21,13 +23,25 @@ _CLOSE = Fraction(4, 1000)
 """Seconds: closer frames cannot be told apart by time, which containers round."""
 
 
-def frame_png(path: Path, result: Path, number: int, size: tuple[int, int]) -> bytes:
+def read_options(trim: Trim) -> ReadOptions:
+    """Raises UsageError for a part without frames."""
+    start, end = (None if at is None else Fraction(str(at)) for at in trim)
+    return ReadOptions(start=start, end=end)
+
+
+def result_times(path: Path, result: Path, trim: Trim) -> tuple[float, list[float]]:
+    """Seconds from the first frame of `path` to that of `result`, and from that to each of its frames."""
+    return float(_shift(path, trim)), [float(time) for time in frame_times(result)]
+
+
+def frame_png(path: Path, result: Path, number: int, size: tuple[int, int], trim: Trim = _WHOLE) -> bytes:
     """Frame `number` of `path`, counted from 0, in `size` (height, width); by bicubic where it has another.
 
-    result: the upscaled file, which has the frames of the input at their times.
+    result: the upscaled file, which has the frames of the input at their times. trim: the part of `path` that
+    is counted.
     Raises MediaError where there is no such frame.
     """
-    frame = _clip(path, result).frame(number)
+    frame = _clip(path, result, trim).frame(number)
     pixels = frame.pixels
     if pixels.shape[:2] != size:
         pixels = resize_pixels(pixels, size, pixels.dtype)
@@ -35,15 +49,26 @@ def frame_png(path: Path, result: Path, number: int, size: tuple[int, int]) -> b
 
 
 @lru_cache(maxsize=2)  # input and result of the job in view
-def _clip(path: Path, result: Path) -> "Clip":
-    return Clip(path, frame_times(result))
+def _clip(path: Path, result: Path, trim: Trim) -> "Clip":
+    return Clip(path, frame_times(result), _shift(path, trim))
+
+
+def _shift(path: Path, trim: Trim) -> Fraction:
+    """Seconds from the first frame to the first that is kept."""
+    if trim == _WHOLE:
+        return Fraction(0)
+    with VideoReader(path, read_options(trim)) as reader:
+        found = reader.info.trim
+    return Fraction(0) if found is None else Fraction(found.shift)
 
 
 class Clip:
-    """Frames of a video by their number. times: seconds from the first frame to each."""
+    """Frames of a video by their number. times: seconds from the first frame to each. shift: seconds from the
+    first frame of the file to that which is counted as 0."""
 
-    def __init__(self, path: Path, times: list[Fraction]) -> None:
+    def __init__(self, path: Path, times: list[Fraction], shift: Fraction = Fraction(0)) -> None:
         self._path = path
+        self._shift = shift
         self._times = times
         self._kept: OrderedDict[int, Frame] = OrderedDict()
         self._following: Iterator[Frame] = iter(())
@@ -64,7 +89,9 @@ class Clip:
         while number > 0 and self._times[number] - self._times[number - 1] < _CLOSE:
             number -= 1
         # Half-way between two frames, so that it does not matter how the container rounded.
-        start = (self._times[number - 1] + self._times[number]) / 2 if number > 0 else None
+        start: Fraction | None = self._shift or None
+        if number > 0:
+            start = (self._times[number - 1] + self._times[number]) / 2 + self._shift
         self._following = iter(VideoReader(self._path, ReadOptions(start=start)))
         self._next = max(number, 0)
         self._open = True

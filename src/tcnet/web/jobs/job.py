@@ -3,6 +3,7 @@
 import re
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,6 +81,13 @@ class JobResult(_Value):
     notices: tuple[str, ...]
 
 
+class Trim(NamedTuple):
+    """Which part of the input is upscaled: seconds from its first frame; null: no limit."""
+
+    start: float | None = None
+    end: float | None = None
+
+
 class Job(_Value):
     """Times are seconds since 1970. preview: a number that changes with preview.png; null before the first.
     queue_position: 1 is next. seconds_worked: over all runs that have ended."""
@@ -95,6 +103,8 @@ class Job(_Value):
     scale: int | None = None
     height: int | None = None
     crf: int | None = None
+    start: float | None = Field(default=None, description="seconds; null: from the first frame")
+    end: float | None = Field(default=None, description="seconds; null: to the last frame")
     source: Source | None = None
     plan: JobPlan | None = None
     progress: JobProgress | None = None
@@ -102,6 +112,10 @@ class Job(_Value):
     queue_position: int | None = None
     result: JobResult | None = None
     seconds_worked: float = 0.0
+
+    @property
+    def trim(self) -> Trim:
+        return Trim(self.start, self.end)
 
     @property
     def size(self) -> str:

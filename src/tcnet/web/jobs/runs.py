@@ -95,7 +95,13 @@ class Worker:
 
     def _arguments(self, job: Job) -> list[str]:
         folder, request = self._store.folder(job.id), self._request(job)
-        options = {"--model": request.weights, "--scale": request.scale, "--height": request.height}
+        options: dict[str, object] = {
+            "--model": request.weights,
+            "--scale": request.scale,
+            "--height": request.height,
+        }
+        for name, seconds in zip(("--start", "--end"), request.trim, strict=True):
+            options[name] = None if seconds is None else f"{seconds:f}"
         options |= {"--crf": request.crf, "--preview": str(folder.preview), "--progress": "json"}
         pairs = [(name, str(value)) for name, value in options.items() if value is not None]
         return [

@@ -1,5 +1,6 @@
 """The jobs on disk; they survive the server."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -29,6 +30,15 @@ class JobFolder:
 
     def result(self, job: Job) -> Path:
         return self.path / f"result{job.suffix}"
+
+    def share_input(self, other: "JobFolder") -> None:
+        """Take over the input of another job, without a copy where the file system can."""
+        try:
+            os.link(other.input, self.input)
+        except FileNotFoundError:
+            raise
+        except OSError:  # no hard links there
+            shutil.copyfile(other.input, self.input)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -3,6 +3,7 @@
 import { address } from "./api.js";
 import { Comparison } from "./comparison.js";
 import { fromTemplate, partsOf, setLines, setText } from "./parts.js";
+import { jobAddress } from "./sidebar.js";
 import * as words from "./words.js";
 
 export class DoneView {
@@ -15,6 +16,14 @@ export class DoneView {
     this.parts.comparison.replaceWith(this.#comparison.root);
     this.parts.download.href = address(`jobs/${encodeURIComponent(job.id)}/result`);
     this.parts.download.download = job.result.name;
+    this.parts.whole.hidden = job.start === null && job.end === null;
+    this.parts.whole.addEventListener("click", async () => {
+      const whole = await panel.request("POST", "/again", { start: null, end: null });
+      if (whole) {
+        page.jobs.hear(whole);
+        page.go(jobAddress(whole.id));
+      }
+    });
     page.announcer.say(`${job.name} is done`);
   }
 

@@ -52,7 +52,7 @@ export class JobPanel {
     this.#view.close();
   }
 
-  /** Sends a request about the job, shows its answer or its error. True where it succeeded. */
+  /** Sends a request about the job, shows its answer or its error. The answer, or true without one, where it succeeded. */
   async request(method, path = "", body = undefined) {
     const since = this.#page.jobs.now();
     setProblem(this.parts.problem, null);
@@ -61,7 +61,7 @@ export class JobPanel {
       if (answer?.id === this.id) {
         this.#page.jobs.answered(answer, since);
       }
-      return true;
+      return answer ?? true;
     } catch (error) {
       if (!(error instanceof ApiError)) {
         throw error;

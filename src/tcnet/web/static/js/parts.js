@@ -52,8 +52,9 @@ export function setBar(bar, share) {
   }
 }
 
-/** A choice of a group, as a button or a card: a <label> with its radio button. text: a line below the label. */
-export function radio({ name, value, label, text }) {
+/** A choice of a group, as a button or a card: a <label> with its radio button. text: a line below the label.
+ * time: whether it has room for one, found by data-time. */
+export function radio({ name, value, label, text, time }) {
   const root = document.createElement("label");
   root.className = "choice";
   const input = document.createElement("input");
@@ -67,6 +68,12 @@ export function radio({ name, value, label, text }) {
     more.className = "choice-text";
     more.textContent = text;
     root.append(more);
+  }
+  if (time) {
+    const room = document.createElement("span");
+    room.className = "choice-time";
+    room.dataset.time = value;
+    root.append(room);
   }
   return root;
 }

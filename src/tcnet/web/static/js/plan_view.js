@@ -5,6 +5,9 @@ import { fromTemplate, partsOf, radio, setLines, setProblem, setText } from "./p
 import * as words from "./words.js";
 
 const TYPING_MS = 700;
+const LONG_SECONDS = 3600; // from then on it is asked for a second thought, as on the command line
+const TRIAL_SECONDS = 3;
+const PARTS = { whole: "Whole video", trial: `First ${TRIAL_SECONDS} seconds`, range: "From … to" };
 
 /** What is wrong with the number in a field that has min, max and an even step. */
 function whyNotHeight({ value, min, max, validity }) {
@@ -18,6 +21,18 @@ function whyNotHeight({ value, min, max, validity }) {
     return `${value} is too low: the least is ${min}.`;
   }
   return `${value} is not even; the nearest are ${2 * Math.floor(value / 2)} and ${2 * Math.ceil(value / 2)}.`;
+}
+
+/** The choice of a job, to be compared. */
+function choiceOf({ model, scale, height, start, end }) {
+  return JSON.stringify([model, scale, height, start, end]);
+}
+
+function partOf({ start, end }) {
+  if (start === null && end === null) {
+    return "whole";
+  }
+  return !start && end === TRIAL_SECONDS ? "trial" : "range";
 }
 
 export class PlanView {
@@ -41,7 +56,10 @@ export class PlanView {
     this.parts.form.addEventListener("submit", (event) => event.preventDefault());
     this.parts.form.addEventListener("change", (event) => this.#changed(event));
     this.parts.height.addEventListener("input", () => this.#replan(TYPING_MS));
+    this.parts["start-field"].addEventListener("input", () => this.#replan(TYPING_MS));
+    this.parts["end-field"].addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts.start.addEventListener("click", () => this.#start());
+    this.parts.trial.addEventListener("click", () => this.#try());
   }
 
   #build() {
@@ -51,8 +69,13 @@ export class PlanView {
       ...scales.map((scale) => radio({ name: "size", value: String(scale), label: `× ${scale}` })),
       radio({ name: "size", value: "height", label: "Height" }),
     );
-    this.parts.models.append(
-      ...models.map(({ name, summary }) => radio({ name: "model", value: name, label: name, text: summary })),
+    for (const { name, summary, use } of models) {
+      const group = use === "benchmark" ? this.parts.benchmarks : this.parts.models;
+      group.append(radio({ name: "model", value: name, label: name, text: summary, time: true }));
+    }
+    this.parts.more.hidden = !this.parts.benchmarks.hasChildNodes();
+    this.parts.parts.append(
+      ...Object.entries(PARTS).map(([value, label]) => radio({ name: "part", value, label })),
     );
   }
 
@@ -66,7 +89,7 @@ export class PlanView {
 
   /** Puts the job's choice into the form, if it is new: it may have been made in another tab. */
   #followChoice(job) {
-    const chosen = JSON.stringify([job.model, job.scale, job.height]);
+    const chosen = choiceOf(job);
     if (chosen !== this.#chosen && !this.#changing) {
       this.#setForm(job);
     }
@@ -78,10 +101,16 @@ export class PlanView {
   }
 
   #setForm(job) {
-    this.#chosen = JSON.stringify([job.model, job.scale, job.height]);
+    this.#chosen = choiceOf(job);
     const { elements } = this.parts.form;
     elements.size.value = job.height ? "height" : String(job.scale ?? 4);
     elements.model.value = job.model;
+    this.parts.more.open ||= this.parts.benchmarks.querySelector(":checked") !== null;
+    elements.part.value = partOf(job);
+    if (elements.part.value === "range") {
+      elements.start.value = job.start ?? 0;
+      elements.end.value = job.end ?? job.source?.duration ?? "";
+    }
     if (job.height) {
       elements.height.value = job.height;
     }
@@ -92,6 +121,9 @@ export class PlanView {
     const off = this.parts.form.elements.size.value !== "height";
     this.parts["height-field"].hidden = off;
     this.parts.height.disabled = off; // or its value would have to be right
+    const all = this.parts.form.elements.part.value !== "range";
+    this.parts.range.hidden = all;
+    this.parts["start-field"].disabled = this.parts["end-field"].disabled = all;
   }
 
   #changed(event) {
@@ -102,7 +134,12 @@ export class PlanView {
       const usual = [720, 1080, 2160, 4320].find((usual) => usual > lines && usual <= height.max);
       height.value = usual ?? height.max;
     }
-    if (event.target !== height) {
+    if (event.target.value === "range") {
+      const { start, end } = this.parts.form.elements;
+      start.value ||= 0;
+      end.value ||= Math.min(10, Math.floor(this.#panel.job.source?.duration ?? 10) || 1);
+    }
+    if (![height, this.parts["start-field"], this.parts["end-field"]].includes(event.target)) {
       this.#replan(0); // for the height it follows while it is typed
     }
   }
@@ -112,14 +149,48 @@ export class PlanView {
     const size = elements.size.value;
     return {
       model: elements.model.value,
+      ...this.#trim(),
       ...(size === "height" ? { height: Number(elements.height.value) } : { scale: Number(size) }),
     };
+  }
+
+  #trim() {
+    const { part, start, end } = this.parts.form.elements;
+    if (part.value === "range") {
+      return { start: Number(start.value), end: Number(end.value) };
+    }
+    return { start: null, end: part.value === "trial" ? TRIAL_SECONDS : null };
+  }
+
+  /** Why there is nothing between the ends of the part; null where there may be something. */
+  #wrongPart(job) {
+    const { start, end } = this.parts.form.elements;
+    if (start.disabled) {
+      return null;
+    }
+    if (!start.checkValidity() || !end.checkValidity()) {
+      return "Type seconds, 0 or more, in both.";
+    }
+    if (Number(end.value) <= Number(start.value)) {
+      return "The end must be after the beginning.";
+    }
+    const duration = job.source?.duration ?? null;
+    const late = duration !== null && Number(start.value) >= duration;
+    return late ? `The video is over by then: it lasts ${words.seconds(duration)}.` : null;
+  }
+
+  /** A few seconds instead of hours. */
+  #try() {
+    this.parts.form.elements.part.value = "trial";
+    this.#showHeight();
+    this.#replan(0);
+    this.parts.start.focus(); // the warning goes
   }
 
   #replan(delay) {
     clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.parts.form.checkValidity()) {
+    if (this.parts.form.checkValidity() && !this.#wrongPart(this.#panel.job)) {
       this.#timer = setTimeout(() => this.#ask(this.#choice()), delay);
     }
     this.update(this.#panel.job);
@@ -153,19 +224,51 @@ export class PlanView {
   update(job) {
     this.#boundHeight(job.source);
     this.#followChoice(job);
-    const wrong = this.#wrongHeight(job);
+    const wrongHeight = this.#wrongHeight(job);
+    const wrongPart = this.#wrongPart(job);
+    const wrong = wrongHeight ?? wrongPart;
     const measuring = !wrong && (this.#changing || job.state === "planning");
     const ready = !measuring && job.state === "planned" && !wrong;
     this.parts.summary.setAttribute("aria-busy", String(measuring));
     this.parts.summary.classList.toggle("busy", measuring);
     this.parts.start.disabled = !ready;
-    setProblem(this.parts["height-problem"], wrong);
-    this.parts.height.setAttribute("aria-invalid", String(Boolean(wrong)));
+    setProblem(this.parts["height-problem"], wrongHeight);
+    setProblem(this.parts["part-problem"], wrongPart);
+    this.parts.height.setAttribute("aria-invalid", String(Boolean(wrongHeight)));
+    this.#warn(ready ? job : null);
+    this.#showTimes(job);
     setProblem(this.parts.refusal, measuring || wrong ? null : job.error);
     this.#showPlan(measuring, wrong ? { ...job, plan: null } : job);
     if (ready && this.#told !== job.plan.seconds) {
       this.#told = job.plan.seconds;
       this.#announcer.say(`Plan: ${this.parts.size.textContent}, ${this.parts.time.textContent}`);
+    }
+  }
+
+  /** What takes hours is said before it is started. job: null where it cannot be. */
+  #warn(job) {
+    const { warning, start, trial } = this.parts;
+    const long = (job?.plan.seconds ?? 0) > LONG_SECONDS;
+    warning.hidden = !long;
+    start.classList.toggle("primary", !long);
+    setText(start, long ? "Start anyway" : "Start");
+    trial.hidden = job?.end === TRIAL_SECONDS && !job.start;
+    if (long) {
+      const advice = trial.hidden ? "A faster model or a shorter part takes less." : "Try a few seconds first.";
+      setText(this.parts["warning-text"], `This takes over an hour. ${advice}`);
+    }
+  }
+
+  /** How long each model takes for this video, where that is known: as measured once, scaled by today's plan. */
+  #showTimes({ model, plan, source }) {
+    const speed = Object.fromEntries(this.#server.models.map((each) => [each.name, each.seconds_per_pixel]));
+    const pixels = source && plan?.frames ? source.width * source.height * plan.frames : null;
+    const today = plan?.seconds && pixels && speed[model] ? plan.seconds / (pixels * speed[model]) : 1;
+    for (const room of this.parts.form.querySelectorAll("[data-time]")) {
+      const { time: name } = room.dataset;
+      const other = pixels && speed[name] ? pixels * speed[name] * today : null;
+      const seconds = name === model && plan ? plan.seconds : other;
+      setText(room, seconds ? `About ${words.duration(seconds)} here` : "");
     }
   }
 

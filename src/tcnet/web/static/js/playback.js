@@ -12,6 +12,7 @@ export class Playback {
   #path;
   #pairs;
   #view;
+  #shift = 0; // seconds of the original before the part that was upscaled
   #times = null;
   #player = null;
   #playing = false;
@@ -71,7 +72,11 @@ export class Playback {
     this.#playing = true;
     this.#tell();
     try {
-      this.#times ??= (await this.#api.get(`${this.#path}/frames`)).times;
+      if (this.#times === null) {
+        const { start, times } = await this.#api.get(`${this.#path}/frames`);
+        this.#shift = start;
+        this.#times = times;
+      }
     } catch (error) {
       if (!(error instanceof ApiError)) {
         throw error;
@@ -95,7 +100,10 @@ export class Playback {
   }
 
   async #choosePlayer() {
-    const sides = [address(`${this.#path}/source`), address(`${this.#path}/result`)];
+    const sides = [
+      { src: address(`${this.#path}/source`), shift: this.#shift },
+      { src: address(`${this.#path}/result`), shift: 0 },
+    ];
     const player = new VideoPlayer(sides, this.#times, this.parts.videos, {
       put: (number, pair) => this.#view.put(number, pair),
       end: () => this.#ended(),

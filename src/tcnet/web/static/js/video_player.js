@@ -17,16 +17,16 @@ export class VideoPlayer {
   #shown = -1;
   #unmatched = 0;
 
-  /** addresses: of original and result. times: seconds of each frame of the result. place: an element for the
+  /** sides: {src, shift} of original and result; shift: seconds of it before the first frame. times: seconds of each frame of the result. place: an element for the
    * <video>s. events: put(number, [canvas, canvas]), end(), fail(why). */
-  constructor(addresses, times, place, events) {
+  constructor(sides, times, place, events) {
     this.#times = times;
     this.#events = events;
-    this.#sides = addresses.map((src) => {
+    this.#sides = sides.map(({ src, shift }) => {
       const video = document.createElement("video");
       Object.assign(video, { muted: true, preload: "auto", playsInline: true, src });
       const canvas = document.createElement("canvas");
-      return { video, canvas, origin: 0, waiting: new Map(), last: -1 };
+      return { video, canvas, shift, origin: 0, waiting: new Map(), last: -1 };
     });
     place.replaceChildren(...this.#sides.map(({ video }) => video));
   }
@@ -191,7 +191,7 @@ function firstFrame(side) {
     video.addEventListener("error", () => settle(false), { once: true });
     video.addEventListener("loadeddata", () => video.videoWidth || settle(false), { once: true }); // sound alone
     video.requestVideoFrameCallback((_, { mediaTime }) => {
-      side.origin = mediaTime;
+      side.origin = mediaTime + side.shift;
       settle(true);
     });
   });

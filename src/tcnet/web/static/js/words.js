@@ -49,6 +49,11 @@ export function duration(seconds) {
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
+/** A point of a video: 2.5 s */
+export function seconds(number) {
+  return `${Number(number.toFixed(3))} s`;
+}
+
 /** The length of a video: 0:10, 1:02:03. */
 export function clock(seconds) {
   const whole = Math.round(seconds);
