@@ -13,7 +13,8 @@ from safetensors import safe_open
 
 from tcnet.data.synthetic import generated_still
 from tcnet.errors import MediaError, TcnetError, UsageError
-from tcnet.models import load_model
+from tcnet.models import load_model, save_model
+from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.quantisation import expected_ranges
 from tcnet.training.config import load_config
 from tcnet.training.run import Watcher, train
@@ -96,11 +97,17 @@ def test_accumulated_batches_equal_one_large_batch(tiny):
             torch.testing.assert_close(tensor, theirs[key], rtol=1e-3, atol=1e-6)
 
 
-def test_two_processes_equal_one_with_twice_the_batch(tiny):
+@pytest.mark.parametrize("shrunk", [False, True], ids=["from scratch", "shrunk"])
+def test_two_processes_equal_one_with_twice_the_batch(tiny, shrunk):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     changes = ["optimisation.steps=3", *held_out(tiny)]
+    if shrunk:
+        fields = tiny.config().network | {"propagation_blocks": 2}
+        save_model(TCNet(TCNetConfig(**fields)), tiny.folder / "large.safetensors")
+        changes += [f"start.from={tiny.folder / 'large.safetensors'}", "start.shrink=true"]
+        changes += ["start.shrink_steps=2", "start.shrink_samples=2"]
     command = [sys.executable, "-m", "tcnet", "train", str(tiny.file), "--set", f"out={tiny.folder / 'two'}"]
     for change in ("optimisation.batch=1", *changes):
         command += ["--set", change]

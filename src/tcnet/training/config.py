@@ -175,7 +175,8 @@ class TrainingConfig(Table):
     compile: bool = False
     """Compile the network's trunks (torch.compile): a minute at first, faster then on a GPU."""
     network: dict[str, Any] = Field(default={})
-    """`preset`, a named configuration ("tcnet", "paper"), and fields of TCNetConfig that differ from it."""
+    """`preset`, a named configuration ("tcnet", "fast", "lite", "paper"), and the fields of TCNetConfig that
+    differ from it."""
     start: StartOptions = StartOptions()
     data: DataOptions
     optimisation: OptimisationOptions
