@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcnet.video import ReadOptions, open_sink, open_source
-from tcnet.video.find_clock import BROADCAST_GAP_SECONDS, FILE_GAP_SECONDS, ClockFinder, TrackKind
+from tcnet.video.find_clock import (
+    BROADCAST_GAP_SECONDS,
+    FILE_GAP_SECONDS,
+    ClockFinder,
+    TrackKind,
+    file_clock,
+)
 from tcnet.video.read.frame_times import frame_times
 
 FRAME = Fraction(1, 25)
@@ -391,3 +397,15 @@ def test_the_last_picture_before_a_reset_whose_time_is_of_after_it():
     clock = finder.find()
     assert clock.postponed == {(VIDEO, 10): 480}
     assert clock.moves == {VIDEO: ((0, Fraction(0)), (13, Fraction(520 - 20_000_000, 1000)))}
+
+
+def test_pictures_that_are_all_marked_as_key_frames(clips, tmp_path):
+    """MP4 without a table of them (stss) says that."""
+    clip = clips.clip(times=tuple(range(40)), options=(("bf", "8"), ("x264-params", "b-adapt=0")))
+    path = clips.write(tmp_path / "a.mp4", clip)
+    data = path.read_bytes()
+    assert data.count(b"stss") == 1
+    path.write_bytes(data.replace(b"stss", b"free"))
+    frames = clips.read(path)
+    assert [frame.seconds for frame in frames] == [Fraction(n, 25) for n in range(40)]
+    assert file_clock(path).continuous

@@ -35,6 +35,7 @@ _BESIDE_SECONDS = 10.0  # streams of one epoch are no further apart at one place
 _SAME_SKEW_SECONDS = 0.25  # tolerance for sound that is as far from the picture as before
 _WRAP = Fraction(2**33, 90000)  # seconds after which MPEG timestamps wrap around
 _WRAPPING = frozenset(["mpegts", "mpeg"])
+_STATING = frozenset(["mov,mp4,m4a,3gp,3g2,mj2"])
 _TS_DISCONT = 0x200  # AVFMT_TS_DISCONT, a flag of formats
 
 
@@ -204,7 +205,9 @@ class ClockFinder:
         )
 
     def _steps_back(self, track: _Track, seconds: float, decoded: int | None, *, is_keyframe: bool) -> bool:
-        if is_keyframe or track.what.kind != "video":
+        known = decoded is not None and track.decoded is not None
+        # MP4 without an index of key frames marks all pictures as such.
+        if track.what.kind != "video" or (is_keyframe and (self._discontinuous or not known)):
             return seconds < track.high - STEP_BACK_SECONDS
         if decoded is not None and track.decoded is not None:
             return (decoded - track.decoded) * track.tick < -STEP_BACK_SECONDS
@@ -325,6 +328,7 @@ def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> 
         discontinuous = bool(container.format.flags & _TS_DISCONT)
         wraps = container.format.name in _WRAPPING
         finder = ClockFinder(tracks, video=main.index, discontinuous=discontinuous, wraps=wraps)
+        stated = discontinuous or container.format.name in _STATING  # elsewhere FFmpeg derives decoding times
         discarded = 0
         for packet in demux(container, streams):
             if packet.is_discard:  # its time means nothing
@@ -336,7 +340,7 @@ def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> 
                     packet.stream_index,
                     time,
                     packet.duration or 0,
-                    decoded=packet.dts if discontinuous else None,
+                    decoded=packet.dts if stated else None,
                     is_keyframe=packet.is_keyframe,
                     is_postponed=postponed,
                 )
