@@ -142,7 +142,7 @@ class ImageReader:
     @property
     def notices(self) -> tuple[str, ...]:
         lines = list(self._before)
-        if self._options.deinterlace == "on":
+        if self._options.deinterlace in ("on", "double"):
             lines.append("images are not deinterlaced")
         return (*lines, *self._found)
 

@@ -236,3 +236,31 @@ def test_any_pixel_format_is_deinterlaced(tmp_path, pixel_format):
 )
 def test_what_counts_as_interlaced(scan, kind, parity):
     assert (scan.kind, scan.parity) == (kind, parity)
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_double_makes_a_frame_of_each_field_at_its_time(tmp_path, order):
+    path = write_fields(tmp_path / "a.mkv", "ffv1", "yuv420p", woven, mark=order, order=order, count=24)
+    source, frames = read(path, "double")
+    assert source.info.frame_rate == 50
+    assert source.info.frame_count == len(frames) == 48
+    assert [frame.seconds for frame in frames] == [Fraction(i, 50) for i in range(48)]
+    assert all(frame.duration * frame.time_base == Fraction(1, 50) for frame in frames)
+    assert "at twice the rate" in source.notices[0]
+    repeated = [frame for frame in frames[::2] for _ in range(2)]
+    assert distance(frames, moment) < 0.5 * distance(repeated, moment)
+
+
+def test_double_leaves_progressive_video_and_parts_keep_their_times(tmp_path):
+    plain = write_fields(tmp_path / "a.mkv", "ffv1", "yuv420p", whole, count=24)
+    source, frames = read(plain, "double")
+    assert len(frames) == 24
+    assert "stays as it is" in source.notices[0]
+    path = write_fields(tmp_path / "b.mkv", "ffv1", "yuv420p", woven, mark="tff", count=40)
+    everything = read(path, "double")[1]
+    options = ReadOptions(deinterlace="double", start=Fraction("0.5"), end=Fraction("1.1"))
+    with open_source(path, options) as source:
+        part = list(source)
+    for ours, theirs in zip(part, everything[25:55], strict=True):
+        assert ours.seconds + Fraction(1, 2) == theirs.seconds
+        np.testing.assert_array_equal(ours.pixels, theirs.pixels)

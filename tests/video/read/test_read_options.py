@@ -13,7 +13,7 @@ from tcnet.video import ReadOptions
         ({"start": Fraction(-1, 2)}, "start -0.5 s is before the first frame"),
         ({"start": Fraction(2), "end": Fraction(2)}, "end 2 s is not after the start"),
         ({"end": Fraction(0)}, "end 0 s is not after the start"),
-        ({"deinterlace": "bob"}, "unknown deinterlace 'bob'; choose auto, on, off"),
+        ({"deinterlace": "bob"}, "unknown deinterlace 'bob'; choose auto, double, on, off"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(wrong, words):

@@ -92,7 +92,8 @@ def upscale(
     deinterlace: Annotated[
         str,
         typer.Option(
-            help="auto (what is interlaced; telecined film is put together), on or off.",
+            help="auto (what is interlaced; telecined film is put together), double (a frame for each "
+            "field), on or off.",
             rich_help_panel=PICTURE,
         ),
     ] = "auto",

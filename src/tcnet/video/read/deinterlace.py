@@ -9,7 +9,7 @@ their own times.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -32,18 +32,20 @@ from tcnet.video.timestamps import Gaps
 
 _SMALLEST = 4  # pixels a side, which bwdif needs
 _LEAD_SECONDS = 2  # read before the part that is wanted, so that all is decided as in the whole file
+_MEASURED = ("auto", "double")  # wishes by which only what is interlaced is deinterlaced
 _MOST_TICKS = 2**31 - 1  # a second, which containers can count
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """tick: seconds of the pictures' times. finer: ticks of the result for one of those. film: whether film
-    is looked for. picture: ticks of the result for one video picture."""
+    is looked for. picture: ticks of the result for one video picture. double: each field becomes a frame."""
 
     tick: Fraction
     finer: int
     film: bool
     picture: Fraction
+    double: bool = False
 
     def seconds(self, ticks: int) -> Fraction:
         return ticks * self.tick
@@ -59,8 +61,9 @@ class Deinterlacer:
     def __init__(self, scan: Scan, *, only_combed: bool, clock: _Clock | None = None) -> None:
         self._only_combed = only_combed
         self._clock = clock or _Clock(Fraction(1), 1, film=False, picture=Fraction(1))
-        mode = "send_field" if self._clock.film else "send_frame"
-        self._fields = 2 if self._clock.film else 1  # pictures that bwdif gives for each
+        both = self._clock.film or self._clock.double
+        mode = "send_field" if both else "send_frame"
+        self._fields = 2 if both else 1  # pictures that bwdif gives for each
         self._whole = PictureFilter([("bwdif", f"mode={mode}:parity={scan.parity}:deint=all")])
         self._tests = PictureFilter([("idet", "")])
         self._unmark = PictureFilter([("setfield", "prog")])
@@ -111,7 +114,7 @@ class Deinterlacer:
         yield from self._tracker.feed(entry.picture)
 
     def _ready(self, *, ended: bool) -> Iterator[TimedPicture]:
-        following = 1 if self._clock.film and not ended else 0  # the next picture has to be known too
+        following = 1 if self._fields == 2 and not ended else 0  # the next picture has to be known too
         while (
             len(self._wholes) >= self._fields
             and (self._combed or not self._only_combed)
@@ -121,19 +124,37 @@ class Deinterlacer:
             wholes = [self._wholes.popleft() for _ in range(self._fields)]
             combed = self._combed.popleft() if self._only_combed else True
             if film is None:
-                yield self._video(entry, wholes, combed=combed)
+                yield from self._video(entry, wholes, combed=combed)
             else:
                 yield from self._film_frames(entry, film, wholes)
             self._before = (entry, film)
 
-    def _video(self, entry: TimedPicture, wholes: list[av.VideoFrame], *, combed: bool) -> TimedPicture:
-        if combed:
-            self.replaced += 1
-            return self._timed(wholes[0], entry, Fraction(0))
-        # Film that is stored as such and marked to be shown for two and three fields: at its own time.
-        steps = (self._step_before(entry), self._step_after(entry))
-        soft = self._clock.film and None not in steps and is_pulldown(*steps)  # type: ignore[arg-type]
-        return self._timed(self._unmarked(entry), entry, Fraction(soft, 4))
+    def _video(
+        self, entry: TimedPicture, wholes: list[av.VideoFrame], *, combed: bool
+    ) -> Iterator[TimedPicture]:
+        before, after = self._step_before(entry), self._step_after(entry)
+        self.replaced += combed
+        if self._clock.double:
+            # A picture that looks progressive is shown twice, so that the rate is constant.
+            shown = wholes if combed else [self._unmarked(entry)] * 2
+            half = self._half(before, after)
+            for field, picture in enumerate(shown):
+                timed = self._timed(picture, entry, field * half)
+                yield replace(timed, duration=timed.duration // 2)
+        elif combed:
+            yield self._timed(wholes[0], entry, Fraction(0))
+        else:
+            # Film that is stored as such and marked to be shown for two and three fields: at its own time.
+            soft = self._clock.film and before is not None and after is not None
+            soft = soft and is_pulldown(before, after)  # type: ignore[arg-type]  # both are there
+            yield self._timed(self._unmarked(entry), entry, Fraction(soft, 4))
+
+    def _half(self, before: Fraction | None, after: Fraction | None) -> Fraction:
+        """From a picture's first field to its second, in video pictures; as usual where pictures are
+        missing."""
+        step = after or before
+        usual = self._clock.picture / self._clock.finer * self._clock.tick
+        return Fraction(1, 2) if step is None or step > usual * 3 / 2 else step / usual / 2
 
     def _film_frames(
         self, entry: TimedPicture, film: Film, wholes: list[av.VideoFrame]
@@ -187,8 +208,8 @@ class Deinterlacer:
 class ShownPictures:
     """The pictures of a stream after what is done about fields, in one pass.
 
-    Times are in ticks of 1 / `finer` of the stream's. wish: "auto", "on" or "off". gaps: in the stream's
-    ticks.
+    Times are in ticks of 1 / `finer` of the stream's. wish: "auto", "double", "on" or "off". gaps: in the
+    stream's ticks.
     """
 
     def __init__(
@@ -200,12 +221,14 @@ class ShownPictures:
         self._wish = wish
         self._scan = scan
         self.finer = finer_ticks(wish, scan, tick)
-        film = wish == "auto" and scan.kind != PROGRESSIVE and scan.video_rate
-        picture = 1 / rate if rate and is_picture_step(1 / rate) else PICTURE_SECONDS
-        self._clock = _Clock(tick, self.finer, film=film, picture=picture / tick * self.finer)
+        film = wish in _MEASURED and scan.kind != PROGRESSIVE and scan.video_rate
+        picture = 1 / rate if rate and (not film or is_picture_step(1 / rate)) else PICTURE_SECONDS
+        self._clock = _Clock(
+            tick, self.finer, film=film, picture=picture / tick * self.finer, double=wish == "double"
+        )
         self._filter: Deinterlacer | None = None
-        if wish == "on" or (wish == "auto" and scan.kind != PROGRESSIVE):
-            self._filter = Deinterlacer(scan, only_combed=wish == "auto", clock=self._clock)
+        if wish == "on" or (wish in _MEASURED and scan.kind != PROGRESSIVE):
+            self._filter = Deinterlacer(scan, only_combed=wish in _MEASURED, clock=self._clock)
         self._late = self._filter is None
 
     def pictures(self) -> Iterator[TimedPicture]:
@@ -227,7 +250,7 @@ class ShownPictures:
                 if before is not None:
                     self.gaps.add(entry.pts - before)
                 before = entry.pts
-            if self._filter is None and self._wish == "auto" and entry.picture.interlaced_frame:
+            if self._filter is None and self._wish in _MEASURED and entry.picture.interlaced_frame:
                 self._filter = Deinterlacer(self._scan, only_combed=True)
             if self._filter is None:
                 yield entry
@@ -249,22 +272,26 @@ class ShownPictures:
 
 
 def finer_ticks(wish: str, scan: Scan, tick: Fraction) -> int:
-    """Into how many a tick of the stream is split, so that film frames stand at their own times."""
-    film = wish == "auto" and scan.kind != PROGRESSIVE and scan.video_rate
-    return 4 if film and 4 * tick.denominator <= _MOST_TICKS else 1
+    """Into how many a tick of the stream is split, so that film frames and fields stand at their own
+    times."""
+    if wish not in _MEASURED or scan.kind == PROGRESSIVE:
+        return 1
+    finer = 4 if scan.video_rate else 2 if wish == "double" else 1
+    return finer if finer * tick.denominator <= _MOST_TICKS else 1
 
 
 def rate_factor(wish: str, scan: Scan, rate: Fraction | None) -> Fraction:
     """Frames that come out for each at `rate`, about."""
-    if wish != "auto" or rate is None or not is_picture_step(1 / rate):
+    if wish not in _MEASURED or rate is None or scan.kind == PROGRESSIVE:
         return Fraction(1)
-    return 1 - scan.film_share / 5
+    film = scan.film_share if is_picture_step(1 / rate) else Fraction(0)
+    return film * Fraction(4, 5) + (1 - film) * (2 if wish == "double" and scan.kind != TELECINED else 1)
 
 
 def describe_fields(wish: str, scan: Scan) -> str | None:
     """What was found and what is done about it, for people; None for progressive video."""
     if scan.kind == PROGRESSIVE:
-        return None
+        return "the input is progressive: its frame rate stays as it is" if wish == "double" else None
     order = {"tff": " (top field first)", "bff": " (bottom field first)"}.get(scan.parity, "")
     kind = {
         INTERLACED: f"interlaced{order}",
@@ -273,9 +300,12 @@ def describe_fields(wish: str, scan: Scan) -> str | None:
     }[scan.kind]
     if wish == "off":
         return f"the input is {kind}, and stays so: its combs are enlarged (--deinterlace off)"
+    if wish == "double" and scan.kind == INTERLACED:
+        return f"the input is {kind}: each field becomes a frame, at twice the rate"
     if wish == "on" or scan.kind == INTERLACED:
         return f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)"
     done = "film frames are put together again, at their own times"
     if scan.kind == MIXED:
-        done += ", and the rest is deinterlaced where it is interlaced"
+        rest = "the rest is deinterlaced where it is interlaced"
+        done += ", and " + ("each field of the rest becomes a frame" if wish == "double" else rest)
     return f"the input is {kind}; {done} (--deinterlace off leaves it as it is)"

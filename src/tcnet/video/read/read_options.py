@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from tcnet.errors import UsageError
 
-DEINTERLACE = ("auto", "on", "off")
+DEINTERLACE = ("auto", "double", "on", "off")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +16,8 @@ class ReadOptions:
         frame_rate: frames a second, for images only.
         start: seconds from the first frame of the input; earlier frames are not read.
         end: seconds from the first frame; frames at this time and later are not read.
-        deinterlace: "auto" (what is detected as interlaced), "on" (everything) or "off".
+        deinterlace: "auto" (what is detected as interlaced), "double" (a frame for each of
+            its fields), "on" (everything) or "off".
         allow_network: whether playlists may name other files and addresses.
 
     Raises:
