@@ -11,6 +11,9 @@ from tcnet.inference.upscale_options import UpscaleOptions, output_size
         ({"scale": 4}, (96, 132)),
         ({"scale": 3}, (72, 100)),  # 99 is odd
         ({"scale": 2}, (48, 66)),
+        ({"scale": 1}, (24, 34)),
+        ({"scale": 1.5}, (36, 50)),
+        ({"scale": 1.1}, (26, 36)),
         ({"height": 96}, (96, 132)),
         ({"height": 60}, (60, 82)),  # 82.5
         ({"width": 100}, (72, 100)),  # 72.7
@@ -34,6 +37,8 @@ def test_no_size_beyond_the_networks_scale():
         ({"height": 100, "width": 100}, "height and width exclude each other"),
         ({"scale": 2, "width": 100}, "scale and width exclude each other"),
         ({"scale": 5}, "scale is 5"),
+        ({"scale": 0.5}, "scale is 0.5"),
+        ({"scale": float("nan")}, "scale is nan"),
         ({"height": 101}, "height is 101, it must be even"),
         ({"width": 0}, "width is 0"),
         ({"window": 0}, "window is 0, it must be at least 1"),

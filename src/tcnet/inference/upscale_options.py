@@ -1,6 +1,7 @@
 """What can be chosen for a run, and the output size that follows from it."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
@@ -18,7 +19,7 @@ against whole ones with 16, 63 with 32 (benchmarks/tile_seams.py). Tiles go in s
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("torch", *OTHER_ENGINES)
-SCALES = (2, 3, 4)
+LEAST_SCALE, MOST_SCALE = 1, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,8 @@ class UpscaleOptions:
     """"auto", "fp32", "bf16", "fp16" or "int8"."""
     device: str = "auto"
     """"auto", "cpu", "cuda" or "mps"."""
-    scale: int | None = None
-    """Output size as a multiple of the input's: 4 (default), 3 or 2."""
+    scale: float | None = None
+    """Output size as a multiple of the input's, 1 to 4 (default); with 1 the picture is only cleaned."""
     height: int | None = None
     """Output height in pixels; the width follows, rounded to even."""
     width: int | None = None
@@ -88,9 +89,9 @@ class UpscaleOptions:
             raise UsageError(f"compile is for torch: leave it out, or engine {self.engine}")
         if self.compile and self.precision == "int8":
             raise UsageError("compile is for floating point, not for int8: leave it out, or use auto")
-        if self.scale is not None and self.scale not in SCALES:
+        if self.scale is not None and not LEAST_SCALE <= self.scale <= MOST_SCALE:
             raise UsageError(
-                f"scale is {self.scale}, it must be 2, 3 or 4; for other sizes give a height or a width"
+                f"scale is {self.scale:g}, it must be from {LEAST_SCALE} to {MOST_SCALE}, such as 1, 1.5 or 4"
             )
         given = [name for name in ("scale", "height", "width") if getattr(self, name) is not None]
         if len(given) > 1:
@@ -106,7 +107,7 @@ def size_name(options: UpscaleOptions) -> str:
     """What is done to the size, for names of outputs: x4, x2, 1080p, 1920w."""
     if options.height is not None:
         return f"{options.height}p"
-    return f"x{options.scale or 4}" if options.width is None else f"{options.width}w"
+    return f"x{options.scale or 4:g}" if options.width is None else f"{options.width}w"
 
 
 def output_size(height: int, width: int, options: UpscaleOptions, scale: int = 4) -> tuple[int, int]:
@@ -122,7 +123,11 @@ def output_size(height: int, width: int, options: UpscaleOptions, scale: int = 4
         return _even(height * options.width, width), options.width
     if options.scale is None or options.scale == scale:
         return scale * height, scale * width
-    return _even(options.scale * height, 1), _even(options.scale * width, 1)
+    exact = Fraction(str(options.scale))  # 1.1 as it was written
+    return (
+        _even(exact.numerator * height, exact.denominator),
+        _even(exact.numerator * width, exact.denominator),
+    )
 
 
 def _check_side(name: str, value: int, most: int, scale: int) -> None:

@@ -82,7 +82,12 @@ def upscale(
         bool,
         typer.Option("--yes", help="Do not ask before a run that takes over an hour.", rich_help_panel=BASIC),
     ] = False,
-    scale: Annotated[int | None, typer.Option(help="4 (default), 3 or 2.", rich_help_panel=SIZE)] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            help="1 (cleaned, at the input's size) to 4 (default), such as 1.5.", rich_help_panel=SIZE
+        ),
+    ] = None,
     height: Annotated[
         int | None, typer.Option(help="Output height; the width follows.", rich_help_panel=SIZE)
     ] = None,

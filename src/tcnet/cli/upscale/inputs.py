@@ -20,7 +20,9 @@ TEMPLATE_FIELDS = {
     "below": "path from the folder that was given to the one that the input lies in",
     "size": "what was done: x4, x2, 1080p, 640w",
 }
-_MADE_BY_US = re.compile(r"(?P<stem>.+)\.(x[234]|\d+p|\d+w)")  # the stem of an output named by default
+_MADE_BY_US = re.compile(
+    r"(?P<stem>.+)\.(x[1-4](\.\d+)?|\d+p|\d+w)"
+)  # the stem of an output named by default
 
 
 @dataclass(frozen=True, slots=True)
