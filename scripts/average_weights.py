@@ -19,7 +19,7 @@ from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.training.checkpoint import save_weights
 from tcnet.training.config import load_config
-from tcnet.training.starting_point import starting_network
+from tcnet.training.start.starting_point import starting_network
 
 
 def main() -> None:

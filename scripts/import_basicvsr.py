@@ -16,7 +16,7 @@ from tcnet.errors import MediaError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, BASICVSR_PACKAGE, BasicVSR, load_basicvsr
 from tcnet.models import load_model, save_model
 from tcnet.network import CONFIGS, TCNet
-from tcnet.training.initialise import embed_basicvsr
+from tcnet.training.start.initialise import embed_basicvsr
 
 EXACT = 1e-5  # float32 against float32: only the order of additions differs
 STORED = 4e-3  # after rounding the weights to float16: under one 8-bit step

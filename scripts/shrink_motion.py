@@ -37,7 +37,7 @@ from tcnet.network.flow import SPyNet
 from tcnet.network.propagation import Motion
 from tcnet.training.checkpoint import save_weights
 from tcnet.training.config import load_config, network_config
-from tcnet.training.refit import LeastSquares, most_useful
+from tcnet.training.start.refit import LeastSquares, most_useful
 
 SIDE = 80  # LR pixels, of the neighbours that are compared
 BATCH = 16  # pairs of neighbours, each compared both ways

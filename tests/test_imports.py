@@ -222,7 +222,6 @@ def test_no_folder_is_crowded():
         for folder in folders
         if len(list(folder.glob("[!_]*.py"))) > 15 and not any(other.parent == folder for other in folders)
     }
-    crowded.pop("training", None)
     assert not crowded
 
 

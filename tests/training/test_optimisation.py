@@ -9,7 +9,7 @@ from tcnet.network import TCNet, TCNetConfig
 from tcnet.training.config import OptimisationOptions
 from tcnet.training.muon import orthogonalised
 from tcnet.training.optimisation import MovingAverage, Optimiser, schedule
-from tcnet.training.starting_point import divide
+from tcnet.training.start.starting_point import divide
 
 CONFIG = TCNetConfig(channels=8, propagation_blocks=1, refinement_blocks=1, fusion_width=8, fusion_levels=2)
 CONFIG_OF_16 = replace(CONFIG, channels=16, fusion_width=16)

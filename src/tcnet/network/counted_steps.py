@@ -30,7 +30,7 @@ class ClipNetwork(Protocol):
 def counted_frames(network: ClipNetwork, clip: Tensor, kept: range, advance: Advance) -> Iterator[Tensor]:
     """`network.frames(clip, kept.start)` up to the last kept one, telling how far that is after each step.
 
-    The same tensors are computed in the same order. Of networks whose steps are not known nothing is told.
+    The same tensors are computed in the same order. Of networks whose steps are not known nothing is counted.
     """
     if isinstance(network, SelfEnsemble):
         return _ensemble_frames(network, clip, kept, advance)
@@ -57,7 +57,7 @@ def _work(network: Recurrence, count: int, kept: range) -> float:
 
 
 class _Counted(Recurrence):
-    """The steps of another network, each of which is told when it is done."""
+    """The steps of another network, each of which is counted when it is done."""
 
     def __init__(self, network: Recurrence, work: float, advance: Advance) -> None:
         self.config = network.config

@@ -15,13 +15,13 @@ from tcnet.network.quantisation import measure_ranges
 from tcnet.training.card import write_card
 from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
 from tcnet.training.config import TrainingConfig
+from tcnet.training.distillation.teacher import EnsembleTeacher
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
 from tcnet.training.losses import charbonnier, dissimilarity
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
-from tcnet.training.teacher import EnsembleTeacher
 
 Batch = Mapping[str, Tensor]
 

@@ -12,7 +12,7 @@ from tcnet.errors import UsageError
 from tcnet.network import TCNet
 from tcnet.training.config import OptimisationOptions
 from tcnet.training.muon import Muon, suits
-from tcnet.training.starting_point import Parts
+from tcnet.training.start.starting_point import Parts
 
 
 def schedule(options: OptimisationOptions, rate: float, step: int) -> float:

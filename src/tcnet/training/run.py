@@ -17,15 +17,15 @@ from tcnet.inference.precision import choose_device, choose_precision
 from tcnet.network import TCNet
 from tcnet.training.checkpoint import Checkpoint, Counters, load_checkpoint, replace_file
 from tcnet.training.config import TrainingConfig, network_config, split_degradation
+from tcnet.training.distillation.targets import DRAW_SEED, Damage, store_targets, targets_folder
+from tcnet.training.distillation.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
 from tcnet.training.held_out import HeldOutClip, open_held_out
 from tcnet.training.interruption import Interruption
 from tcnet.training.loop import Progress, Setting, Trainer
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes, join_processes
 from tcnet.training.run_log import RunLog
-from tcnet.training.starting_point import SCRATCH, divide, starting_network
-from tcnet.training.targets import DRAW_SEED, Damage, store_targets, targets_folder
-from tcnet.training.teacher import EnsembleTeacher, describe_teacher, load_teacher_networks
+from tcnet.training.start.starting_point import SCRATCH, divide, starting_network
 
 RANGE_SAMPLES = 8
 """Training samples on which the network's ranges are measured; a few tens of thousands of positions each."""

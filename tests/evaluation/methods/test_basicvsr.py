@@ -7,7 +7,7 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.network import CONFIGS, TCNet
 from tcnet.profiling.benchmark import moving_texture
-from tcnet.training.initialise import embed_basicvsr
+from tcnet.training.start.initialise import embed_basicvsr
 
 
 def published_key(key):

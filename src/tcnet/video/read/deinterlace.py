@@ -31,8 +31,8 @@ from tcnet.video.read.telecine import (
 from tcnet.video.timestamps import Gaps
 
 _SMALLEST = 4  # pixels a side, which bwdif needs
-_LEAD_SECONDS = 2  # read before the part that is wanted, so that all is decided as in the whole file
-_MEASURED = ("auto", "double")  # wishes by which only what is interlaced is deinterlaced
+_LEAD_SECONDS = 2  # read before the part that is asked for, so that all is decided as in the whole file
+_MEASURED = ("auto", "double")  # modes in which only what is interlaced is deinterlaced
 _MOST_TICKS = 2**31 - 1  # a second, which containers can count
 
 

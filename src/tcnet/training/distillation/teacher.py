@@ -15,7 +15,7 @@ from tcnet.network import CONFIGS, TCNet
 from tcnet.network.quantisation import measure_ranges, quantise
 from tcnet.network.transforms import ClipTransform
 from tcnet.training.config import split_degradation
-from tcnet.training.initialise import embed_basicvsr
+from tcnet.training.start.initialise import embed_basicvsr
 
 
 class ClipNetwork(Protocol):

@@ -20,8 +20,8 @@ from tcnet.data.degradation import DEGRADATIONS, crop_to_multiple, to_8bit
 from tcnet.data.samples import Source, Sources, TrainingClip
 from tcnet.data.video_degradation import degrade_video_clip
 from tcnet.errors import UsageError
+from tcnet.training.distillation.teacher import EnsembleTeacher
 from tcnet.training.processes import Processes
-from tcnet.training.teacher import EnsembleTeacher
 from tcnet.video import Pixels
 from tcnet.video.atomic_file import sync
 

@@ -12,10 +12,10 @@ from tcnet.errors import UsageError
 from tcnet.models import save_model
 from tcnet.network import TCNet
 from tcnet.training.config import load_config, network_config
+from tcnet.training.distillation.targets import Damage, store_targets, targets_folder
+from tcnet.training.distillation.teacher import EnsembleTeacher
 from tcnet.training.processes import Processes
 from tcnet.training.run import Watcher, train
-from tcnet.training.targets import Damage, store_targets, targets_folder
-from tcnet.training.teacher import EnsembleTeacher
 from tcnet.video import write_png
 
 OPTIONS = DataOptions.model_validate(

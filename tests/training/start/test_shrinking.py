@@ -10,9 +10,9 @@ from torch import nn
 from tcnet.errors import UsageError
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.training.refit import most_useful, refit, relative_error
 from tcnet.training.run import Watcher, train
-from tcnet.training.shrinking import check_smaller, shrink
+from tcnet.training.start.refit import most_useful, refit, relative_error
+from tcnet.training.start.shrinking import check_smaller, shrink
 
 LARGE = TCNetConfig(
     channels=16,

@@ -11,8 +11,8 @@ from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, loa
 from tcnet.models import load_model
 from tcnet.network import TCNet
 from tcnet.training.config import StartOptions, TrainingConfig, network_config
-from tcnet.training.initialise import embed_basicvsr, prepare_from_scratch
-from tcnet.training.shrinking import check_smaller, shrink
+from tcnet.training.start.initialise import embed_basicvsr, prepare_from_scratch
+from tcnet.training.start.shrinking import check_smaller, shrink
 
 SCRATCH = "scratch"
 # Their first convolutions read [h_{i-1}, x_i, h_{i+1}, (features), state], of which BasicVSR has x_i and the

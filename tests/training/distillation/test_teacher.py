@@ -10,7 +10,7 @@ from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
 from tcnet.profiling.benchmark import moving_texture
-from tcnet.training.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
+from tcnet.training.distillation.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
 
 
 def nearest(clip):

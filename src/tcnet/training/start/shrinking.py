@@ -18,7 +18,7 @@ from tcnet.network.layers import NEGATIVE_SLOPE, ResidualBlock, ResidualTrunk
 from tcnet.network.propagation import RecurrentUnit
 from tcnet.network.reconstruction import DirectReconstruction, Reconstruction, shuffle2
 from tcnet.network.recurrence import Neighbourhood
-from tcnet.training.refit import most_useful, refit, relative_error
+from tcnet.training.start.refit import most_useful, refit, relative_error
 
 RATE = 5e-4  # of a block alone
 STAGE_RATE = 3e-4

@@ -3,7 +3,7 @@ import torch
 
 from tcnet.evaluation.methods.basicvsr import BasicVSR
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.training.initialise import embed_basicvsr
+from tcnet.training.start.initialise import embed_basicvsr
 
 CONFIG = TCNetConfig(channels=16, propagation_blocks=2, refinement_blocks=2, fusion_width=8)
 
