@@ -66,7 +66,7 @@ def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material)
     for height, reason in {"145": "not even; the nearest are 144 and 146", "": "Type a height"}.items():
         field.fill(height)
         expect(problem).to_contain_text(reason)
-        expect(tab.page.get_by_text("128 × 96")).to_be_hidden()
+        expect(tab.main().get_by_text("128 × 96")).to_be_hidden()
         expect(tab.main()).to_contain_text("Not possible")
         expect(tab.button("Start")).to_be_disabled()
     field.fill("144")
@@ -232,6 +232,33 @@ def test_a_tab_in_the_background_gives_its_connection_back(visit, own, server, d
         tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     server.request("DELETE", f"jobs/{job}")
     expect(tab.item("meanwhile.mkv")).to_have_count(0)
+
+
+def test_who_looks_elsewhere_is_told_when_it_is_done(visit, own, server):
+    visitor = visit()
+    visitor.context.add_init_script("""
+        Object.defineProperty(document, 'hidden', { get: () => window.away === true });
+        window.told = [];
+        window.Notification = class extends EventTarget {
+          static permission = "default";
+          static async requestPermission() { Notification.permission = "granted"; }
+          constructor(title) { super(); window.told.push(title); }
+        };
+    """)
+    tab = visitor.open()
+    tab.choose_file(own("long.mkv", "evening.mkv"))
+    tab.expect_planned()
+    tab.page.get_by_role("radio", name="First 3 seconds").check()
+    expect(tab.page.locator("[data-part=frames]")).to_have_text("75", timeout=JOB_MS)
+    tab.expect_planned()
+    tab.button("Start").click()
+    tab.button("Tell me when it is done").click()
+    expect(tab.button("Tell me when it is done")).to_be_hidden()
+    tab.page.evaluate("window.away = true")
+    expect(tab.page).to_have_title("(1) Done – evening.mkv", timeout=JOB_MS)
+    assert tab.page.evaluate("window.told") == ["evening.mkv is done"]
+    tab.page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(tab.page).to_have_title("Done – evening.mkv")
 
 
 def test_a_job_goes_on_when_the_server_is_killed_and_started_again(visit, start_server, material):

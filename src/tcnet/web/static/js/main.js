@@ -6,6 +6,7 @@ import { recallChoice } from "./choice.js";
 import { askForToken } from "./dialogs.js";
 import { acceptDrops } from "./drop.js";
 import { Jobs, isRefusedFile } from "./jobs.js";
+import { Notifier } from "./notifier.js";
 import { JobPanel } from "./panel.js";
 import { setProblem, setText } from "./parts.js";
 import { Sidebar, jobAddress, uploadAddress } from "./sidebar.js";
@@ -26,6 +27,7 @@ class Page {
     this.server = server;
     this.jobs = new Jobs();
     this.announcer = new Announcer();
+    this.notifier = new Notifier();
     this.uploads = new Uploads(api, this.jobs, () => recallChoice(server));
     this.sidebar = new Sidebar(this.jobs, this.uploads);
     this.stream = new Stream(api, this.jobs);
@@ -46,7 +48,11 @@ class Page {
       this.tell("");
       this.show({ focus: true });
     });
-    this.jobs.addEventListener("change", (event) => this.#changed(event.detail, "job"));
+    this.jobs.addEventListener("change", ({ detail: id }) => {
+      this.notifier.hear(id, this.jobs.get(id), () => this.go(jobAddress(id)));
+      this.#changed(id, "job");
+    });
+    this.notifier.addEventListener("change", () => this.#setTitle());
     this.uploads.addEventListener("change", (event) => this.#changed(event.detail, "upload"));
     this.uploads.addEventListener("finished", ({ detail }) => {
       if (location.hash === uploadAddress(detail.id)) {
@@ -150,7 +156,8 @@ class Page {
 
   #setTitle() {
     const job = this.panel?.kind === "job" ? this.jobs.get(this.panel.id) : null;
-    setText(document.querySelector("title"), job ? `${words.state(job)} – ${job.name}` : "tcnet");
+    const title = job ? `${words.state(job)} – ${job.name}` : "tcnet";
+    setText(document.querySelector("title"), `${this.notifier.mark}${title}`);
   }
 
   #away(away) {

@@ -1,6 +1,7 @@
 // A job at work, or waiting, or stopped: how far it is, and the newest frame.
 
 import { address } from "./api.js";
+import { mayAsk } from "./notifier.js";
 import { fromTemplate, partsOf, setBar, setProblem, setText } from "./parts.js";
 import * as words from "./words.js";
 
@@ -24,6 +25,11 @@ export class RunView {
     this.parts.screen.classList.toggle("tall", height > width);
     this.parts.cancel.addEventListener("click", () => this.#act(panel, this.parts.cancel, "/cancel"));
     this.parts.resume.addEventListener("click", () => this.#act(panel, this.parts.resume, "/resume"));
+    this.parts.notify.addEventListener("click", async () => {
+      await Notification.requestPermission();
+      this.update(this.#job);
+      this.parts.cancel.focus();
+    });
   }
 
   async #act(panel, button, path) {
@@ -51,6 +57,7 @@ export class RunView {
     setProblem(this.parts.reason, job.state === "failed" ? job.error : null);
     this.parts.cancel.hidden = stopped;
     this.parts.resume.hidden = !stopped;
+    this.parts.notify.hidden = stopped || !mayAsk();
     setText(this.parts.resume, job.state === "failed" ? "Try again" : "Resume");
     if (before && before !== job.state) {
       this.#announcer.say(this.parts.headline.textContent);
