@@ -107,7 +107,7 @@ def test_a_few_seconds_first_then_the_whole_video(visit, own):
     expect(frames).to_have_text("600")
     tab.button("First 3 seconds").click()
     expect(frames).to_have_text("75", timeout=JOB_MS)
-    expect(tab.page.get_by_role("radio", name="First 3 seconds")).to_be_checked()
+    expect(tab.page.get_by_role("radio", name="First 3 s")).to_be_checked()
 
     tab.page.get_by_role("radio", name="From … to").check()
     first, last = tab.page.get_by_label("From second"), tab.page.get_by_label("to second", exact=True)
@@ -248,7 +248,7 @@ def test_who_looks_elsewhere_is_told_when_it_is_done(visit, own, server):
     tab = visitor.open()
     tab.choose_file(own("long.mkv", "evening.mkv"))
     tab.expect_planned()
-    tab.page.get_by_role("radio", name="First 3 seconds").check()
+    tab.page.get_by_role("radio", name="First 3 s").check()
     expect(tab.page.locator("[data-part=frames]")).to_have_text("75", timeout=JOB_MS)
     tab.expect_planned()
     tab.button("Start").click()

@@ -77,6 +77,21 @@ def test_both_sides_show_the_same_frame(visit, counted_job, speed):
     assert tab.page.locator("[data-part=note]").inner_text() == ""
 
 
+def test_a_part_plays_in_step_to_its_end(visit, server, material):
+    """Of a longer original."""
+    tab = open_job(visit, server.run_job(material / "counted.mp4", model="tcnet-lite", start=0.4, end=1.2))
+    tab.expect_frame(11)
+    show(tab, 1)
+    tab.page.evaluate(WATCH)
+    tab.page.get_by_role("radio", name="¼ speed").check()
+    tab.button("Play").click()
+    expect(tab.button("Play")).to_be_visible()
+    tab.expect_frame(20)
+    numbers = [[round((grey - 20) / 5) for grey in pair] for pair in tab.page.evaluate("window.shown")]
+    assert [pair for pair in numbers if pair[0] != pair[1]] == []
+    assert {pair[0] for pair in numbers} <= set(range(10, 30))
+
+
 def test_pause_stops_on_the_frame_that_is_shown(visit, counted_job):
     tab = open_job(visit, counted_job)
     tab.expect_frame(21)

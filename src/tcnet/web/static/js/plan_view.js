@@ -7,7 +7,7 @@ import * as words from "./words.js";
 const TYPING_MS = 700;
 const LONG_SECONDS = 3600; // from then on it is asked for a second thought, as on the command line
 const TRIAL_SECONDS = 3;
-const PARTS = { whole: "Whole video", trial: `First ${TRIAL_SECONDS} seconds`, range: "From … to" };
+const PARTS = { whole: "Whole video", trial: `First ${TRIAL_SECONDS} s`, range: "From … to" };
 
 /** What is wrong with the number in a field that has min, max and an even step. */
 function whyNotHeight({ value, min, max, validity }) {
@@ -268,7 +268,7 @@ export class PlanView {
       const { time: name } = room.dataset;
       const other = pixels && speed[name] ? pixels * speed[name] * today : null;
       const seconds = name === model && plan ? plan.seconds : other;
-      setText(room, seconds ? `About ${words.duration(seconds)} here` : "");
+      setText(room, seconds ? `${words.estimate(seconds)} here` : "");
     }
   }
 
@@ -293,7 +293,7 @@ export class PlanView {
       setText(this.parts["time-note"], "A few frames are computed to see how long it takes here.");
     } else if (!plan) {
       setText(this.parts.time, "Not possible");
-      setText(this.parts["time-note"], "Another size may be.");
+      setText(this.parts["time-note"], "Another choice may be.");
     } else if (plan.seconds === null) {
       setText(this.parts.time, "Time not known");
       setText(this.parts["time-note"], "The file does not say how long it is.");

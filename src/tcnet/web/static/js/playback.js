@@ -5,7 +5,11 @@ import { FramePlayer } from "./frame_player.js";
 import { fromTemplate, partsOf, radio, setText } from "./parts.js";
 import { VideoPlayer } from "./video_player.js";
 
-const SPEEDS = { 0.25: "¼ speed", 0.5: "½ speed", 1: "Full speed" };
+const SPEEDS = [
+  ["0.25", "¼ speed"],
+  ["0.5", "½ speed"],
+  ["1", "Full speed"],
+];
 
 export class Playback {
   #api;
@@ -27,7 +31,7 @@ export class Playback {
     this.#view = view;
     this.root = fromTemplate("playback");
     this.parts = partsOf(this.root);
-    this.parts.speeds.append(...Object.entries(SPEEDS).map(([value, label]) => radio({ name: "speed", value, label })));
+    this.parts.speeds.append(...SPEEDS.map(([value, label]) => radio({ name: "speed", value, label })));
     this.root.querySelector("input[value='1']").checked = true;
     this.parts.speeds.addEventListener("change", () => this.#playing && this.#player?.setSpeed(this.#speed));
     this.parts.play.addEventListener("click", () => this.toggle());

@@ -6,6 +6,7 @@ const AHEAD = 4; // frames: whichever is further ahead pauses
 const SLOWER = 0.9; // whichever is ahead, by less
 const UNMATCHED = 40; // frames in a row: this browser drops too many
 const READY_MS = 15_000;
+const LAST_MS = 1000;
 
 export class VideoPlayer {
   #sides;
@@ -118,7 +119,11 @@ export class VideoPlayer {
       picture.close();
       return;
     }
-    const number = nearest(this.#times, seconds - side.origin);
+    const number = frameAt(this.#times, seconds - side.origin);
+    if (number === null) {
+      picture.close(); // of the original, beyond the part that was upscaled
+      return;
+    }
     side.waiting.get(number)?.close();
     side.waiting.set(number, picture);
     side.last = Math.max(side.last, number);
@@ -145,6 +150,9 @@ export class VideoPlayer {
     this.#shown = number;
     this.#unmatched = 0;
     this.#events.put(number, this.#sides.map(({ canvas }) => canvas));
+    if (number === this.#times.length - 1) {
+      this.#finish();
+    }
   }
 
   /** Brings both to the same frame. */
@@ -165,17 +173,14 @@ export class VideoPlayer {
   }
 
   #ended() {
-    if (!this.#running || !this.#sides.every(({ video }) => video.ended)) {
-      return this.#balance();
-    }
-    // What was decoded last is still to be shown.
+    // Where the last frame was left out: the other side has this long to come to its own end.
     const turn = this.#turn;
-    setTimeout(() => {
-      if (turn === this.#turn) {
-        this.stop();
-        this.#events.end();
-      }
-    }, 100);
+    setTimeout(() => turn === this.#turn && this.#running && this.#finish(), LAST_MS);
+  }
+
+  #finish() {
+    this.stop();
+    this.#events.end();
   }
 }
 
@@ -233,8 +238,13 @@ function drop(waiting, which) {
   });
 }
 
-/** The place of the value in `times`, ascending, that is closest to `time`. */
-function nearest(times, time) {
+/** The number of the frame whose time is closest to `time`; null before the first and behind the last. */
+function frameAt(times, time) {
+  const last = times.length - 1;
+  const half = last > 0 ? times[last] / last / 2 : Infinity;
+  if (time < -half || time > times[last] + half) {
+    return null;
+  }
   let low = 0;
   let high = times.length - 1;
   while (low < high) {

@@ -4,6 +4,9 @@ const NUMBER = new Intl.NumberFormat("en");
 const UNKNOWN = "not known";
 const CODECS = { h264: "H.264", hevc: "HEVC", av1: "AV1", vp9: "VP9", mpeg4: "MPEG-4", ffv1: "FFV1", prores: "ProRes" };
 
+// [below so many seconds, rounded to]
+const ESTIMATE_STEPS = [[10, 1], [60, 5], [1200, 60], [10_800, 300], [43_200, 1800], [Infinity, 3600]];
+
 export function count(number) {
   return number === null ? UNKNOWN : NUMBER.format(number);
 }
@@ -47,6 +50,12 @@ export function duration(seconds) {
     return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   }
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+}
+
+/** A duration that is not known exactly, rounded as the command line does: About 40 min. */
+export function estimate(seconds) {
+  const [, step] = ESTIMATE_STEPS.find(([limit]) => seconds < limit);
+  return `About ${duration(Math.max(1, Math.round(seconds / step) * step))}`;
 }
 
 /** A point of a video: 2.5 s */
