@@ -109,7 +109,7 @@ def test_a_few_seconds_first_then_the_whole_video(visit, own):
     expect(frames).to_have_text("75", timeout=JOB_MS)
     expect(tab.page.get_by_role("radio", name="First 3 s")).to_be_checked()
 
-    tab.page.get_by_role("radio", name="From … to").check()
+    tab.page.get_by_role("radio", name="Range").check()
     first, last = tab.page.get_by_label("From second"), tab.page.get_by_label("to second", exact=True)
     first.fill("4")
     last.fill("3")

@@ -7,7 +7,7 @@ import * as words from "./words.js";
 const TYPING_MS = 700;
 const LONG_SECONDS = 3600; // from then on it is asked for a second thought, as on the command line
 const TRIAL_SECONDS = 3;
-const PARTS = { whole: "Whole video", trial: `First ${TRIAL_SECONDS} s`, range: "From … to" };
+const PARTS = { whole: "Whole video", trial: `First ${TRIAL_SECONDS} s`, range: "Range" };
 
 /** What is wrong with the number in a field that has min, max and an even step. */
 function whyNotHeight({ value, min, max, validity }) {
