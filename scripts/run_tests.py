@@ -17,7 +17,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LONG = ("upscale", "inference", "zoo", "cli", "cluster", "web", "video", "training", "export", "evaluation")
+LONG = (
+    "web",
+    "network",
+    "cli",
+    "training",
+    "cluster",
+    "video",
+    "upscale",
+    "inference",
+    "zoo",
+    "export",
+    "evaluation",
+)
 """Parts that take long begin first, so that none of them is left over at the end."""
 ELSEWHERE = ("browser",)  # make test-web
 REST = "rest"  # the tests in no folder
