@@ -3,18 +3,16 @@ import pytest
 import torch
 
 from fake_networks import Nearest, make_info, make_scenes
+from tcnet.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.inference.plan import plan_upscale
 from tcnet.inference.precision import (
     BF16,
-    FAST_BF16_FLAGS,
-    FAST_INT8_FLAGS,
     FP16,
     FP32,
     choose_placement,
     compiled_copy,
-    cpu_has,
     working_copy,
 )
 from tcnet.models import load_model
@@ -25,13 +23,11 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def cpu_info(tmp_path):
-    def write(flags):
-        path = tmp_path / "cpuinfo"
-        path.write_text(f"processor\t: 0\nflags\t\t: fpu {flags} sse2\n\n")
-        return path
+def processor(monkeypatch):
+    def has(features):
+        monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: frozenset(features.split()))
 
-    return write
+    return has
 
 
 @pytest.mark.parametrize(
@@ -43,32 +39,32 @@ def cpu_info(tmp_path):
         ("not_amx_bf16", FP32),
     ],
 )
-def test_auto_on_a_cpu_is_bf16_where_the_hardware_has_it(cpu_info, flags, expected):
-    assert choose_precision("auto", CPU, cpu_info(flags)) == expected
+def test_auto_on_a_cpu_is_bf16_where_the_hardware_has_it(processor, flags, expected):
+    processor(flags)
+    assert choose_precision("auto", CPU) == expected
 
 
-def test_without_cpuinfo_or_flags_nothing_is_assumed(tmp_path):
-    assert not cpu_has(FAST_BF16_FLAGS, tmp_path / "missing")
-    (tmp_path / "arm").write_text("processor : 0\nFeatures : fp asimd bf16\n")
-    assert not cpu_has(FAST_BF16_FLAGS, tmp_path / "arm")
-
-
-def test_given_precisions_are_obeyed(cpu_info):
-    assert choose_precision("bf16", CPU, cpu_info("")) == BF16
-    assert choose_precision("fp32", CPU, cpu_info("amx_bf16")) == FP32
+def test_given_precisions_are_obeyed(processor):
+    processor("")
+    assert choose_precision("bf16", CPU) == BF16
+    processor("amx_bf16")
+    assert choose_precision("fp32", CPU) == FP32
     assert choose_precision("fp16", torch.device("cuda")) == FP16
     assert choose_precision("auto", torch.device("mps")) == FP32
 
 
-def test_int8_is_for_cpus_that_have_it(cpu_info):
-    chosen = choose_precision("int8", CPU, cpu_info("avx512_vnni avx512_bf16"))
-    assert chosen.quantised
-    assert (chosen.name, chosen.dtype) == ("int8", torch.bfloat16)
-    assert choose_precision("int8", CPU, cpu_info("avx_vnni")).dtype == torch.float32
+def test_int8_is_for_cpus_that_have_it(processor):
+    processor("avx_vnni")
+    assert choose_precision("int8", CPU).dtype == torch.float32
+    processor("avx2")
     with pytest.raises(UsageError, match="int8 needs a processor with amx_int8 or avx512_vnni or avx_vnni"):
-        choose_precision("int8", CPU, cpu_info("avx2"))
+        choose_precision("int8", CPU)
     with pytest.raises(UsageError, match="int8 is for CPUs, not for cuda"):
         choose_precision("int8", torch.device("cuda"))
+    processor("avx512_vnni avx512_bf16")
+    chosen = choose_precision("int8", CPU)
+    assert chosen.quantised
+    assert (chosen.name, chosen.dtype) == ("int8", torch.bfloat16)
     with pytest.raises(UsageError, match="int8 is for TCNets, not for a Nearest"):
         working_copy(Nearest(), CPU, chosen)
     with pytest.raises(UsageError, match="int8: the network has no ranges"):
@@ -79,22 +75,23 @@ def test_int8_is_for_cpus_that_have_it(cpu_info):
     ("flags", "expected"),
     [("avx512_vnni", "int8"), ("avx_vnni", "int8"), ("avx512_vnni avx512_bf16", "bf16"), ("avx2", "fp32")],
 )
-def test_upscaling_takes_integers_where_it_would_take_float32(cpu_info, flags, expected):
-    network, info = load_model("tcnet-lite"), cpu_info(flags)
-    assert choose_placement(network, "cpu", "auto", cpu_info=info)[1].name == expected
+def test_upscaling_takes_integers_where_it_would_take_float32(processor, flags, expected):
+    processor(flags)
+    network = load_model("tcnet-lite")
+    assert choose_placement(network, "cpu", "auto")[1].name == expected
     ensemble = SelfEnsemble(load_model("tcnet-bi"), "time")
-    assert choose_placement(ensemble, "cpu", "auto", cpu_info=info)[1].name == expected
+    assert choose_placement(ensemble, "cpu", "auto")[1].name == expected
     floating = "fp32" if expected == "int8" else expected
-    assert choose_placement(network, "cpu", "auto", compiled=True, cpu_info=info)[1].name == floating
-    assert choose_placement(TCNet(CONFIGS["lite"]), "cpu", "auto", cpu_info=info)[1].name == floating
-    assert choose_placement(Nearest(), "cpu", "auto", cpu_info=info)[1].name == floating
-    assert choose_placement(network, "cpu", "fp32", cpu_info=info)[1] == FP32
+    assert choose_placement(network, "cpu", "auto", compiled=True)[1].name == floating
+    assert choose_placement(TCNet(CONFIGS["lite"]), "cpu", "auto")[1].name == floating
+    assert choose_placement(Nearest(), "cpu", "auto")[1].name == floating
+    assert choose_placement(network, "cpu", "fp32")[1] == FP32
 
 
-@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize("compile", [False, True])
 def test_a_plan_for_a_cpu_without_bf16(monkeypatch, compile):
-    monkeypatch.setattr("tcnet.inference.precision.FAST_BF16_FLAGS", frozenset())
+    monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: FAST_INT8)
     options = UpscaleOptions(device="cpu", compile=compile)
     plan = plan_upscale(make_info(8, 24, 32), load_model("tcnet-lite"), options)
     assert (plan.precision, plan.options.precision) == (("fp32", "fp32") if compile else ("int8", "int8"))
@@ -135,7 +132,7 @@ def test_working_copy_leaves_the_network_as_it_is():
     assert network.training
 
 
-@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize(("model", "ensemble"), [("tcnet-lite", "none"), ("tcnet-bi", "time")])
 def test_frames_in_int8_are_those_in_float32_to_a_code(model, ensemble):
     network = load_model(model)

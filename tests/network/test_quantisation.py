@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
+from tcnet.cpu_features import FAST_INT8, cpu_has
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.layers import ResidualBlock, convolve
 from tcnet.network.quantisation import (
@@ -16,7 +16,7 @@ from tcnet.network.quantisation import (
 )
 from tcnet.profiling.stages import all_flops
 
-pytestmark = pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+pytestmark = pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 
 
 def features(seed, channels=16, height=19, width=23, scale=1.0):

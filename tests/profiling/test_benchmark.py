@@ -3,8 +3,9 @@ import json
 import pytest
 import torch
 
+from tcnet.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
-from tcnet.inference.precision import FAST_INT8_FLAGS, FP32, choose_precision, cpu_has
+from tcnet.inference.precision import FP32, choose_precision
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.profiling import convolution_limit, memory_bandwidth, run_benchmark, write_json
@@ -118,7 +119,7 @@ def test_the_limit_is_a_speed():
     assert 1e7 < convolution_limit(torch.device("cpu"), FP32, 32, 32) < 1e16
 
 
-@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 def test_int8_has_a_limit_of_its_own():
     int8 = choose_precision("int8", torch.device("cpu"))
     assert 1e7 < convolution_limit(torch.device("cpu"), int8, 32, 32) < 1e16

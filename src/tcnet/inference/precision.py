@@ -2,11 +2,11 @@
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from tcnet.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
 from tcnet.errors import UsageError
 from tcnet.export.network import ExportedNetwork
 from tcnet.inference.contract import VideoNetwork
@@ -15,13 +15,6 @@ from tcnet.network import TCNet
 from tcnet.network.compilation import compile_stages
 from tcnet.network.ensemble import SelfEnsemble
 from tcnet.network.quantisation import quantise
-
-CPU_INFO = Path("/proc/cpuinfo")
-FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
-"""Processor flags with which bf16 convolutions beat fp32 ones (3 to 5 times with AMX)."""
-FAST_INT8_FLAGS = frozenset({"amx_int8", "avx512_vnni", "avx_vnni"})
-"""Processor flags with which 8-bit integers are multiplied in hardware, with sums in 32 bits."""
-
 
 AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
 
@@ -55,7 +48,6 @@ def choose_placement(
     precision: str,
     *,
     compiled: bool = False,
-    cpu_info: Path = CPU_INFO,
 ) -> tuple[torch.device, Precision]:
     """Where and in which precision to compute a network; raises UsageError for what its engine cannot do.
 
@@ -65,9 +57,9 @@ def choose_placement(
     """
     if not isinstance(network, ExportedNetwork):
         place = choose_device(device)
-        chosen = choose_precision(precision, place, cpu_info)
+        chosen = choose_precision(precision, place)
         if precision == "auto" and chosen == FP32 and not compiled and _quantisable(network):
-            return place, preferred_integers(place, cpu_info) or chosen
+            return place, preferred_integers(place) or chosen
         return place, chosen
     engine, there = network.runtime.engine, network.runtime.precisions
     if device not in ("auto", "cpu"):
@@ -95,7 +87,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO) -> Precision:
+def choose_precision(name: str, device: torch.device) -> Precision:
     """The precision for "auto", "fp32", "bf16", "fp16" or "int8" on `device`.
 
     auto: bf16 where the hardware computes it fast, else fp16 on CUDA, else fp32. Raises UsageError for
@@ -107,42 +99,29 @@ def choose_precision(name: str, device: torch.device, cpu_info: Path = CPU_INFO)
     if name == "fp16" and device.type == "cpu":
         raise UsageError("precision fp16 is about 50 times slower than fp32 on a CPU: use auto, bf16 or fp32")
     if name == "int8":
-        return _int8(device, cpu_info)
+        return _int8(device)
     if name != "auto":
         return _FLOATING[name]
-    if device.type == "cuda":
-        return BF16 if torch.cuda.is_bf16_supported(including_emulation=False) else FP16
-    return BF16 if device.type == "cpu" and cpu_has(FAST_BF16_FLAGS, cpu_info) else FP32
+    return next(each for each in _FLOATING.values() if each.dtype == fast_dtype(device))
 
 
-def preferred_integers(device: torch.device, cpu_info: Path = CPU_INFO) -> Precision | None:
+def preferred_integers(device: torch.device) -> Precision | None:
     """int8 where its speed over the choice of `choose_precision` outweighs its error: on CPUs that have it in
     hardware, but not bf16."""
-    slow = device.type == "cpu" and not cpu_has(FAST_BF16_FLAGS, cpu_info)
-    return _int8(device, cpu_info) if slow and cpu_has(FAST_INT8_FLAGS, cpu_info) else None
+    slow = device.type == "cpu" and not cpu_has(FAST_BF16)
+    return _int8(device) if slow and cpu_has(FAST_INT8) else None
 
 
-def _int8(device: torch.device, cpu_info: Path) -> Precision:
+def _int8(device: torch.device) -> Precision:
     if device.type != "cpu":
         raise UsageError(f"precision int8 is for CPUs, not for {device.type}: use auto, or device cpu")
-    if not cpu_has(FAST_INT8_FLAGS, cpu_info):
-        flags = " or ".join(sorted(FAST_INT8_FLAGS))
+    if not cpu_has(FAST_INT8):
+        flags = " or ".join(sorted(FAST_INT8))
         raise UsageError(
             f"precision int8 needs a processor with {flags}, which this one lacks: use auto; a run that "
             "began in int8 on another machine starts over with --no-resume"
         )
-    return Precision("int8", choose_precision("auto", device, cpu_info).dtype)
-
-
-def cpu_has(flags: frozenset[str], cpu_info: Path = CPU_INFO) -> bool:
-    """Whether the processor has any of `flags`; False without `cpu_info` (not Linux)."""
-    if not cpu_info.exists():
-        return False
-    for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "flags":
-            return not flags.isdisjoint(value.split())
-    return False
+    return Precision("int8", choose_precision("auto", device).dtype)
 
 
 def working_copy(network: AnyNetwork, device: torch.device, precision: Precision) -> AnyNetwork:

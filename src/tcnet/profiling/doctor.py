@@ -7,11 +7,12 @@ from importlib import metadata
 import torch
 
 from tcnet.catalogue import DEFAULT_MODEL, list_models, weights_hash
+from tcnet.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import TcnetError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_PACKAGE, find_basicvsr
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.memory import available_memory
-from tcnet.inference.precision import FAST_INT8_FLAGS, FP32, Precision, cpu_has, preferred_integers
+from tcnet.inference.precision import FP32, Precision, preferred_integers
 from tcnet.machine import processor
 from tcnet.models import load_model
 from tcnet.profiling import convolution_limit
@@ -36,7 +37,7 @@ def examine() -> list[tuple[str, str]]:
         ("auto", _auto(device, auto)),
     ]
     precisions = [FP32] if auto == FP32 else [FP32, auto]
-    if device.type == "cpu" and cpu_has(FAST_INT8_FLAGS):
+    if device.type == "cpu" and cpu_has(FAST_INT8):
         precisions.append(choose_precision("int8", device))
     speeds = [f"{p.name} {convolution_limit(device, p, 180, 320) / 1e12:.2f} TFLOP/s" for p in precisions]
     rows.append(("convolution", ", ".join(speeds) + " (64 channels, 180x320)"))

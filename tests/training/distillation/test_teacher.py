@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tcnet.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
-from tcnet.inference.precision import FAST_INT8_FLAGS, cpu_has
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
 from tcnet.profiling.benchmark import moving_texture
@@ -76,7 +76,7 @@ def test_a_real_network_is_called_without_gradients(clip):
     assert not teacher(clip, 0).requires_grad
 
 
-@pytest.mark.skipif(not cpu_has(FAST_INT8_FLAGS), reason="this CPU has no 8-bit dot products")
+@pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize("name", ["tcnet-lite", "basicvsr-bi"])
 def test_a_teacher_in_integers_teaches_the_same(name):
     if name == "basicvsr-bi":
