@@ -27,7 +27,7 @@ from tcnet.cluster.pool import Pool
 from tcnet.inference import UpscaleOptions
 from tcnet.models import load_model
 from tcnet.upscale import Progress, upscale_video
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import EncodeOptions, Frame, open_sink
 from tcnet.video.frame import ColorSpec, VideoInfo
 

@@ -38,8 +38,8 @@ from tcnet.inference import Plan, UpscaleOptions, plan_upscale
 from tcnet.upscale.executor import ClusterExecutor
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Journal
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.upscale.run import execute
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video.atomic_file import write_synced
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 

@@ -23,7 +23,7 @@ from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
 from tcnet.profiling.benchmark import moving_texture
 from tcnet.profiling.clock import clock
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import Frame
 
 

@@ -24,7 +24,7 @@ from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.models import load_model
 from tcnet.process import keep_freed_memory
 from tcnet.profiling.benchmark import moving_texture
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import open_source
 
 

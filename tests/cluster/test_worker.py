@@ -1,5 +1,6 @@
 """What workers do, in this process: segments as messages, errors as messages."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +16,14 @@ from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.inference.compute import Statistics
 from tcnet.inference.upscaler import split_scenes
 from tcnet.models import load_model
+from tcnet.upscale import upscale_video
 from tcnet.upscale.executor import Work
 from tcnet.upscale.output.fingerprint import weights_identity
+from tcnet.upscale.output.run_output import frames_kept
+from tcnet.upscale.progress import Activity
 from tcnet.upscale.segment_input import iter_segment_inputs
 from tcnet.version import __version__
+from tcnet.video import EncodeOptions, open_source
 from tcnet.video.images import encode_png
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
@@ -160,3 +165,54 @@ def test_versions_name_what_pictures_depend_on():
     assert versions()["tcnet"] == __version__
     assert set(versions()) == {"tcnet", "torch", "av"}
     assert "+" not in versions()["torch"]
+
+
+class OneWorker:
+    """A cluster of one worker in this process, which measures `seconds` for a frame."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.worker = Worker()
+        self.sizes = []
+
+    def plan(self, info, network, options, *, model):
+        plan = self.worker.plan(info, network, options, model)
+        return replace(plan, seconds_per_pixel=self.seconds / (info.height * info.width))
+
+    def compute(self, work, segments, waiting):
+        self.worker.take_on("run", work, weights_identity(work.network))
+        for segment in segments:
+            done = read_done(self.worker.compute("run", segment_message(segment)))
+            self.sizes.append(done.encoded.frames)
+            yield done
+
+    def activity(self):
+        return Activity(1, 0)
+
+    def notices(self):
+        return []
+
+
+def test_segments_are_short_where_workers_are_slow_and_stay_so_when_continued(tmp_path):
+    (source := tmp_path / "in").mkdir()
+    for number, frame in enumerate(make_frames(20)):
+        (source / f"{number:03d}.png").write_bytes(encode_png(frame.pixels, None))
+    slow, fast = OneWorker(200), OneWorker(0.01)
+    given = {"model": TemporalBox(4), "options": OPTIONS}
+    encode = EncodeOptions(codec="ffv1")
+    upscale_video(source, tmp_path / "whole.mkv", cluster=slow, encode=encode, **given)
+    assert slow.sizes == [8, 8, 4]
+
+    def stop(progress):
+        if progress.frames_done == 16:
+            while not frames_kept(tmp_path / "out.mkv"):
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upscale_video(source, tmp_path / "out.mkv", cluster=slow, encode=encode, progress=stop, **given)
+    upscale_video(source, tmp_path / "out.mkv", cluster=fast, encode=encode, **given)
+    assert fast.sizes in ([8, 4], [4])  # as many as had not been written
+    with open_source(tmp_path / "out.mkv") as one, open_source(tmp_path / "whole.mkv") as two:
+        for got, wanted in zip(one, two, strict=True):
+            np.testing.assert_array_equal(got.pixels, wanted.pixels)

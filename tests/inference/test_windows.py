@@ -12,7 +12,7 @@ from tcnet.inference.windows import (
     plan_windows,
     smallest_size,
 )
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 
 
 @st.composite

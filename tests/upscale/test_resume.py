@@ -14,7 +14,7 @@ import pytest
 from fake_networks import Nearest, TemporalBox, make_frames, make_info
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions
-from tcnet.upscale import upscale_video
+from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
@@ -364,3 +364,39 @@ def test_a_name_too_long_for_the_output_is_refused_with_the_way_out(source, tmp_
     source.rename(long)
     with pytest.raises(MediaError, match=r"has 257 bytes, file systems take 255; give a shorter one \(-o\)"):
         run(long, None)
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    """Sets the seconds for a frame that plans measure."""
+
+    def set_to(seconds):
+        monkeypatch.setattr("tcnet.inference.plan.measure_speed", lambda compute, layout: seconds / (24 * 32))
+
+    return set_to
+
+
+def test_a_continued_run_has_the_segments_it_began_with(source, tmp_path, speed):
+    speed(200)
+    free = {"segment_frames": None, "model": TemporalBox(7)}  # not exact in windows, so that they show
+    whole = run(source, tmp_path / "whole.mkv", **free)
+    assert whole.plan.segment_frames == 8
+    out = tmp_path / "out.mkv"
+    cut(source, out, 19, **free)
+    assert len(list(folder(out).glob("*.segment"))) == 2
+    speed(0.01)
+    assert plan_video(source, out, model=TemporalBox(7), options=OPTIONS).segment_frames == 8
+    with pytest.raises(UsageError, match=r"segment frames \(then 8, now 48\)"):
+        run(source, out, segment_frames=48, model=TemporalBox(7))
+    assert run(source, out, **free).frames == 30
+    assert_same(out, tmp_path / "whole.mkv")
+
+
+def test_images_are_computed_in_the_same_windows_when_a_run_is_continued(source, tmp_path, speed):
+    speed(200)
+    free = {"segment_frames": None, "model": TemporalBox(7)}
+    run(source, tmp_path / "whole", **free)
+    cut(source, tmp_path / "out", 19, **free)
+    speed(0.01)
+    run(source, tmp_path / "out", **free)
+    assert_same(tmp_path / "out", tmp_path / "whole")

@@ -16,8 +16,8 @@ from tcnet.inference.memory import peak_memory
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.executor import LocalExecutor, Observers
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.upscale.run import execute
+from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)

@@ -55,6 +55,8 @@ class Plan:
     """Of the output; None where it is images, and in plans without files."""
     frames_kept: int = 0
     """By an unfinished run that is continued; `seconds` is for the others."""
+    segment_frames: int | None = None
+    """Frames that the output is written in, after which windows end; None in plans without files."""
 
 
 def plan_upscale(

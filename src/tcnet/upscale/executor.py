@@ -18,6 +18,7 @@ from tcnet.upscale.output.run_output import RunSink
 from tcnet.upscale.pipeline import run_pipeline
 from tcnet.upscale.progress import RECENT_WINDOWS, Activity, Progress, RateMeter
 from tcnet.upscale.segment_input import SegmentInput, iter_segment_inputs
+from tcnet.upscale.segment_length import with_segments
 from tcnet.video.frame import Frame, FrameSource, VideoInfo
 from tcnet.video.write.segments import VideoEncoding
 
@@ -48,11 +49,18 @@ class LocalExecutor:
     """This machine: one Upscaler, on whose network the plan is measured and the run computed."""
 
     def __init__(
-        self, info: VideoInfo, network: VideoNetwork, options: UpscaleOptions, *, model: str | None = None
+        self,
+        info: VideoInfo,
+        network: VideoNetwork,
+        options: UpscaleOptions,
+        *,
+        model: str | None = None,
+        segment_frames: int | None = None,
     ) -> None:
-        """Raises like `plan_upscale`."""
+        """segment_frames: as for `with_segments`. Raises like `plan_upscale`."""
         upscaler = Upscaler(network, options)
-        self.plan = plan_with(upscaler, info, model=model or type(network).__name__)
+        plan = plan_with(upscaler, info, model=model or type(network).__name__)
+        self.plan = with_segments(plan, network, segment_frames)
         self._upscaler = upscaler.with_options(self.plan.options)
         self.statistics = upscaler.statistics
 
@@ -134,9 +142,13 @@ class ClusterExecutor:
         output_info: VideoInfo,
         encoding: VideoEncoding | None,
         model: str | None = None,
+        segment_frames: int | None = None,
     ) -> None:
-        """output_info: of the output; encoding: None for images. Raises like `plan_upscale`, and UsageError
-        for a network whose frames depend on all before them, or that cannot be sent."""
+        """output_info: of the output; encoding: None for images. segment_frames: as for `with_segments`.
+
+        Raises like `plan_upscale`, and UsageError for a network whose frames depend on all before them, or
+        that cannot be sent.
+        """
         if (engine := engine_of(network)) != "torch":
             raise UsageError(f"engine {engine} computes on this machine alone: leave it out, or --cluster")
         if network.config.propagation == "forward":
@@ -144,7 +156,8 @@ class ClusterExecutor:
                 "this model streams: each frame needs all before it, so there is nothing to share out; "
                 "leave out --cluster, or choose a bidirectional model"
             )
-        self.plan = cluster.plan(info, network, options, model=model)
+        plan = cluster.plan(info, network, options, model=model)
+        self.plan = with_segments(plan, network, segment_frames)
         self.statistics = Statistics()
         self._cluster = cluster
         self._network = network

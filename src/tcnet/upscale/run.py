@@ -17,7 +17,6 @@ from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_na
 from tcnet.upscale.executor import Cluster, ClusterExecutor, Executor, LocalExecutor, Observers
 from tcnet.upscale.output.fingerprint import run_identity
 from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES
 from tcnet.upscale.progress import Progress
 from tcnet.video import EncodeOptions, ImageReader, ReadOptions, VideoReader, default_output, open_source
 from tcnet.video.frame import Frame, FrameSource
@@ -63,7 +62,7 @@ class RunRequest:
     read: ReadOptions
     overwrite: bool
     resume: bool
-    segment_frames: int
+    segment_frames: int | None
     cluster: Cluster | None
 
 
@@ -71,8 +70,7 @@ class RunRequest:
 class ResolvedRun:
     """A run decided, made once by `resolve_run`: its source open, its output checked, its plan measured.
 
-    plan: the executor's, with what source and output have to say among its notices. segment_frames: frames
-    after which windows end, and segments of videos.
+    plan: the executor's, with what source and output have to say among its notices.
     """
 
     source: ImageReader | VideoReader
@@ -80,12 +78,13 @@ class ResolvedRun:
     executor: Executor
     plan: Plan
     identity: dict[str, object]
-    segment_frames: int
 
     def execute(self, observers: Observers) -> tuple[int, tuple[str, ...]]:
         """Carries out the plan. Returns the number of frames in the output and all notices."""
-        sink = self.output.open(self.identity, self.plan.options)
-        frames = execute(self.executor, self.source, sink, self.segment_frames, observers)
+        segment_frames = self.plan.segment_frames
+        assert segment_frames is not None
+        sink = self.output.open(self.identity, self.plan.options, segment_frames)
+        frames = execute(self.executor, self.source, sink, segment_frames, observers)
         notices = (*self.plan.notices, *self.executor.statistics.notices, *sink.notices, *self.source.notices)
         return frames, tuple(dict.fromkeys(notices))
 
@@ -104,22 +103,25 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
         output = prepare_output(
             request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
             copy_from=request.input, overwrite=request.overwrite, resume=request.resume,
-            allow_network=request.read.allow_network, segment_frames=request.segment_frames,
+            allow_network=request.read.allow_network,
         )  # fmt: skip
         name, network = load_network(request.model, options.engine)
-        identity = run_identity(request.input, request.read, network, options, request.segment_frames)
+        # What is left open is chosen by the speed measured now, or was by an earlier run's.
+        asked = request.segment_frames
+        segment_frames = output.segment_frames if asked is None else asked
+        identity = run_identity(request.input, request.read, network, options, segment_frames)
         options = output.continued(identity, options)
         executor: Executor
         if request.cluster is None:
-            executor = LocalExecutor(source.info, network, options, model=name)
+            executor = LocalExecutor(source.info, network, options, model=name, segment_frames=segment_frames)
         else:
             executor = ClusterExecutor(
                 request.cluster, source.info, network, options, model=name, output_info=output.info,
-                encoding=output.encoding,
+                encoding=output.encoding, segment_frames=segment_frames,
             )  # fmt: skip
         plan = output.described(executor.plan)
         plan = replace(plan, notices=(*plan.notices, *source.notices, *output.notices))
-        yield ResolvedRun(source, output, executor, plan, identity, request.segment_frames)
+        yield ResolvedRun(source, output, executor, plan, identity)
 
 
 def upscale_video(
@@ -132,7 +134,7 @@ def upscale_video(
     read: ReadOptions | None = None,
     overwrite: bool = False,
     resume: bool = True,
-    segment_frames: int = SEGMENT_FRAMES,
+    segment_frames: int | None = None,
     cluster: Cluster | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     on_frame: Callable[[Frame], None] | None = None,
@@ -141,8 +143,8 @@ def upscale_video(
     """Upscale a video file or images; sound and everything else in the file is copied.
 
     The output appears only when complete. What is finished lies in a hidden folder beside it, in segments of
-    `segment_frames` frames (windows end where they do), and stays there after an error, KeyboardInterrupt or
-    a crash: the same call continues, and gives the same frames as one run.
+    some frames (windows end where they do), and stays there after an error, KeyboardInterrupt or a crash: the
+    same call continues, and gives the same frames as one run.
 
     Args:
         input: a file, a folder of images or a pattern.
@@ -153,7 +155,8 @@ def upscale_video(
         read: which part of the input, and how.
         overwrite: whether an output that exists may be replaced.
         resume: False starts over where an unfinished run is there.
-        segment_frames: frames of a segment.
+        segment_frames: frames of a segment; None: 48, or fewer where frames are slow (`with_segments`), as an
+            unfinished run has it.
         cluster: where to compute, in place of this machine.
         on_plan: called in this thread before anything is written.
         on_frame: called with every frame that is computed; from a cluster with the last of each segment.
@@ -201,7 +204,7 @@ def plan_video(
     read: ReadOptions | None = None,
     overwrite: bool = False,
     resume: bool = True,
-    segment_frames: int = SEGMENT_FRAMES,
+    segment_frames: int | None = None,
     cluster: Cluster | None = None,
 ) -> Plan:
     """What `upscale_video` would do with the same arguments; nothing is written.

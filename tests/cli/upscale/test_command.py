@@ -6,6 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tcnet.cli.upscale.batch import describe_kept
+from tcnet.upscale import Progress
 from tcnet.video import open_source, read_image, write_png
 
 
@@ -149,6 +151,29 @@ def test_a_signal_ends_the_run_and_the_same_command_continues(start, media, tiny
     assert process.returncode == 0
     assert files(tmp_path) == ["a.mkv", "a.x4.mkv"]
     assert len(media.read(tmp_path / "a.x4.mkv").times) == 150
+
+
+@pytest.mark.parametrize(
+    ("kept", "newest", "words"),
+    [
+        (
+            0,
+            Progress(0, 100, 1 / 90, None, computed=5.5),
+            "the next run starts over; about 8 min of work on the",
+        ),
+        (
+            48,
+            Progress(50, 100, 1 / 60, None),
+            "the same command continues; about 2 min of work on the segment",
+        ),
+        (48, Progress(50, 100, 2.0, None), "48 frames are kept: the same command continues"),
+        (0, Progress(0, None, None, None), "nothing is finished yet: the next run starts over"),
+    ],
+)
+def test_an_interruption_says_what_is_lost(kept, newest, words):
+    told = describe_kept(kept, newest, resume=True)
+    assert words in told
+    assert told.endswith(("is lost", words))
 
 
 def test_the_newest_frame_is_shown(tcnet, media, tiny, tmp_path):

@@ -17,13 +17,13 @@ from tcnet.cli.upscale.inputs import Task, plan_tasks
 from tcnet.cli.upscale.plan_text import ShownPlan, trial_command
 from tcnet.cli.upscale.standard_input import spooled
 from tcnet.cluster import RayCluster, open_cluster
-from tcnet.durations import describe_duration
+from tcnet.durations import describe_duration, describe_estimate
 from tcnet.errors import MediaError, TcnetError, UsageError, describe_failure
 from tcnet.inference import Plan, UpscaleOptions
 from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import size_name
-from tcnet.upscale import plan_video, upscale_video
+from tcnet.upscale import Progress, plan_video, upscale_video
 from tcnet.upscale.advice import Advice, advise
 from tcnet.upscale.output.run_output import checkpoint_of, frames_kept
 from tcnet.video import EncodeOptions, Frame, ReadOptions, check_output
@@ -32,6 +32,8 @@ from tcnet.video.atomic_file import check_folder, nearest_folder
 STANDARD_INPUT = "-"
 AT_ONCE = 4
 """Inputs that share a cluster: enough to keep it busy while one of them begins or ends."""
+WORTH_TELLING = 60.0
+"""Seconds of work: less is no loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,13 @@ def _run_one(
             )
         )  # fmt: skip
         return 0
+    newest = Progress(0, None, None, None)
+
+    def follow(progress: Progress) -> None:
+        nonlocal newest
+        newest = progress
+        display.progress(progress)
+
     try:
         with ExitStack() as stack:
             if in_made_folder:
@@ -241,21 +250,27 @@ def _run_one(
                 task.input, task.output, model=model, options=settings.options, encode=settings.encode,
                 read=settings.read, overwrite=settings.overwrite, resume=settings.resume,
                 cluster=settings.cluster, on_plan=show, on_frame=settings.on_frame,
-                progress=display.progress,
+                progress=follow,
             )  # fmt: skip
     except Stopped as stopped:
         if name is None:  # standard input is used up
-            stopped.kept = _describe_kept(frames_kept(task.output), resume=settings.resume)
+            stopped.kept = describe_kept(frames_kept(task.output), newest, resume=settings.resume)
         raise
     display.result(result)
     return result.frames
 
 
-def _describe_kept(frames: int, *, resume: bool) -> str:
+def describe_kept(frames: int, newest: Progress, *, resume: bool) -> str:
+    """What an interruption leaves and costs. frames: in finished segments. newest: how far the run was."""
+    lost = ""
+    if newest.fps:
+        seconds = (max(newest.frames_done, newest.computed or 0.0) - frames) / newest.fps
+        if seconds >= WORTH_TELLING:
+            lost = f"; {describe_estimate(seconds)} of work on the segment that was not finished is lost"
     if not frames:
-        return "nothing is finished yet: the next run starts over"
+        return f"nothing is finished yet: the next run starts over{lost}"
     again = "the same command continues" if resume else "the same command without --no-resume continues"
-    return f"{frames} frames are kept: {again}"
+    return f"{frames} frames are kept: {again}{lost}"
 
 
 def _run_standard_input(

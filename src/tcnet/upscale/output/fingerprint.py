@@ -20,10 +20,10 @@ _DIGITS = 16
 
 
 def run_identity(
-    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions, segment_frames: int
+    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions, segment_frames: int | None
 ) -> dict[str, Any]:
     """Names input, weights and all options that change pixels; not the memory limit, which sets only what
-    the plan leaves open. segment_frames: where windows end."""
+    the plan leaves open. segment_frames: where windows end; None: not known yet."""
     return {
         "tcnet version": __version__,
         "input": input_identity(input),

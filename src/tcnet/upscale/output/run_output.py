@@ -12,7 +12,7 @@ from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
 from tcnet.upscale.output.journal import Line
-from tcnet.upscale.output.segmented_video import SEGMENT_FRAMES, SegmentedVideo
+from tcnet.upscale.output.segmented_video import SegmentedVideo
 from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
 from tcnet.video.frame import FrameSink
 from tcnet.video.image_writer import ImageTarget
@@ -45,11 +45,16 @@ class Output:
     copy_from: Path
     overwrite: bool
     resume: bool
-    segment_frames: int
     notices: tuple[str, ...]
     trial: Trial | None
     earlier: Line | None
     frames_kept: int
+
+    @property
+    def segment_frames(self) -> int | None:
+        """Of the run that is continued; None where there is none."""
+        frames = (self.earlier or {}).get("options", {}).get("segment_frames")
+        return frames if isinstance(frames, int) else None
 
     def continued(self, identity: Mapping[str, Any], options: UpscaleOptions) -> UpscaleOptions:
         """The options to plan with: where a run continues, all that its own plan decided (window, tiles,
@@ -67,9 +72,15 @@ class Output:
         codec = None if self.encoding is None else self.encoding.plan.codec
         return with_output(plan, codec=codec, frames_kept=self.frames_kept)
 
-    def open(self, identity: Mapping[str, Any], options: UpscaleOptions) -> SegmentedVideo | ResumableImages:
-        """options: the plan's. Raises like the sinks."""
-        identity = {**identity, "plan": plain(asdict(replace(options, memory_limit=None)))}
+    def open(
+        self, identity: Mapping[str, Any], options: UpscaleOptions, segment_frames: int
+    ) -> SegmentedVideo | ResumableImages:
+        """options, segment_frames: the plan's. Raises like the sinks."""
+        identity = {
+            **identity,
+            "options": {**identity["options"], "segment_frames": segment_frames},
+            "plan": plain(asdict(replace(options, memory_limit=None))),
+        }
         if self.encoding is None:
             sources = image_sources(self.copy_from, self.info)
             return ResumableImages(
@@ -78,7 +89,7 @@ class Output:
             )  # fmt: skip
         return SegmentedVideo(
             self.encoding, identity, trial=self.trial, overwrite=self.overwrite, resume=self.resume,
-            segment_frames=self.segment_frames,
+            segment_frames=segment_frames,
         )  # fmt: skip
 
 
@@ -91,7 +102,6 @@ def prepare_output(
     overwrite: bool,
     resume: bool,
     allow_network: bool = False,
-    segment_frames: int = SEGMENT_FRAMES,
 ) -> Output:
     """Checks all that can be known of an output before the work begins; nothing is written.
 
@@ -120,9 +130,8 @@ def prepare_output(
     if done:
         notices = (f"continues an unfinished run: {done} frames are there", *notices)
     return Output(
-        path, info, checkpoint, encoding, copy_from, overwrite, resume, segment_frames, notices, trial,
-        earlier, done,
-    )  # fmt: skip
+        path, info, checkpoint, encoding, copy_from, overwrite, resume, notices, trial, earlier, done
+    )
 
 
 def checkpoint_of(output: Path) -> Checkpoint:

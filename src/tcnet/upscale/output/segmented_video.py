@@ -15,8 +15,6 @@ from tcnet.video import Frame
 from tcnet.video.atomic_file import check_target, replace_file, sync, sync_folder, write_synced
 from tcnet.video.write.segments import Segment, SegmentWriter, Trial, VideoEncoding
 
-SEGMENT_FRAMES = 48
-"""Frames of a segment: what a crash can cost. Each begins with a keyframe; with fewer, files grow."""
 _SPARE_SEGMENTS = 2
 """The run stops while there is room for this many more: a disk filled to the brim harms others too."""
 
@@ -37,7 +35,7 @@ class SegmentedVideo:
         trial: Trial | None = None,
         overwrite: bool,
         resume: bool,
-        segment_frames: int = SEGMENT_FRAMES,
+        segment_frames: int,
     ) -> None:
         """identity: what the frames depend on. trial: of the encoding, where it was made already. resume:
         continue an earlier run, if there is one.
