@@ -54,4 +54,4 @@ def test_the_python_example_runs_as_written():
     exec(PYTHON, names)
     assert names["sr"].shape == (1, 2, 3, 64, 64)
     assert names["large"].shape == (72, 128, 3)
-    assert Path("holiday.x4.mp4").is_file()
+    assert Path("holiday.x2.mp4").is_file()

@@ -2,8 +2,8 @@
 
 model = tcnet.load_model("tcnet-bi")          # an nn.Module in eval mode
 sr = model(lr)                                # (B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)
-tcnet.upscale_video("in.mp4", "out.mp4")      # a file, with sound and times
-for frame in tcnet.Upscaler(model).stream(frames): ...
+tcnet.upscale_video("in.mp4", scale=2)        # a file, with sound and times -> in.x2.mp4
+for large in tcnet.upscale_frames(arrays): ...
 """
 
 from importlib import import_module

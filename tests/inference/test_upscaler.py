@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import islice
 
@@ -16,6 +16,7 @@ from fake_networks import (
 )
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, upscale_frames
+from tcnet.inference.upscale_options import NamedUpscaleOptions
 from tcnet.video.frame import Frame
 
 WINDOWED = {"window": 12, "overlap": 4, "precision": "fp32", "device": "cpu"}
@@ -310,6 +311,45 @@ def test_arrays_in_and_out():
     assert np.array_equal(np.stack(pictures), clip.repeat(4, 1).repeat(4, 2))
     halves = list(upscale_frames(iter(clip), model=Nearest(), scale=2))
     assert [picture.shape for picture in halves] == [(48, 64, 3)] * 5
+
+
+def test_a_stream_takes_arrays_or_frames_and_gives_the_same_kind():
+    frames = list(make_frames(5))
+    options = UpscaleOptions(**WINDOWED)
+    upscaled = list(Upscaler(Nearest(), options).stream(frames))
+    pictures = list(Upscaler(Nearest(), options).stream(frame.pixels for frame in frames))
+    assert [frame.pts for frame in upscaled] == [frame.pts for frame in frames]
+    for frame, picture in zip(upscaled, pictures, strict=True):
+        assert np.array_equal(frame.pixels, picture)
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        ([torch.zeros(24, 32, 3)], "frame 0 .* is a Tensor: give an array .H, W, 3. of uint8 or uint16, or a tcnet"),
+        ([np.zeros((24, 32, 3), np.uint8), None], "frame 1 .* is a NoneType"),
+        ([np.zeros((24, 32, 3))], "pixels must be uint8 or uint16, got float64"),
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_refused(items, words):
+    with pytest.raises(TypeError, match=words):
+        list(Upscaler(Nearest()).stream(items))
+
+
+def test_options_by_name():
+    frames = make_frames(2, 24, 32)
+    given = UpscaleOptions(scale=3, precision="fp32")
+    assert next(iter(Upscaler(Nearest(), scale=2).stream(frames))).pixels.shape == (48, 64, 3)
+    assert Upscaler(Nearest(), given, scale=2).options == UpscaleOptions(scale=2, precision="fp32")
+    with pytest.raises(UsageError, match="Upscaler takes no 'scael'; did you mean 'scale'"):
+        Upscaler(Nearest(), scael=2)
+    with pytest.raises(UsageError, match="upscale_frames takes no 'progres'; did you mean 'progress'"):
+        next(upscale_frames([], progres=print))
+
+
+def test_named_options_are_all_there_are():
+    names = {field.name for field in fields(UpscaleOptions)}
+    assert NamedUpscaleOptions.__annotations__.keys() == names
 
 
 def test_upscalers_by_name():

@@ -112,6 +112,17 @@ def test_the_default_name_says_what_was_done(tmp_path, options, name):
     assert result.output.name == name
 
 
+def test_options_by_name_choose_size_and_part(tmp_path):
+    write_video(tmp_path / "in.mkv", make_frames(13, 24, 32))
+    given = {"model": Nearest(), "options": OPTIONS, "encode": LOSSLESS, "scale": 2, "end": 0.3}
+    plan = plan_video(tmp_path / "in.mkv", **given)
+    result = upscale_video(tmp_path / "in.mkv", **given)
+    assert result.output == tmp_path / "in.x2.mkv"
+    info, frames = read_video(result.output)
+    assert (info.width, info.height) == (plan.output_width, plan.output_height) == (64, 48)
+    assert 0 < len(frames) == result.frames < 13
+
+
 def test_progress_is_told_from_start_to_end(tmp_path):
     write_video(tmp_path / "in.mkv", make_frames(30))
     told = []

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypedDict
 
 from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
@@ -101,6 +102,25 @@ class UpscaleOptions:
                 raise UsageError(
                     f"{name} is {value}, it must be even and at least 2 (video codecs need even sizes)"
                 )
+
+
+class NamedUpscaleOptions(TypedDict, total=False):
+    """The fields of UpscaleOptions, for functions that take them by name."""
+
+    window: int | None
+    overlap: int | None
+    tile: int | None
+    tile_overlap: int
+    precision: str
+    device: str
+    scale: float | None
+    height: int | None
+    width: int | None
+    memory_limit: int | None
+    scene_cuts: bool
+    ensemble: str
+    engine: str
+    compile: bool
 
 
 def size_name(options: UpscaleOptions) -> str:

@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Unpack, overload
+
+import numpy as np
 
 from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError, UsageError
@@ -19,7 +21,8 @@ from tcnet.inference.precision import choose_placement
 from tcnet.inference.scene_detection import iter_scenes, mark_cuts
 from tcnet.inference.streaming import upscale_recurrent
 from tcnet.inference.tiling import Layout, choose_layout
-from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.inference.upscale_options import NamedUpscaleOptions, UpscaleOptions
+from tcnet.named_options import check_names, with_named
 from tcnet.network import TCNet
 from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
 from tcnet.video.frame import Frame, Pixels
@@ -35,15 +38,23 @@ class Upscaler:
         network: a name from `list_models`, a weight file, or a network in float32 or already in the requested
             precision, which is not changed.
         options: device, precision, windows, tiles, output size.
+        named: fields of UpscaleOptions in place of those of `options`: scale=2.
 
     Raises:
-        UsageError: when the device or precision is not available here, the network cannot be ensembled, or no
-            model has this name.
+        UsageError: for invalid options, when the device or precision is not available here, the network
+            cannot be ensembled, or no model has this name.
         MediaError: for a weight file that cannot be read.
     """
 
-    def __init__(self, network: str | Path | VideoNetwork, options: UpscaleOptions | None = None) -> None:
-        self.options = options or UpscaleOptions()
+    def __init__(
+        self,
+        network: str | Path | VideoNetwork,
+        options: UpscaleOptions | None = None,
+        **named: Unpack[NamedUpscaleOptions],
+    ) -> None:
+        options = options or UpscaleOptions()
+        check_names(Upscaler.__init__, named, options)
+        self.options = with_named(options, named)
         if isinstance(network, str | Path):
             network = load_network(network, self.options.engine)[1]
         if self.options.engine not in ("torch", engine_of(network)):
@@ -117,7 +128,17 @@ class Upscaler:
             )
         return tuple(notices)
 
-    def stream(self, frames: Iterable[Frame], *, skip: int = 0, align: int | None = None) -> Iterator[Frame]:
+    @overload
+    def stream(
+        self, frames: Iterable[Frame], *, skip: int = ..., align: int | None = ...
+    ) -> Iterator[Frame]: ...
+    @overload
+    def stream(
+        self, frames: Iterable[Pixels], *, skip: int = ..., align: int | None = ...
+    ) -> Iterator[Pixels]: ...
+    def stream(
+        self, frames: Iterable[Frame] | Iterable[Pixels], *, skip: int = 0, align: int | None = None
+    ) -> Iterator[Frame | Pixels]:
         """Upscale frames as they come.
 
         As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
@@ -126,26 +147,38 @@ class Upscaler:
         ones included.
 
         Args:
-            frames: of one size and type.
+            frames: of one size and type, in order; each a Frame, or an array (H, W, 3) of R'G'B' as uint8 or
+                uint16. An array (T, H, W, 3) is such a video.
             skip: this many frames at the beginning are not yielded, and computed only where others depend on
                 them. The others are bit-identical to those of a run without skip, as long as both have the
                 same options and memory does not run out.
             align: windows also end at multiples of this many frames, as in `plan_windows`.
 
         Yields:
-            The SR frames in the order of `frames`, each with its frame's pts, duration and time base.
+            The SR frames in the order of `frames`: Frames with the pts, duration and time base of theirs, or
+            arrays where arrays were given.
 
         Raises:
             MediaError: for frames that are too small, that change size or type in mid-stream, or that are not
                 finite when computed in float32.
             ValueError: for a negative skip and for arrays that are not pictures.
+            TypeError: for arrays of another type, and for what is neither Frame nor array.
         """
         if skip < 0:
             raise ValueError(f"skip must be at least 0, got {skip}")
-        checked = of_one_size(frames)
-        first = next(checked, None)
+        given = iter(frames)
+        first = next(given, None)
         if first is None:
             return
+        arrays = isinstance(first, np.ndarray)
+        upscaled = self._upscaled(_as_frames(chain([first], given)), skip, align)
+        del first  # or it would live as long as the stream
+        yield from (frame.pixels for frame in upscaled) if arrays else upscaled
+
+    def _upscaled(self, frames: Iterator[Frame], skip: int, align: int | None) -> Iterator[Frame]:
+        """What `stream` yields, for at least one frame."""
+        checked = of_one_size(frames)
+        first = next(checked)
         height, width, _ = first.pixels.shape
         itemsize = first.pixels.itemsize
         layout = self.layout(height, width, itemsize)
@@ -168,9 +201,9 @@ def upscale_frames(
     frames: Iterable[Pixels],
     *,
     model: str | Path | VideoNetwork = DEFAULT_MODEL,
-    scale: int | None = None,
     options: UpscaleOptions | None = None,
     progress: Callable[[int], None] | None = None,
+    **named: Unpack[NamedUpscaleOptions],
 ) -> Iterator[Pixels]:
     """Upscale pictures as arrays, in bounded memory for any number of them.
 
@@ -178,9 +211,9 @@ def upscale_frames(
         frames: of one video in order, (H, W, 3) R'G'B', uint8 or uint16; an array (T, H, W, 3), or whatever
             gives them one by one.
         model: a name from `list_models`, a weight file, or a network.
-        scale: 4 (default), 3 or 2, in place of the options'.
         options: device, precision, windows, tiles, output size.
         progress: called with the number of frames that are done, after each.
+        named: fields of UpscaleOptions in place of those of `options`: scale=2.
 
     Yields:
         As many arrays of the same type, (4H, 4W, 3) or as the options say.
@@ -189,15 +222,12 @@ def upscale_frames(
         UsageError, MediaError, ValueError: as `Upscaler` and its `stream`.
     """
     options = options or UpscaleOptions()
-    if scale is not None:
-        options = replace(options, scale=scale)
-    upscaler = Upscaler(model, options)
-    # Only the order of frames matters, not their times.
-    given = (Frame(pixels, number, 1, Fraction(1, 25)) for number, pixels in enumerate(frames))
-    for done, frame in enumerate(upscaler.stream(given), 1):
+    check_names(upscale_frames, named, options)
+    upscaler = Upscaler(model, with_named(options, named))
+    for done, picture in enumerate(upscaler.stream(frames), 1):
         if progress is not None:
             progress(done)
-        yield frame.pixels
+        yield picture
 
 
 def split_scenes(
@@ -233,6 +263,20 @@ def _gib(size: int) -> str:
 def _described(layout: Layout) -> str:
     tiles = f"tiles of {layout.tile} pixels" if layout.tiled else "whole frames"
     return f"{tiles} and windows of {layout.window} frames" if layout.window else tiles
+
+
+def _as_frames(items: Iterable[Frame | Pixels]) -> Iterator[Frame]:
+    """Arrays as Frames, whose times do not matter. Raises TypeError for what is neither."""
+    for number, item in enumerate(items):
+        if isinstance(item, Frame):
+            yield item
+        elif isinstance(item, np.ndarray):
+            yield Frame(item, number, 1, Fraction(1, 25))
+        else:
+            raise TypeError(
+                f"frame {number} (counted from 0) is a {type(item).__name__}: give an array (H, W, 3) of "
+                "uint8 or uint16, or a tcnet.Frame"
+            )
 
 
 def of_one_size(frames: Iterable[Frame]) -> Iterator[Frame]:

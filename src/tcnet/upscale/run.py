@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
@@ -15,6 +16,7 @@ from tcnet.inference.memory import peak_memory
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.executor import Cluster, ClusterExecutor, Executor, LocalExecutor, Observers
+from tcnet.upscale.named_options import NamedOptions, RunOptions, run_options
 from tcnet.upscale.output.fingerprint import run_identity
 from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.progress import Progress
@@ -139,6 +141,7 @@ def upscale_video(
     on_plan: Callable[[Plan], None] | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    **named: Unpack[NamedOptions],
 ) -> UpscaleResult:
     """Upscale a video file or images; sound and everything else in the file is copied.
 
@@ -161,6 +164,8 @@ def upscale_video(
         on_plan: called in this thread before anything is written.
         on_frame: called with every frame that is computed; from a cluster with the last of each segment.
         progress: called once at the start and after every frame; with a cluster after every segment.
+        named: fields of UpscaleOptions, EncodeOptions and ReadOptions, in place of those of the objects
+            above: scale=2, crf=20, start=65.
 
     Returns:
         What was written, and what the user should know of it.
@@ -170,10 +175,10 @@ def upscale_video(
         MediaError: for files that cannot be read or written.
     """
     begin = time.perf_counter()
-    options = options or UpscaleOptions()
+    chosen = run_options(upscale_video, options, encode, read, named)
     request = RunRequest(
-        input=Path(input), output=_output_path(input, output, options), model=model, options=options,
-        encode=encode or EncodeOptions(), read=read or ReadOptions(), overwrite=overwrite, resume=resume,
+        input=Path(input), output=_output_path(input, output, chosen), model=model, options=chosen.upscale,
+        encode=chosen.encode, read=chosen.read, overwrite=overwrite, resume=resume,
         segment_frames=segment_frames, cluster=cluster,
     )  # fmt: skip
     with resolve_run(request) as run:
@@ -206,6 +211,7 @@ def plan_video(
     resume: bool = True,
     segment_frames: int | None = None,
     cluster: Cluster | None = None,
+    **named: Unpack[NamedOptions],
 ) -> Plan:
     """What `upscale_video` would do with the same arguments; nothing is written.
 
@@ -215,10 +221,10 @@ def plan_video(
     Raises:
         UsageError, MediaError: as `upscale_video` would.
     """
-    options = options or UpscaleOptions()
+    chosen = run_options(plan_video, options, encode, read, named)
     request = RunRequest(
-        input=Path(input), output=_output_path(input, output, options), model=model, options=options,
-        encode=encode or EncodeOptions(), read=read or ReadOptions(), overwrite=overwrite, resume=resume,
+        input=Path(input), output=_output_path(input, output, chosen), model=model, options=chosen.upscale,
+        encode=chosen.encode, read=chosen.read, overwrite=overwrite, resume=resume,
         segment_frames=segment_frames, cluster=cluster,
     )  # fmt: skip
     with resolve_run(request) as run:
@@ -248,5 +254,5 @@ def execute(
     return done
 
 
-def _output_path(input: Path | str, output: Path | str | None, options: UpscaleOptions) -> Path:
-    return default_output(Path(input), size_name(options)) if output is None else Path(output)
+def _output_path(input: Path | str, output: Path | str | None, options: RunOptions) -> Path:
+    return default_output(Path(input), size_name(options.upscale)) if output is None else Path(output)
