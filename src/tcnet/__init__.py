@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tcnet.catalogue import ModelCard, list_models
     from tcnet.errors import MediaError, TcnetError, UsageError
     from tcnet.inference import Plan, UpscaleOptions, Upscaler, upscale_frames
-    from tcnet.models import load_model, save_model
-    from tcnet.network import TCNet, TCNetConfig
+    from tcnet.models import TCNet, load_model, save_model
+    from tcnet.network import TCNetConfig
     from tcnet.upscale import Progress, UpscaleResult, plan_video, upscale_video
     from tcnet.video import EncodeOptions, Frame, ReadOptions, open_sink, open_source
 
@@ -53,8 +53,8 @@ _HOMES = {
     "tcnet.catalogue": ("ModelCard", "list_models"),
     "tcnet.errors": ("MediaError", "TcnetError", "UsageError"),
     "tcnet.inference": ("Plan", "UpscaleOptions", "Upscaler", "upscale_frames"),
-    "tcnet.models": ("load_model", "save_model"),
-    "tcnet.network": ("TCNet", "TCNetConfig"),
+    "tcnet.models": ("TCNet", "load_model", "save_model"),
+    "tcnet.network": ("TCNetConfig",),
     "tcnet.upscale": ("Progress", "UpscaleResult", "plan_video", "upscale_video"),
     "tcnet.video": ("EncodeOptions", "Frame", "ReadOptions", "open_sink", "open_source"),
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tcnet.errors import MediaError, UsageError
 
+WEIGHTS_NAME = "model.safetensors"
+"""The weight file's name in a folder of its own."""
 USES = ("files", "benchmark")
 """What models are for: video files as people have them, or the published benchmarks' kind of input."""
 
@@ -88,10 +90,12 @@ def model_card(name: str) -> ModelCard:
 
 
 def weights_path(model: str | Path) -> Path:
-    """The file of a model in the package, or the given .safetensors file.
+    """The file of a model in the package, the given .safetensors file, or model.safetensors in a folder.
 
     Raises UsageError for an unknown name and MediaError for a missing file.
     """
+    if str(model) not in NAMES and (own := Path(model) / WEIGHTS_NAME).is_file():
+        return own
     if isinstance(model, Path) or model.endswith(".safetensors"):
         path = Path(model)
         if not path.is_file():

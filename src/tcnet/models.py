@@ -7,18 +7,22 @@ itself; nothing else is ever deserialised from it. `tcnet.catalogue` knows which
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from tcnet.catalogue import DEFAULT_MODEL, weights_path
-from tcnet.errors import MediaError
-from tcnet.network import TCNet, TCNetConfig
+from tcnet.catalogue import DEFAULT_MODEL, WEIGHTS_NAME, weights_path
+from tcnet.cpu_features import fast_dtype
+from tcnet.errors import MediaError, UsageError
+from tcnet.hub import CONFIG_NAME, find_pretrained
+from tcnet.network import TCNet as Network
+from tcnet.network import TCNetConfig
 from tcnet.network.quantisation import expected_ranges
 
 FORMAT = "tcnet-1"
+_TYPE_KEY, _TYPE = "model_type", "tcnet"  # in config.json, as the hub has it
 _RANGES = "ranges/"  # before the names of what are no weights
 # What a configuration in a file may say; far beyond all that was trained, and small enough to be built.
 _MOST = 1024
@@ -33,18 +37,73 @@ _BOUNDS = {
 }
 
 
+class TCNet(Network):
+    __doc__ = Network.__doc__
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | str = torch.float32,
+        revision: str | None = None,
+    ) -> Self:
+        """Load a network as `load_model` does, from more places.
+
+        Args:
+            name: the first that there is of a folder that `save_pretrained` wrote, a name from `list_models`,
+                a .safetensors file, and a repository of the Hugging Face hub, "organisation/name", which
+                needs huggingface_hub.
+            device: where the weights go.
+            dtype: as for `load_model`.
+            revision: branch, tag or commit of the repository.
+
+        Returns:
+            The network in eval mode, without gradients.
+
+        Raises:
+            UsageError: for an unknown name, and for a repository without huggingface_hub.
+            MediaError: for files that are missing or damaged, and for what the hub refuses.
+        """
+        return _load(cls, find_pretrained(name, revision), device, dtype)
+
+    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype = torch.float16) -> None:
+        """Write config.json and model.safetensors, as the hub has them and `from_pretrained` reads them.
+
+        Args:
+            folder: made if missing; files of these names in it are overwritten.
+            dtype: of the stored weights, as for `save_model`.
+
+        Raises:
+            MediaError: for a folder that cannot be written.
+        """
+        config = {_TYPE_KEY: _TYPE} | dataclasses.asdict(self.config)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            save_model(self, Path(folder) / WEIGHTS_NAME, dtype=dtype)
+            (Path(folder) / CONFIG_NAME).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise MediaError(f"{folder}: cannot be written ({error.strerror or error})") from error
+
+
+AnyTCNet = TypeVar("AnyTCNet", bound=TCNet)
+
+
 def load_model(
     model: str | Path = DEFAULT_MODEL,
     *,
     device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | str = torch.float32,
 ) -> TCNet:
     """Load a network from the package or from a file.
 
     Args:
-        model: a name from `list_models`, or a .safetensors file written by `save_model` or `tcnet train`.
+        model: a name from `list_models`, a .safetensors file written by `save_model` or `tcnet train`, or a
+            folder written by `TCNet.save_pretrained`.
         device: where the weights go.
-        dtype: of the weights: float32, bfloat16 or float16.
+        dtype: of the weights: float32, bfloat16 or float16; "auto" is bfloat16 or float16
+            where `device` computes that fast, else float32.
 
     Returns:
         A TCNet in eval mode, without gradients, with channels_last weights.
@@ -53,6 +112,16 @@ def load_model(
         UsageError: for an unknown name.
         MediaError: for a file that is missing, damaged, or holds another network.
     """
+    return _load(TCNet, model, device, dtype)
+
+
+def _load(
+    kind: type[AnyTCNet], model: str | Path, device: str | torch.device, dtype: torch.dtype | str
+) -> AnyTCNet:
+    if isinstance(dtype, str):
+        if dtype != "auto":
+            raise UsageError(f'dtype is {dtype!r}: give "auto" or a torch.dtype, such as torch.bfloat16')
+        dtype = fast_dtype(torch.device(device))
     path = weights_path(model)
     try:
         with safe_open(path, framework="pt") as file:
@@ -63,7 +132,9 @@ def load_model(
     ranges = {
         key.removeprefix(_RANGES): tensors.pop(key) for key in sorted(tensors) if key.startswith(_RANGES)
     }
-    network = _build(path, metadata, sum(tensor.numel() for tensor in tensors.values()))
+    network = _build(
+        kind, path, _configuration(path, metadata), sum(tensor.numel() for tensor in tensors.values())
+    )
     _check_tensors(path, network, tensors)
     _check_ranges(path, network, ranges)
     network.ranges = ranges
@@ -72,7 +143,7 @@ def load_model(
     return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
+def save_model(model: Network, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
     """Write the weights with their configuration and int8 ranges, as `load_model` reads them.
 
     Args:
@@ -88,15 +159,43 @@ def save_model(model: TCNet, path: Path, *, dtype: torch.dtype = torch.float16) 
     save_file(tensors, path, metadata)
 
 
-def _build(path: Path, metadata: dict[str, str], elements: int) -> TCNet:
-    """The network of a file's configuration, of a size that its `elements` numbers can fill."""
-    if metadata.get("format") != FORMAT or "config" not in metadata:
-        raise MediaError(f"{path}: holds no TCNet configuration; is it a file that tcnet wrote?")
+def _configuration(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """The configuration in a weight file, or beside it where another program has written the file anew."""
+    own = metadata.get("config") if metadata.get("format") == FORMAT else None
+    beside = path.with_name(CONFIG_NAME)
+    if path.name != WEIGHTS_NAME or not beside.exists():
+        if own is None:
+            raise MediaError(f"{path}: holds no TCNet configuration; is it a file that tcnet wrote?")
+        return _fields(path, own)
     try:
-        fields: dict[str, Any] = json.loads(metadata["config"])
+        fields = _fields(beside, beside.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MediaError(f"{beside}: cannot be read ({error.strerror})") from error
+    if fields.pop(_TYPE_KEY, None) != _TYPE:
+        raise MediaError(f"{beside}: is not of a TCNet: its {_TYPE_KEY} is not {_TYPE!r}")
+    if own is not None and fields != _fields(path, own):
+        raise MediaError(
+            f"{beside}: differs from the configuration in {path.name}; delete it, or save both anew"
+        )
+    return fields
+
+
+def _fields(path: Path, text: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise MediaError(f"{path}: its configuration is not JSON ({error})") from error
+    if not isinstance(fields, dict):
+        raise MediaError(f"{path}: its configuration is no JSON object")
+    return fields
+
+
+def _build(kind: type[AnyTCNet], path: Path, fields: dict[str, Any], elements: int) -> AnyTCNet:
+    """The network of a configuration, of a size that the file's `elements` numbers can fill."""
+    try:
         config = TCNetConfig(**fields)
         _check_config(config, elements)
-        return TCNet(config)
+        return kind(config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise MediaError(f"{path}: its configuration is not of this version of tcnet ({error})") from error
 
@@ -119,7 +218,7 @@ def _check_config(config: TCNetConfig, elements: int) -> None:
         raise ValueError(f"it needs over {needed} weights, the file has {elements}")
 
 
-def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor]) -> None:
+def _check_tensors(path: Path, network: Network, tensors: dict[str, torch.Tensor]) -> None:
     expected = network.state_dict()
     if missing := expected.keys() ^ tensors.keys():
         raise MediaError(f"{path}: its tensors are not those of its configuration, such as {min(missing)!r}")
@@ -131,7 +230,7 @@ def _check_tensors(path: Path, network: TCNet, tensors: dict[str, torch.Tensor])
             raise MediaError(f"{path}: {key!r} holds values that are not finite")
 
 
-def _check_ranges(path: Path, network: TCNet, ranges: dict[str, torch.Tensor]) -> None:
+def _check_ranges(path: Path, network: Network, ranges: dict[str, torch.Tensor]) -> None:
     """Some or all may be missing; those parts are not quantised then."""
     expected = expected_ranges(network)
     if unknown := ranges.keys() - expected.keys():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tcnet.catalogue import NAMES, weights_path
+from tcnet.catalogue import NAMES, WEIGHTS_NAME, weights_path
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
@@ -32,9 +32,9 @@ def check_model(model: Model, engine: str) -> None:
 def load_network(model: Model, engine: str) -> tuple[str, VideoNetwork]:
     """(name to show, the network as `engine` runs it), in float32.
 
-    model: a name, a weight file, the folder of an export, or a network. For other engines than torch what is
-    no export becomes one first, in a temporary folder and in seconds. Raises UsageError for an unknown name
-    and an engine that is missing or does not fit, MediaError for files.
+    model: a name, a weight file or its folder, the folder of an export, or a network. For other engines than
+    torch what is no export becomes one first, in a temporary folder and in seconds. Raises UsageError for an
+    unknown name and an engine that is missing or does not fit, MediaError for files.
     """
     check_model(model, engine)
     folder = _export_folder(model)
@@ -55,6 +55,6 @@ def engine_of(network: VideoNetwork) -> str:
 
 
 def _export_folder(model: Model) -> Path | None:
-    if isinstance(model, str | Path) and str(model) not in NAMES and Path(model).is_dir():
-        return Path(model)
-    return None
+    if not isinstance(model, str | Path) or str(model) in NAMES or not Path(model).is_dir():
+        return None
+    return None if (Path(model) / WEIGHTS_NAME).is_file() else Path(model)
