@@ -143,7 +143,7 @@ def _load(
     return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def save_model(model: Network, path: Path, *, dtype: torch.dtype = torch.float16) -> None:
+def save_model(model: Network, path: str | Path, *, dtype: torch.dtype = torch.float16) -> None:
     """Write the weights with their configuration and int8 ranges, as `load_model` reads them.
 
     Args:

@@ -75,7 +75,7 @@ __all__ = [
 _FOLDER_SUFFIX = re.compile(r"\.x?\d+[pw]?", re.IGNORECASE)
 
 
-def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader | VideoReader:
+def open_source(path: Path | str, options: ReadOptions | None = None) -> ImageReader | VideoReader:
     """Open an input for reading.
 
     Args:
@@ -89,17 +89,18 @@ def open_source(path: Path, options: ReadOptions | None = None) -> ImageReader |
     Raises:
         MediaError: for what cannot be read.
     """
+    path = Path(path)
     if path.is_dir() or (is_pattern(path) and not path.exists()) or is_still_image(path):
         return ImageReader(path, options)
     return VideoReader(path, options)
 
 
 def open_sink(
-    path: Path,
+    path: Path | str,
     *,
     info: VideoInfo,
     options: EncodeOptions | None = None,
-    copy_from: Path | None = None,
+    copy_from: Path | str | None = None,
     overwrite: bool = False,
 ) -> ImageWriter | VideoWriter:
     """Open an output for writing.
@@ -119,6 +120,7 @@ def open_sink(
         UsageError: for invalid options.
         MediaError: for files that must not or cannot be written; both before anything is on disk.
     """
+    path, copy_from = Path(path), None if copy_from is None else Path(copy_from)
     if names_video(path):
         video = copy_from if copy_from is not None and is_video_file(copy_from) else None
         options = options or EncodeOptions()
