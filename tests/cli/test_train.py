@@ -46,7 +46,8 @@ def test_errors_are_one_line_with_their_exit_code(arguments, code, message, caps
     assert shown.count("\n") == 1
 
 
-def test_a_terminated_run_is_saved_and_continues(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_is_saved_and_continues(tmp_path, number, code):
     out = tmp_path / "run"
     command = [
         sys.executable,
@@ -67,10 +68,10 @@ def test_a_terminated_run_is_saved_and_continues(tmp_path):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, shown = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "--resume continues" in shown
+    assert process.returncode == code
+    assert shown.startswith("interrupted; all is kept: the same command with --resume continues (")
     assert shown.count("\n") == 1
     assert run([*command[3:], "--resume", "--set", "optimisation.steps=3"]) == 0
 
@@ -90,7 +91,7 @@ def test_a_new_configuration_is_that_of_the_walk_through_and_replaces_nothing(tm
 @pytest.mark.parametrize(("best_step", "said"), [(0, True), (40, False)])
 def test_a_run_that_gained_nothing_says_so(best_step, said):
     counters = Counters(step=100, best=30.0, best_step=best_step)
-    assert ("no better than the start" in _summary(Outcome(True, counters, None))) == said
+    assert ("no better than the start" in _summary(Outcome(None, counters, None))) == said
 
 
 def test_the_bar_keeps_its_last_speed(monkeypatch):

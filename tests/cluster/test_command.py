@@ -33,7 +33,7 @@ def test_the_missing_extra_is_named_and_not_needed_otherwise(tmp_path):
     save_model(TCNet(TINY), weights)
     asked = call("upscale", source, "--model", weights, "--cluster", "local", code=WITHOUT_RAY)
     assert asked.returncode == 2
-    assert "pip install 'tcnet[cluster]'" in asked.stderr
+    assert "pip install '.[cluster]' in a checkout of tcnet" in asked.stderr
     assert len(asked.stderr.splitlines()) == 1
     plain = call("upscale", source, "--model", weights, "--progress", "none", code=WITHOUT_RAY)
     assert (plain.returncode, plain.stdout) == (0, f"{tmp_path / 'in.x4.mkv'}\n"), plain.stderr

@@ -8,8 +8,10 @@ import torch
 from tcnet.export import export_model
 from tcnet.network import CONFIGS, TCNet, TCNetConfig
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install 'tcnet[export]'")
-pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'tcnet[export]'")
+pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[export]' in a checkout of tcnet")
+pytest.importorskip(
+    "onnxruntime", reason="onnxruntime is not installed: pip install '.[export]' in a checkout of tcnet"
+)
 
 TINY = TCNetConfig(
     channels=16,
@@ -62,6 +64,8 @@ def exports(networks, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def openvino_export(networks, tmp_path_factory):
-    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'tcnet[export]'")
+    pytest.importorskip(
+        "openvino", reason="openvino is not installed: pip install '.[export]' in a checkout of tcnet"
+    )
     folder = tmp_path_factory.mktemp("openvino") / "forward"
     return export_model(networks["forward"], "openvino", folder, sizes=((33, 47),), clip_lengths=(2,)).output

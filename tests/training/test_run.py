@@ -66,7 +66,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tiny):
         train(tiny.config("broken", "log.checkpoint_minutes=0"), watcher=at_step(4, kill))
     assert len(tiny.log("broken")) == 4
     outcome = train(tiny.config("broken"), resume=True)
-    assert outcome.finished
+    assert outcome.stopped_by is None
     assert_same_run(tiny.folder / "whole", tiny.folder / "broken")
     assert [entry["loss"] for entry in tiny.log("broken")] == [entry["loss"] for entry in tiny.log("whole")]
     # The files' headers list their metadata in any order.
@@ -80,7 +80,7 @@ def test_termination_saves_at_once_and_loses_nothing(tiny):
     before = signal.getsignal(signal.SIGTERM)
     terminate = at_step(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
     outcome = train(tiny.config("run"), watcher=terminate)
-    assert not outcome.finished
+    assert outcome.stopped_by == signal.SIGTERM
     assert outcome.counters.step == 3
     assert signal.getsignal(signal.SIGTERM) is before
     assert train(tiny.config("run"), resume=True).counters.step == 6
@@ -237,5 +237,5 @@ def test_bfloat16_and_worker_processes(tiny):
 def test_the_smoke_configuration_learns_its_clips_by_heart(tmp_path, tiny):
     outcome = train(load_config(SMOKE, [f"out={tmp_path / 'run'}"]))
     losses = [entry["loss"] for entry in tiny.log("run")]
-    assert outcome.finished
+    assert outcome.stopped_by is None
     assert losses[-1] < 0.65 * losses[0]

@@ -207,7 +207,11 @@ def test_a_missing_extra_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "tcnet.web.server")
     code, out, err = call(capsys)
-    assert (code, out, err) == (2, "", "error: tcnet serve needs uvicorn; pip install 'tcnet[web]'")
+    assert (code, out, err) == (
+        2,
+        "",
+        "error: tcnet serve needs uvicorn; pip install '.[web]' in a checkout of tcnet",
+    )
 
 
 def test_open_to_others_there_is_a_token(open_to_others):

@@ -54,7 +54,9 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        raise UsageError(f"tcnet serve needs {error.name}; pip install 'tcnet[web]'") from error
+        raise UsageError(
+            f"tcnet serve needs {error.name}; pip install '.[web]' in a checkout of tcnet"
+        ) from error
     local = is_loopback(host)
     if token is None and not local:
         token = made_token()

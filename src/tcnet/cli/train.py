@@ -11,19 +11,13 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from tcnet.cli.console import err, print_notices
+from tcnet.cli.stopped import Stopped
 from tcnet.durations import describe_duration
-from tcnet.errors import TcnetError
 from tcnet.training.config import load_config
 from tcnet.training.loop import Progress as TrainingProgress
 from tcnet.training.new_config import write_new_config
 from tcnet.training.run import Outcome, Watcher
 from tcnet.training.run import train as run_training
-
-
-class InterruptedRunError(TcnetError):
-    """A run that was stopped by a signal and can be continued."""
-
-    exit_code = 130
 
 
 def train(
@@ -43,7 +37,10 @@ def train(
         bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")
     ] = False,
 ) -> None:
-    """Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped."""
+    """Train a network. Ctrl-C saves and stops; --resume goes on exactly where it stopped.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.
+    """
     if new:
         write_new_config(config)
         err.print(f"{config}: edit it, then: tcnet train {shlex.quote(str(config))}", markup=False)
@@ -55,8 +52,10 @@ def train(
     with _Display(checked.name) as display:
         outcome = run_training(checked, resume=resume, watcher=display.watcher())
     summary = _summary(outcome)
-    if not outcome.finished:
-        raise InterruptedRunError(f"interrupted and saved; --resume continues ({summary})")
+    if outcome.stopped_by is not None:
+        stopped = Stopped(outcome.stopped_by)
+        stopped.kept = f"all is kept: the same command with --resume continues ({summary})"
+        raise stopped
     err.print(summary, markup=False)
 
 

@@ -41,7 +41,7 @@ def connected(address: str) -> Iterator[None]:
         import ray
     except ImportError as error:
         raise UsageError(
-            f"--cluster {address}: Ray is missing ({error}); pip install 'tcnet[cluster]'"
+            f"--cluster {address}: Ray is missing ({error}); pip install '.[cluster]' in a checkout of tcnet"
         ) from error
     if ray.is_initialized():
         yield

@@ -25,7 +25,9 @@ def require_onnx() -> Any:  # noqa: ANN401 - a module that may be missing
     try:
         import onnx
     except ImportError as error:
-        raise UsageError("writing ONNX files needs onnx: pip install 'tcnet[export]'") from error
+        raise UsageError(
+            "writing ONNX files needs onnx: pip install '.[export]' in a checkout of tcnet"
+        ) from error
     return onnx
 
 

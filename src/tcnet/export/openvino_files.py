@@ -12,7 +12,9 @@ def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
     try:
         import openvino
     except ImportError as error:
-        raise UsageError("OpenVINO is not installed: pip install 'tcnet[export]'") from error
+        raise UsageError(
+            "OpenVINO is not installed: pip install '.[export]' in a checkout of tcnet"
+        ) from error
     return openvino
 
 

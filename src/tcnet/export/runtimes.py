@@ -68,7 +68,9 @@ class OnnxRuntime:
         try:
             import onnxruntime
         except ImportError as error:
-            raise UsageError("onnxruntime is not installed: pip install 'tcnet[export]'") from error
+            raise UsageError(
+                "onnxruntime is not installed: pip install '.[export]' in a checkout of tcnet"
+            ) from error
         self.version: str = onnxruntime.__version__
         self.file_bytes = _graph_bytes(folder, manifest)
         self.manifest = manifest

@@ -151,7 +151,7 @@ class LogOptions(Table):
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
     """Minutes between checkpoints; 0 writes one after every step."""
     tensorboard: bool = False
-    """Also write curves for TensorBoard (pip install 'tcnet[train]')."""
+    """Also write curves for TensorBoard (`.[train]` installs it)."""
 
 
 class CardOptions(Table):

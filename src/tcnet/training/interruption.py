@@ -7,13 +7,14 @@ from typing import Self
 
 
 class Interruption:
-    """A context in which SIGINT and SIGTERM set `requested`; a second one acts as it did before.
+    """A context in which SIGINT and SIGTERM set `requested` and `number`; a second acts as it did before.
 
     Outside the main thread, where Python allows no handlers, nothing changes.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.number = signal.SIGINT
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -27,8 +28,9 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         self.requested = True
+        self.number = signal.Signals(number)
         self._restore()
 
     def _restore(self) -> None:

@@ -1,5 +1,6 @@
 """A whole training run from its configuration: `tcnet train`."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ RANGE_SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """finished: False if interrupted. weights: the file with the best weights, None if there is none yet."""
+    """stopped_by: the signal that interrupted the run, None if it is finished. weights: the file with the
+    best weights, None if there is none yet."""
 
-    finished: bool
+    stopped_by: signal.Signals | None
     counters: Counters
     weights: Path | None
 
@@ -89,7 +91,8 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
             )
             finished = trainer.run(iter(batches), interruption)
     weights = Path(config.out) / f"{config.name}.safetensors"
-    return Outcome(finished, trainer.counters, weights if weights.exists() else None)
+    stopped_by = None if finished else interruption.number
+    return Outcome(stopped_by, trainer.counters, weights if weights.exists() else None)
 
 
 def _prepare_folder(config: TrainingConfig, resume: bool, processes: Processes) -> Checkpoint | None:

@@ -71,5 +71,7 @@ def _tensorboard() -> ModuleType:
     try:
         from torch.utils import tensorboard
     except ImportError as error:
-        raise UsageError("log.tensorboard needs TensorBoard: pip install 'tcnet[train]'") from error
+        raise UsageError(
+            "log.tensorboard needs TensorBoard: pip install '.[train]' in a checkout of tcnet"
+        ) from error
     return tensorboard

@@ -14,8 +14,12 @@ from tcnet.evaluation import evaluate
 from tcnet.evaluation.methods.choice import load_method
 from tcnet.video import write_png
 
-onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'tcnet[export]'")
-pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'tcnet[export]'")
+onnx = pytest.importorskip(
+    "onnx", reason="onnx is not installed: pip install '.[export]' in a checkout of tcnet"
+)
+pytest.importorskip(
+    "onnxruntime", reason="onnxruntime is not installed: pip install '.[export]' in a checkout of tcnet"
+)
 
 FRAMES = ["n", 3, "h", "w"]
 CLIPS = [1, "t", 3, "h", "w"]
@@ -139,4 +143,7 @@ def test_without_onnxruntime_the_error_says_how_to_get_it():
         "except UsageError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "m.onnx: ONNX models need onnxruntime: pip install 'tcnet[export]'\n"
+    assert (
+        done.stdout
+        == "m.onnx: ONNX models need onnxruntime: pip install '.[export]' in a checkout of tcnet\n"
+    )

@@ -1,4 +1,4 @@
-"""Any upscaler in an evaluation: an ONNX file, run by onnxruntime (`pip install 'tcnet[export]'`).
+"""Any upscaler in an evaluation: an ONNX file, run by onnxruntime, which `.[export]` installs.
 
 The contract, detected by the rank of the model's one input: a whole clip, (1, T, 3, H, W) -> (1, T, 3, 4H,
 4W), or single frames, (1, 3, H, W) -> (1, 3, 4H, 4W). RGB in [0, 1], float32 or float16; the first output
@@ -82,7 +82,9 @@ def _runtime(path: Path) -> Any:  # noqa: ANN401 - a module without types
     try:
         import onnxruntime
     except ImportError as error:
-        raise UsageError(f"{path}: ONNX models need onnxruntime: pip install 'tcnet[export]'") from error
+        raise UsageError(
+            f"{path}: ONNX models need onnxruntime: pip install '.[export]' in a checkout of tcnet"
+        ) from error
     return onnxruntime
 
 
