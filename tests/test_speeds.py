@@ -1,11 +1,13 @@
 import json
+import math
+from dataclasses import asdict
 
 import pytest
 
 from tcnet.catalogue import DEFAULT_MODEL, model_card, weights_hash
-from tcnet.errors import MediaError
+from tcnet.cli import run
 from tcnet.machine import machine
-from tcnet.speeds import Speed, keep_speeds, kept_speeds, newest_speed, speeds_path
+from tcnet.speeds import Speed, keep_speeds, kept_speeds, newest_speed, speeds_notice, speeds_path
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +38,32 @@ def test_those_of_other_machines_and_other_weights_do_not_count():
     assert json.loads(speeds_path().read_text()).keys() == {"another machine", machine()}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}x", '{"m": [{"model": "a"}]}', '{"m": 3}'])
-def test_a_damaged_file_is_an_error_that_says_what_to_do(text):
+FIELDS = asdict(Speed("a", "0" * 12, "cpu", "auto", 2, 1e-6))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}x", '{"m": [{"model": "a"}]}', '{"m": 3}', "\0\x80"]
+    + [json.dumps({"m": [FIELDS | wrong]}) for wrong in ({"threads": "2"}, {"seconds_per_pixel": 0}, {"model": None})]
+    + [json.dumps({"m": [FIELDS | {"seconds_per_pixel": math.nan}]})],
+)  # fmt: skip
+def test_a_damaged_file_counts_as_none_is_said_and_replaced(content, capsys):
     speeds_path().parent.mkdir(exist_ok=True)
-    speeds_path().write_text(text)
-    if text == "[]":
-        assert kept_speeds() == []
-    else:
-        with pytest.raises(MediaError, match=r"speeds\.json: .*delete it"):
-            kept_speeds()
+    speeds_path().write_text(content)
+    assert kept_speeds() == []
+    assert (
+        speeds_notice() == f"{speeds_path()}: is damaged, so speeds are measured again when they are needed"
+    )
+    assert run(["models"]) == 0
+    captured = capsys.readouterr()
+    assert "not measured yet" in captured.out
+    assert captured.err.count("note:") == 1
+    keep_speeds([speed()])
+    assert kept_speeds() == [speed()]
+    assert speeds_notice() is None
+
+
+def test_a_file_that_cannot_be_read_is_said_too():
+    speeds_path().mkdir(parents=True)
+    assert kept_speeds() == []
+    assert "speeds.json: cannot be read (Is a directory)" in speeds_notice()

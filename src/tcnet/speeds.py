@@ -1,8 +1,10 @@
 """How fast each model computes on this machine: measured once, kept for this user's later plans."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +42,22 @@ def speeds_path() -> Path:
 
 
 def kept_speeds() -> list[Speed]:
-    """Those measured on this machine, oldest first. Raises MediaError for a damaged file."""
-    return [Speed(**fields) for fields in _read().get(machine(), [])]
+    """Those measured on this machine, oldest first; none where the file cannot be read."""
+    return [Speed(**fields) for fields in _read()[0].get(machine(), [])]
+
+
+def speeds_notice() -> str | None:
+    """What the user should know of a file that cannot be read; None where nothing is the matter."""
+    return _read()[1]
 
 
 def keep_speeds(speeds: Sequence[Speed]) -> None:
-    """Keep `speeds` in place of older ones of their kind. Raises MediaError where they cannot be written."""
+    """Keep `speeds` in place of older ones of their kind, and of a damaged file.
+
+    Raises MediaError where they cannot be written.
+    """
     kept = [each for each in kept_speeds() if not any(each.same_kind(new) for new in speeds)]
-    machines = _read() | {machine(): [asdict(each) for each in (*kept, *speeds)]}
+    machines = _read()[0] | {machine(): [asdict(each) for each in (*kept, *speeds)]}
     path = speeds_path()
     try:
         replace_settings(path, json.dumps(machines, indent=1) + "\n")
@@ -62,15 +72,31 @@ def newest_speed(card: ModelCard) -> Speed | None:
     return found[-1] if found else None
 
 
-def _read() -> dict[str, list[dict[str, Any]]]:
-    """By machine: a home folder may be shared by several."""
+def _read() -> tuple[dict[str, list[dict[str, Any]]], str | None]:
+    """By machine, as a home folder may be shared by several; and a notice.
+
+    What can be measured again in seconds is no reason to refuse anything.
+    """
     path = speeds_path()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): [asdict(Speed(**fields)) for fields in found[name]] for name in found}
+        return {name: [_checked(fields) for fields in kept] for name, kept in found.items()}, None
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise MediaError(
-            f"{path}: cannot be read or is damaged; delete it, and speeds are measured again"
-        ) from error
+        return {}, None
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except (ValueError, TypeError, AttributeError):  # of JSON, or of what is in it
+        reason = "is damaged"
+    return {}, f"{path}: {reason}, so speeds are measured again when they are needed"
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    """Raises TypeError and ValueError for what is no speed."""
+    speed = Speed(**fields)
+    for field in dataclass_fields(speed):
+        value = getattr(speed, field.name)
+        if not isinstance(value, (float, int) if field.type is float else field.type):  # type: ignore[arg-type]
+            raise TypeError(f"{field.name} is {value!r}")
+    if not 0 < speed.seconds_per_pixel < math.inf:
+        raise ValueError(f"seconds_per_pixel is {speed.seconds_per_pixel}")
+    return asdict(speed)

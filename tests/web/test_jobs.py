@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tcnet.speeds import speeds_path
 from tcnet.web.settings import ServedModel
 
 
@@ -114,6 +115,16 @@ def test_a_part_is_kept_with_other_choices_until_another_is_sent(shared, clip):
     shared.until(job, "planned")
     for choice in ({"start": -1}, {"end": "x"}, {"end": 1e9}):
         assert shared.client.patch(f"/api/jobs/{job}", json=choice).status_code == 422
+
+
+@pytest.mark.parametrize("content", [None, "{}x", '{"m": [{"model": "a"}]}'])
+def test_speeds_that_cannot_be_read_are_as_if_not_measured(shared, tmp_path, monkeypatch, content):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if content is not None:
+        speeds_path().parent.mkdir()
+        speeds_path().write_text(content)
+    models = shared.client.get("/api/server").json()["models"]
+    assert {model["seconds_per_pixel"] for model in models} == {None}
 
 
 def test_the_command_is_given_the_part(server, web, clip, tmp_path):

@@ -6,10 +6,10 @@ import typer
 from rich.table import Table
 
 from tcnet.catalogue import ModelCard, list_models, model_card, weights_hash
-from tcnet.cli.console import out, print_pairs, say
+from tcnet.cli.console import out, print_notices, print_pairs, say
 from tcnet.durations import describe_estimate
 from tcnet.errors import UsageError
-from tcnet.speeds import MINUTE_OF_480P, newest_speed
+from tcnet.speeds import MINUTE_OF_480P, newest_speed, speeds_notice
 
 TITLES = {"files": "For video files", "benchmark": "For the benchmarks (on real files, the above are better)"}
 NOT_MEASURED = "not measured yet"
@@ -21,6 +21,8 @@ def models(
     ] = None,
 ) -> None:
     """List the models in the package: what each is for, how good, how fast here; or show the card of one."""
+    if (notice := speeds_notice()) is not None:
+        print_notices([notice])
     match names or []:
         case []:
             _list()

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tcnet.cli.console import err, out
+from tcnet.cli.console import err, out, print_notices
 from tcnet.errors import UsageError
+from tcnet.speeds import speeds_notice
 
 _EXTRA = frozenset(["fastapi", "starlette", "uvicorn", "sse_starlette"])
 
@@ -77,6 +78,8 @@ def serve(
         err.print(
             f"jobs are kept in {data_dir}; Ctrl-C stops, and the next start continues them", markup=False
         )
+        if (notice := speeds_notice()) is not None:
+            print_notices([notice])
 
     run_server(settings, listening, say)
 

@@ -15,7 +15,7 @@ from tcnet.inference.tiling import make_layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.upscaler import Upscaler
 from tcnet.models import load_model
-from tcnet.speeds import Speed, keep_speeds, kept_speeds
+from tcnet.speeds import Speed, keep_speeds, kept_speeds, speeds_notice
 
 WORTH_ADVICE = 60.0
 """Seconds: of shorter runs nobody wants to know what else could be done."""
@@ -48,11 +48,13 @@ class TrialRun:
 @dataclass(frozen=True, slots=True)
 class Advice:
     """alternatives: the fastest first. trial: None for short videos and for what is trimmed already.
-    same_time_if_smaller: the output is larger than it has to be, which costs no time but room."""
+    same_time_if_smaller: the output is larger than it has to be, which costs no time but room. notice: on
+    speeds that cannot be read."""
 
     alternatives: tuple[Alternative, ...] = ()
     trial: TrialRun | None = None
     same_time_if_smaller: bool = False
+    notice: str | None = None
 
 
 def advise(plan: Plan, precision: str = "auto") -> Advice:
@@ -64,7 +66,8 @@ def advise(plan: Plan, precision: str = "auto") -> Advice:
     if plan.seconds is None or plan.seconds < WORTH_ADVICE:
         return Advice()
     full = plan.output_height == 4 * plan.source.height
-    return Advice(_alternatives(plan, precision), _trial(plan), same_time_if_smaller=full)
+    notice = speeds_notice()  # before it is written anew
+    return Advice(_alternatives(plan, precision), _trial(plan), same_time_if_smaller=full, notice=notice)
 
 
 def measure_models(cards: Sequence[ModelCard], device: str, precision: str) -> list[Speed]:

@@ -53,7 +53,7 @@ class ServedModel:
         return "files" if self.card is None else self.card.use
 
     def seconds_per_pixel(self) -> float | None:
-        """As last measured on this machine; None where it was not. Raises MediaError for damaged settings."""
+        """As last measured on this machine; None where it was not."""
         speed = None if self.card is None else newest_speed(self.card)
         return None if speed is None else speed.seconds_per_pixel
 

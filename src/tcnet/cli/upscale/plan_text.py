@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from tcnet.cli.console import err, format_bytes, one_line, say
+from tcnet.cli.console import err, format_bytes, one_line, print_notices, say
 from tcnet.durations import describe_duration, describe_estimate
 from tcnet.inference import Plan
 from tcnet.upscale.advice import Advice
@@ -68,6 +68,8 @@ def show_plan(shown: ShownPlan) -> None:
     say(f"plan: {describe_video(shown)}", console=err)
     for line in (describe_plan(shown.plan), *describe_advice(shown.advice)):
         say(line, indent=2, console=err)
+    if shown.advice.notice is not None:
+        print_notices([shown.advice.notice])
     trial = shown.advice.trial
     if trial is not None and shown.trial_command is not None:
         length = trial.end - trial.start

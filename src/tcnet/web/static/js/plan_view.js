@@ -298,7 +298,7 @@ export class PlanView {
       setText(this.parts.time, "Time not known");
       setText(this.parts["time-note"], "The file does not say how long it is.");
     } else {
-      setText(this.parts.time, `About ${words.duration(plan.seconds)}`);
+      setText(this.parts.time, words.estimate(plan.seconds));
       setText(this.parts["time-note"], "Measured on this server, with a few frames of this video.");
     }
     if (plan) {

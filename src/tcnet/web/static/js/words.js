@@ -29,7 +29,7 @@ export function bytes(number) {
   return `${number.toFixed(digits)} ${units[unit]}`;
 }
 
-/** How long something takes, as exact as it helps. */
+/** How long something takes, as exact as it helps; the same words as in tcnet/durations.py. */
 export function duration(seconds) {
   if (seconds < 1) {
     return "less than a second";
@@ -45,11 +45,12 @@ export function duration(seconds) {
   if (minutes < 60) {
     return `${minutes} min`;
   }
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) {
+  if (minutes < 48 * 60) {
+    const hours = Math.floor(minutes / 60);
     return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   }
-  return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+  const hours = Math.round(seconds / 3600);
+  return hours % 24 ? `${Math.floor(hours / 24)} days ${hours % 24} h` : `${hours / 24} days`;
 }
 
 /** A duration that is not known exactly, rounded as the command line does: About 40 min. */

@@ -1,0 +1,35 @@
+"""The page says numbers as the command line does."""
+
+import random
+
+from tcnet.durations import describe_duration, describe_estimate
+
+SAID = """async (seconds) => {
+  const words = await import("./static/js/words.js");
+  return seconds.map((each) => [words.duration(each), words.estimate(each)]);
+}"""
+
+
+def test_durations_are_those_of_the_command_line(visit):
+    edges = [
+        0,
+        0.4,
+        1,
+        59.4,
+        59.5,
+        599.4,
+        599.5,
+        3569.9,
+        3570,
+        172_769,
+        172_770,
+        172_800,
+        446_531,
+        500_400,
+        1e7,
+    ]
+    seconds = [*edges, *range(1, 13_000, 7), *(random.Random(0).uniform(1, 1e6) for _ in range(3000))]
+    said = visit().tab.page.evaluate(SAID, seconds)
+    for number, (duration, estimate) in zip(seconds, said, strict=True):
+        assert duration == describe_duration(number), number
+        assert estimate.lower() == describe_estimate(number), number
