@@ -1,7 +1,9 @@
 // The plan before the work: how large, how long, how many bytes; and the choices that change it.
 
+import { address } from "./api.js";
 import { rememberChoice } from "./choice.js";
 import { fromTemplate, partsOf, radio, setLines, setProblem, setText } from "./parts.js";
+import { TrimBar } from "./trim_bar.js";
 import * as words from "./words.js";
 
 const TYPING_MS = 700;
@@ -42,6 +44,7 @@ export class PlanView {
   #timer = null;
   #asked = 0; // changes of the plan under way
   #starting = false;
+  #trimBar;
   #told = null; // the plan that was announced
   #chosen = null; // the job's choice, as the form last showed it
 
@@ -52,6 +55,9 @@ export class PlanView {
     this.root = fromTemplate("plan");
     this.parts = partsOf(this.root);
     this.#build();
+    const source = address(`jobs/${encodeURIComponent(job.id)}/source`);
+    this.#trimBar = new TrimBar(this.parts, source, () => this.#replan(TYPING_MS));
+    this.#trimBar.bound(job.source?.duration ?? null);
     this.#setForm(job);
     this.parts.form.addEventListener("submit", (event) => event.preventDefault());
     this.parts.form.addEventListener("change", (event) => this.#changed(event));
@@ -124,10 +130,15 @@ export class PlanView {
     const all = this.parts.form.elements.part.value !== "range";
     this.parts.range.hidden = all;
     this.parts["start-field"].disabled = this.parts["end-field"].disabled = all;
+    if (!all) {
+      this.#trimBar.open();
+    }
   }
 
   #changed(event) {
-    this.#showHeight();
+    if (event.target.type === "range") {
+      return; // its plan is made already
+    }
     const { height } = this.parts;
     if (event.target.value === "height" && !height.value) {
       const lines = this.#panel.job.source?.height ?? 0;
@@ -137,8 +148,9 @@ export class PlanView {
     if (event.target.value === "range") {
       const { start, end } = this.parts.form.elements;
       start.value ||= 0;
-      end.value ||= Math.min(10, Math.floor(this.#panel.job.source?.duration ?? 10) || 1);
+      end.value ||= Math.min(10, Number((this.#panel.job.source?.duration ?? 10).toFixed(2)));
     }
+    this.#showHeight();
     if (![height, this.parts["start-field"], this.parts["end-field"]].includes(event.target)) {
       this.#replan(0); // for the height it follows while it is typed
     }
@@ -223,6 +235,7 @@ export class PlanView {
 
   update(job) {
     this.#boundHeight(job.source);
+    this.#trimBar.bound(job.source?.duration ?? null);
     this.#followChoice(job);
     const wrongHeight = this.#wrongHeight(job);
     const wrongPart = this.#wrongPart(job);
@@ -305,11 +318,12 @@ export class PlanView {
       setText(this.parts.size, words.size(plan));
       setText(this.parts.frames, words.count(plan.frames));
       const estimate = plan.output_bytes_estimate;
-      setText(this.parts.bytes, estimate ? `about ${words.bytes(estimate)}` : "size not known");
+      setText(this.parts.bytes, estimate ? `roughly ${words.roughBytes(estimate)}` : "size not known");
     }
   }
 
   close() {
     clearTimeout(this.#timer);
+    this.#trimBar.close();
   }
 }

@@ -29,6 +29,14 @@ export function bytes(number) {
   return `${number.toFixed(digits)} ${units[unit]}`;
 }
 
+/** A size that is a guess: one digit of it. */
+export function roughBytes(number) {
+  const power = Math.max(0, Math.floor(Math.log2(number) / 10));
+  const digit = 10 ** Math.floor(Math.log10(number / 1024 ** power));
+  const rounded = Math.max(1, Math.round(number / 1024 ** power / digit) * digit);
+  return bytes(rounded < 1000 ? rounded * 1024 ** power : 1024 ** (power + 1));
+}
+
 /** How long something takes, as exact as it helps; the same words as in tcnet/durations.py. */
 export function duration(seconds) {
   if (seconds < 1) {
