@@ -74,8 +74,8 @@ def test_a_size_that_cannot_be_is_refused_with_others_to_choose(visit, material)
     expect(tab.main()).to_contain_text("192 × 144", timeout=JOB_MS)
 
 
-def test_refused_files_are_removed_at_once_and_their_address_says_so(visit, tmp_path):
-    visitor = visit()
+def test_refused_files_are_removed_at_once_and_their_address_says_so(visit, start_server, tmp_path):
+    visitor = visit(start_server().address)  # where no other test's files are
     tab = visitor.tab
     for name in ("diary.mp4", "letter.mp4"):
         (tmp_path / name).write_text("Dear diary, " * 50)
