@@ -6,6 +6,7 @@ Read without torch, so that what only names models is there at once.
 import hashlib
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -86,7 +87,9 @@ def model_card(name: str) -> ModelCard:
     for card in list_models():
         if card.name == name:
             return card
-    raise UsageError(f"unknown model {name!r}; the models are {', '.join(NAMES)}, or a .safetensors file")
+    near = get_close_matches(name, NAMES, 1, cutoff=0.75)
+    meant = f"did you mean {near[0]!r}? The" if near else "the"
+    raise UsageError(f"unknown model {name!r}; {meant} models are {', '.join(NAMES)}, or a .safetensors file")
 
 
 def weights_path(model: str | Path) -> Path:
