@@ -45,6 +45,24 @@ def test_the_time_is_measured_and_scaled():
     assert 1 <= plan.seconds / (320 * 128 * 128 * 1e-6) < 30
 
 
+class WarmsUp(Nearest):
+    """A stream that takes 1 microsecond a pixel and frame, and 200 microseconds a pixel before its first."""
+
+    def stream(self, lr_frames, state=None, *, last=False):
+        _, frames, _, height, width = lr_frames.shape
+        time.sleep(1e-6 * height * width * (frames + 200 * (state is None)))
+        return super().stream(lr_frames, state, last=last)
+
+
+def test_the_warm_up_of_a_stream_is_counted_once():
+    pixels = 32 * 32
+    plan = plan_upscale(make_info(10_000, 32, 32), WarmsUp("forward"), UpscaleOptions(**CPU))
+    # were it counted with the frames of the probe, a frame would take 50 microseconds a pixel
+    assert 1 <= plan.seconds_per_frame / (1e-6 * pixels) < 25
+    warm_up = plan.seconds - 10_000 * plan.seconds_per_frame
+    assert 100 < warm_up / (1e-6 * pixels) < 1000
+
+
 def test_the_overlaps_of_windows_and_tiles_are_counted():
     network = Nearest()
     options = UpscaleOptions(window=12, overlap=4, tile=48, tile_overlap=8)

@@ -14,6 +14,7 @@ import pytest
 from fake_networks import Nearest, TemporalBox, make_frames, make_info
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions
+from tcnet.inference.plan import MeasuredSpeed
 from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
@@ -371,7 +372,8 @@ def speed(monkeypatch):
     """Sets the seconds for a frame that plans measure."""
 
     def set_to(seconds):
-        monkeypatch.setattr("tcnet.inference.plan.measure_speed", lambda compute, layout: seconds / (24 * 32))
+        measured = MeasuredSpeed(seconds / (24 * 32))
+        monkeypatch.setattr("tcnet.inference.plan.measure_speed", lambda compute, layout: measured)
 
     return set_to
 

@@ -59,6 +59,15 @@ class Plan:
     """Frames that the output is written in, after which windows end; None in plans without files."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredSpeed:
+    """What a probe measured, in seconds for an LR pixel. per_frame: of each frame. warm_up: once, where a
+    stream begins; 0 for networks that do not stream."""
+
+    per_frame: float
+    warm_up: float = 0.0
+
+
 def plan_upscale(
     info: VideoInfo,
     network: VideoNetwork,
@@ -83,8 +92,11 @@ def plan_with(upscaler: Upscaler, info: VideoInfo, *, model: str, measure: bool 
     layout = upscaler.layout(info.height, info.width, sample_bytes)
     memory = upscaler.memory_needed(layout, sample_bytes)
     speed = measure_speed(compute, layout) if measure else None
-    per_frame = None if speed is None else speed * computed_area_per_frame(layout, network, info.frame_count)
-    known = None if per_frame is None or info.frame_count is None else per_frame * info.frame_count
+    per_frame = known = None
+    if speed is not None:
+        per_frame = speed.per_frame * computed_area_per_frame(layout, network, info.frame_count)
+        if info.frame_count is not None:
+            known = per_frame * info.frame_count + speed.warm_up * layout.computed_area
     return Plan(
         model=model,
         device=str(compute.device),
@@ -109,7 +121,7 @@ def plan_with(upscaler: Upscaler, info: VideoInfo, *, model: str, measure: bool 
             tile=layout.tile,
         ),
         source=info,
-        seconds_per_pixel=speed,
+        seconds_per_pixel=None if speed is None else speed.per_frame,
     )
 
 
@@ -121,30 +133,48 @@ def with_output(plan: Plan, *, codec: str | None, frames_kept: int) -> Plan:
     return replace(plan, codec=codec, frames_kept=frames_kept, seconds=seconds)
 
 
-def measure_speed(compute: Compute, layout: Layout) -> float:
-    """Seconds for one LR pixel of one frame, measured on a group of frames of noise; warm-up not counted."""
+def measure_speed(compute: Compute, layout: Layout) -> MeasuredSpeed:
+    """Measured on frames of noise: a group of them, for streams a first and a second one."""
     network = compute.uncompiled  # a probe is not worth compiling for
     least = network.minimum_size
-    frames = network.config.group_size
+    group = network.config.group_size
+    frames = 2 * group + 1 if network.config.propagation == "forward" else group
     generator = torch.Generator().manual_seed(0)
     side = PROBE_SIDE
     _run_probe(compute, torch.zeros(1, frames, 3, least, least))
     while True:
         height, width = (max(least, min(side, length)) for length in (layout.height, layout.width))
         clip = torch.rand(1, frames, 3, height, width, generator=generator)
-        seconds = _run_probe(compute, clip)
+        seconds, warm_up = _run_probe(compute, clip)
         if seconds >= PROBE_SECONDS or side >= max(layout.height, layout.width, 1):
-            return seconds / (frames * height * width)
+            return MeasuredSpeed(seconds / (group * height * width), warm_up / (height * width))
         side = PROBE_SIDE * math.ceil(side * math.sqrt(1.5 * PROBE_SECONDS / max(seconds, 1e-6)) / PROBE_SIDE)
 
 
-def _run_probe(compute: Compute, clip: torch.Tensor) -> float:
-    clip = clip.to(compute.device)
-    begin = time.perf_counter()
-    total = 0.0
-    for picture in without_gradients(compute.uncompiled.frames(clip)):
-        total += float(picture.mean())  # waits for an accelerator
-    return time.perf_counter() - begin
+def _run_probe(compute: Compute, clip: torch.Tensor) -> tuple[float, float]:
+    """Seconds for a group of frames, and how much more the first one of a stream takes."""
+    clip, network = clip.to(compute.device), compute.uncompiled
+    if network.config.propagation != "forward":
+        begin = time.perf_counter()
+        for picture in without_gradients(network.frames(clip)):
+            _wait_for(picture)
+        return time.perf_counter() - begin, 0.0
+    # A group is computed when the frame after it is there.
+    first, second = clip.tensor_split([network.config.group_size + 1], dim=1)
+    with torch.inference_mode():
+        begin = time.perf_counter()
+        pictures, state = network.stream(first, None, last=False)
+        _wait_for(pictures)
+        begun = time.perf_counter()
+        pictures, _ = network.stream(second, state, last=False)
+        _wait_for(pictures)
+    seconds = time.perf_counter() - begun
+    return seconds, max(0.0, begun - begin - seconds)
+
+
+def _wait_for(pictures: torch.Tensor) -> None:
+    """Until an accelerator has computed them."""
+    float(pictures.mean())
 
 
 def computed_area_per_frame(layout: Layout, network: VideoNetwork, frame_count: int | None) -> float:

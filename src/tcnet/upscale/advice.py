@@ -122,7 +122,8 @@ def _measure(card: ModelCard, device: str, precision: str) -> Speed:
     network = load_model(card.name)
     options = UpscaleOptions(device=device, precision=precision)
     layout = make_layout(network, options, *_PROBE_SIZE, None, None)
-    return _speed(card.name, device, precision, measure_speed(Upscaler(network, options).compute, layout))
+    speed = measure_speed(Upscaler(network, options).compute, layout)
+    return _speed(card.name, device, precision, speed.per_frame)
 
 
 def _speed(model: str, device: str, precision: str, seconds_per_pixel: float) -> Speed:
