@@ -385,7 +385,7 @@ def test_a_continued_run_has_the_segments_it_began_with(source, tmp_path, speed)
     assert whole.plan.segment_frames == 8
     out = tmp_path / "out.mkv"
     cut(source, out, 19, **free)
-    assert len(list(folder(out).glob("*.segment"))) == 2
+    assert len(list(folder(out).glob("*.segment"))) in (2, 3)  # the third may be begun
     speed(0.01)
     assert plan_video(source, out, model=TemporalBox(7), options=OPTIONS).segment_frames == 8
     with pytest.raises(UsageError, match=r"segment frames \(then 8, now 48\)"):

@@ -118,7 +118,7 @@ def convert_in_segments(source: Path, target: Path, *, frames: int = 3, **option
     """As `convert`, by an encoder for every few frames whose packets are joined."""
     with open_source(source) as reader:
         given, info = list(reader), reader.info
-    plan = plan_video_encoding(target, info=info, options=EncodeOptions(**options), copy_from=source)
+    plan = plan_video_encoding(target, info=info, options=EncodeOptions(**options), copy_from=reader.file)
     sets, segments, files = plan.trial().parameter_sets, [], []
     for start in range(0, len(given), frames):
         files.append(target.with_name(f"{start:04d}.segment"))

@@ -16,9 +16,9 @@ from tcnet.video.find_clock import (
     FILE_GAP_SECONDS,
     ClockFinder,
     TrackKind,
-    file_clock,
 )
 from tcnet.video.read.frame_times import frame_times
+from tcnet.video.source_file import SourceFile
 
 FRAME = Fraction(1, 25)
 WRAP = Fraction(2**33, 90000)
@@ -408,4 +408,4 @@ def test_pictures_that_are_all_marked_as_key_frames(clips, tmp_path):
     path.write_bytes(data.replace(b"stss", b"free"))
     frames = clips.read(path)
     assert [frame.seconds for frame in frames] == [Fraction(n, 25) for n in range(40)]
-    assert file_clock(path).continuous
+    assert SourceFile(path).clock.continuous

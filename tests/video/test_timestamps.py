@@ -66,7 +66,7 @@ def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag):
     assert data.count(b"00:00:03.000000000") == 2
     path.write_bytes(data.replace(b"Lavf", app).replace(b"00:00:03", b"00:00:" + tag.encode()))
     with av.open(str(path)) as container:
-        assert [tagged_end(stream, path) for stream in container.streams] == [Fraction(3)] * 2
+        assert [tagged_end(stream, path.read_bytes()) for stream in container.streams] == [Fraction(3)] * 2
     clips.convert(path, tmp_path / "b.mkv")
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.audio[0].metadata["DURATION"] == "00:00:03.000000000"

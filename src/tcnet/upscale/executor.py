@@ -162,7 +162,8 @@ class ClusterExecutor:
         self._cluster = cluster
         self._network = network
         self._output_info = output_info
-        self._encoding = encoding
+        # What is copied from the input is joined here.
+        self._encoding = None if encoding is None else replace(encoding, copy_from=None)
 
     def execute(self, source: FrameSource, sink: RunSink, align: int, observers: Observers) -> None:
         skip = sink.done

@@ -104,14 +104,13 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
         height, width = output_size(source.info.height, source.info.width, options)
         output = prepare_output(
             request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
-            copy_from=request.input, overwrite=request.overwrite, resume=request.resume,
-            allow_network=request.read.allow_network,
+            source=source, overwrite=request.overwrite, resume=request.resume,
         )  # fmt: skip
         name, network = load_network(request.model, options.engine)
         # What is left open is chosen by the speed measured now, or was by an earlier run's.
         asked = request.segment_frames
         segment_frames = output.segment_frames if asked is None else asked
-        identity = run_identity(request.input, request.read, network, options, segment_frames)
+        identity = run_identity(source.identity(), request.read, network, options, segment_frames)
         options = output.continued(identity, options)
         executor: Executor
         if request.cluster is None:

@@ -32,6 +32,7 @@ from tcnet.video.images import (
 from tcnet.video.media_kind import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_still_image, is_video
 from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.reader import VideoReader
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
 from tcnet.video.write.writer import VideoWriter
 
@@ -122,7 +123,7 @@ def open_sink(
     """
     path, copy_from = Path(path), None if copy_from is None else Path(copy_from)
     if names_video(path):
-        video = copy_from if copy_from is not None and is_video_file(copy_from) else None
+        video = SourceFile(copy_from) if copy_from is not None and is_video_file(copy_from) else None
         options = options or EncodeOptions()
         return VideoWriter(path, info=info, options=options, copy_from=video, overwrite=overwrite)
     return ImageWriter(path, info=info, sources=image_sources(copy_from, info), overwrite=overwrite)

@@ -66,9 +66,6 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
     allow_network: whether a playlist may name other files and addresses; they are opened then.
     """
     check_input_file(path)
-    with path.open("rb") as file:
-        if is_animated_webp(file.read(_SNIFFED_BYTES)):
-            raise MediaError(f"{path}: animated WebP is not supported; convert it to APNG or a video")
     kind = {
         "protocol_whitelist": _NETWORK_PROTOCOLS if allow_network else "file",
         "format_whitelist": _format_whitelist(playlists=allow_network),
@@ -88,6 +85,7 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
             **LENIENT_TAGS,
         )
     except (av.FFmpegError, ValueError) as error:
+        _refuse_animated_webp(path)
         if not allow_network and _names_other_files(path):
             raise MediaError(
                 f"{path}: is a playlist; what it names is not opened (--allow-network allows it)"
@@ -96,6 +94,12 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
         raise MediaError(
             f"{path}: cannot be read as video ({reason}); it is damaged, cut short or of another kind"
         ) from error
+    try:
+        if "webp" in container.format.name:
+            _refuse_animated_webp(path)
+    except MediaError:
+        container.close()
+        raise
     for tags in (container.metadata, *(stream.metadata for stream in container.streams)):
         clean_tags(tags)
     return container
@@ -119,9 +123,18 @@ def check_input_file(path: Path) -> None:
         raise MediaError(f"{path}: permission to read it is missing")
 
 
-def _names_other_files(path: Path) -> bool:
+def _refuse_animated_webp(path: Path) -> None:
+    if is_animated_webp(_start_of(path)):
+        raise MediaError(f"{path}: animated WebP is not supported; convert it to APNG or a video")
+
+
+def _start_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
+        return file.read(_SNIFFED_BYTES)
+
+
+def _names_other_files(path: Path) -> bool:
+    start = _start_of(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     return start.startswith(_PLAYLIST_STARTS) or b"<MPD" in start or b"<smil" in start
 
 

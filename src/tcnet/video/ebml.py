@@ -1,7 +1,6 @@
 """The elements that Matroska and WebM files are made of (RFC 8794), read and written as bytes."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 HEAD_BYTES = 1 << 20
@@ -37,11 +36,9 @@ def read_elements(data: bytes, start: int, stop: int) -> Iterator[Element]:
         start = end
 
 
-def read_first(path: Path, *kinds: int) -> dict[int, bytes]:
+def read_first(head: bytes, *kinds: int) -> dict[int, bytes]:
     """What the first element of the segment at the path of `kinds` holds, by kind; nothing where there is
-    none, or where the head of the file cannot be read as Matroska."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    none, or where the head of a file cannot be read as Matroska."""
     places = [(0, len(head))]
     for kind in (SEGMENT, *kinds):
         elements = (element for place in places for element in read_elements(head, *place))

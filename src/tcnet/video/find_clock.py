@@ -10,15 +10,15 @@ from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from tcnet.video.clock import Clock
-from tcnet.video.containers import PLAYLISTS, demux, main_video, open_input
+from tcnet.video.containers import PLAYLISTS
 from tcnet.video.pyav import exact
 
 STEP_BACK_SECONDS = 0.1
@@ -299,52 +299,57 @@ class ClockFinder:
         return False
 
 
-def file_clock(path: Path, *, allow_network: bool = False) -> Clock:
-    """The clock of a file, all of which is read, once for each state of the file. allow_network: see
-    `open_input`.
+class FileClockFinder:
+    """Finds the clock of an open file, all of whose packets it is given."""
 
-    Raises MediaError for what cannot be read as video.
-    """
-    state = path.stat()
-    return _file_clock(path.absolute(), state.st_size, state.st_mtime_ns, allow_network=allow_network)
-
-
-@lru_cache(maxsize=64)
-def _file_clock(path: Path, size: int, changed: int, *, allow_network: bool) -> Clock:
-    """size, changed: for the cache alone."""
-    with open_input(path, allow_network=allow_network) as container:
-        if container.format.name in PLAYLISTS:  # FFmpeg joins what they name; they may have no end
-            return Clock()
-        main = main_video(container, path)
-        streams = [s for s in container.streams if s.index == main.index or s.type in ("audio", "subtitle")]
+    def __init__(self, container: InputContainer, main: VideoStream) -> None:
+        self._main = main.index
         rate = max((r for r in (exact(main.average_rate), exact(main.guessed_rate)) if r), default=None)
-        tracks = {
+        self._tracks = {
             s.index: TrackKind(s.type, time_base, float(1 / rate) if s.index == main.index and rate else 0.0)
-            for s in streams
+            for s in container.streams
+            if s.index == main.index or s.type in ("audio", "subtitle")
             if (time_base := exact(s.time_base)) is not None
         }
-        if main.index not in tracks:
+        self._discontinuous = bool(container.format.flags & _TS_DISCONT)
+        # Elsewhere FFmpeg derives decoding times.
+        self._stated = self._discontinuous or container.format.name in _STATING
+        self._discarded = 0
+        self._finder: ClockFinder | None = None
+        # FFmpeg joins what playlists name: their clocks have no end that could be waited for.
+        if main.index in self._tracks and container.format.name not in PLAYLISTS:
+            wraps = container.format.name in _WRAPPING
+            self._finder = ClockFinder(
+                self._tracks, video=main.index, discontinuous=self._discontinuous, wraps=wraps
+            )
+
+    @property
+    def reads_all(self) -> bool:
+        """False where no packet tells anything."""
+        return self._finder is not None
+
+    def add(self, packet: "Packet[Stream]") -> None:
+        """Take the next packet of the file, of any stream."""
+        if self._finder is None:
+            return
+        if packet.is_discard:  # its time means nothing
+            self._discarded += packet.stream_index == self._main
+        elif packet.stream_index in self._tracks and packet.size:
+            postponed = self._discontinuous and _is_postponed(packet)
+            self._finder.add(
+                packet.stream_index,
+                packet.dts if packet.pts is None or postponed else packet.pts,
+                packet.duration or 0,
+                decoded=packet.dts if self._stated else None,
+                is_keyframe=packet.is_keyframe,
+                is_postponed=postponed,
+            )
+
+    def find(self) -> Clock:
+        """The clock of all packets added."""
+        if self._finder is None:
             return Clock()
-        discontinuous = bool(container.format.flags & _TS_DISCONT)
-        wraps = container.format.name in _WRAPPING
-        finder = ClockFinder(tracks, video=main.index, discontinuous=discontinuous, wraps=wraps)
-        stated = discontinuous or container.format.name in _STATING  # elsewhere FFmpeg derives decoding times
-        discarded = 0
-        for packet in demux(container, streams):
-            if packet.is_discard:  # its time means nothing
-                discarded += packet.stream_index == main.index
-            elif packet.stream_index in tracks and packet.size:
-                postponed = discontinuous and _is_postponed(packet)
-                time = packet.dts if packet.pts is None or postponed else packet.pts
-                finder.add(
-                    packet.stream_index,
-                    time,
-                    packet.duration or 0,
-                    decoded=packet.dts if stated else None,
-                    is_keyframe=packet.is_keyframe,
-                    is_postponed=postponed,
-                )
-    return replace(finder.find(), discarded=discarded)
+        return replace(self._finder.find(), discarded=self._discarded)
 
 
 def _is_postponed(packet: "Packet[Stream]") -> bool:

@@ -1,12 +1,14 @@
 """Pictures on disk: folders and patterns of images as a video, PNG out, all with PyAV's own codecs."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -106,11 +108,12 @@ class ImageReader:
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
         """Raises MediaError without images, for one that is unreadable by its header, and for images of
         several sizes; UsageError for an empty part."""
+        self.path = path
         self._options = options or ReadOptions()
         frame_rate = self._options.frame_rate
         self._time_base = 1 / frame_rate
-        everything = list_images(path)
-        self.files = _part(everything, self._options)
+        self._everything = list_images(path)
+        self.files = _part(self._everything, self._options)
         headers = _headers(self.files)
         self._before = _notices_before(headers)
         self._found: list[str] = []
@@ -128,11 +131,17 @@ class ImageReader:
             sample_aspect_ratio=Fraction(1),
             codec=self.files[0].suffix.lower().lstrip("."),
             alpha=_any_transparent(self.files, headers),
-            trim=self._trim_range(everything) if self._options.cuts else None,
+            trim=self._trim_range() if self._options.cuts else None,
         )
 
-    def _trim_range(self, everything: Sequence[Path]) -> TrimRange:
-        start = everything.index(self.files[0]) * self._time_base
+    def identity(self) -> dict[str, Any]:
+        """What tells the images from others, as JSON: their number, and a hash of names, sizes and times."""
+        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in self._everything]
+        digest = hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:16]
+        return {"images": len(stats), "hash": digest}
+
+    def _trim_range(self) -> TrimRange:
+        start = self._everything.index(self.files[0]) * self._time_base
         return TrimRange(start=start, end=self._options.end, shift=start)
 
     @property

@@ -10,8 +10,10 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import SideData, SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Stream
 from av.video.frame import VideoFrame
 
 # PyAV 18 refuses a file whose tags are not UTF-8 unless told otherwise; PyAV 19 cannot be told.
@@ -37,6 +39,17 @@ def side_data(picture: VideoFrame) -> dict[SideDataType, bytes]:
     entries = cast(Iterable[SideData | SideDataType], attached)  # PyAV 18 gives the data, PyAV 19 their kinds
     found = (attached[entry] if isinstance(entry, SideDataType) else entry for entry in entries)
     return {data.type: bytes(data) for data in found}
+
+
+def copy_packet(packet: "Packet[Stream]", *, without: frozenset[str] = frozenset()) -> "Packet[Stream]":
+    """The same packet of no stream. without: kinds of side data that are left out."""
+    bare: Packet[Stream] = Packet(bytes(packet))
+    bare.time_base, bare.pts, bare.dts = packet.time_base, packet.pts, packet.dts
+    bare.duration, bare.is_keyframe = packet.duration, packet.is_keyframe
+    for data in packet.iter_sidedata():
+        if data.data_type not in without:
+            bare.set_sidedata(data)
+    return bare
 
 
 def layout_of(sound: AudioCodecContext | AudioFrame) -> AudioLayout:

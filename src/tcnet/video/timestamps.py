@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from av.stream import Stream
 
@@ -11,15 +10,15 @@ from tcnet.video.ebml import INFO, MUXING_APP, read_first
 from tcnet.video.pyav import exact
 
 
-def tagged_end(stream: Stream, path: Path) -> Fraction | None:
-    """Seconds from time zero to the end of a stream of the file `path`, as Matroska files tag it; None
-    without such a tag. FFmpeg tags the end itself, mkvmerge and those after it the length."""
+def tagged_end(stream: Stream, head: bytes) -> Fraction | None:
+    """Seconds from time zero to the end of a stream, as Matroska files tag it; None without such a tag.
+    head: of the file. FFmpeg tags the end itself, mkvmerge and those after it the length."""
     tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     time_base = exact(stream.time_base)
     if tag is None or time_base is None:
         return None
     seconds = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
-    if read_first(path, INFO).get(MUXING_APP, b"").startswith(b"Lavf"):
+    if read_first(head, INFO).get(MUXING_APP, b"").startswith(b"Lavf"):
         return seconds
     return seconds + (stream.start_time or 0) * time_base
 

@@ -133,7 +133,7 @@ def test_what_clips_it_says_so(tmp_path):
     with open_source(source) as reader:
         info = reader.info
     assert info.overshoot
-    arguments = {"encode": None, "copy_from": source, "overwrite": False, "resume": True}
+    arguments = {"encode": None, "source": reader, "overwrite": False, "resume": True}
     images = prepare_output(tmp_path / "out" / "%05d.png", info=info, **arguments)
     assert sum("super-white" in line for line in images.notices) == 1
     video = prepare_output(tmp_path / "b.mkv", info=info, **arguments)

@@ -103,7 +103,7 @@ def test_a_codec_that_cannot_hold_them_says_so(clips, tmp_path, captioned, codec
     with open_source(source) as reader:
         info = reader.info
     plan = plan_video_encoding(
-        tmp_path / f"out{suffix}", info=info, options=EncodeOptions(codec=codec), copy_from=source
+        tmp_path / f"out{suffix}", info=info, options=EncodeOptions(codec=codec), copy_from=reader.file
     )
     (notice,) = plan.trial().notices
     assert notice.startswith(f"closed captions inside the video stream are dropped: {codec} cannot hold them")

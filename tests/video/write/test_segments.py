@@ -107,7 +107,7 @@ def test_a_file_that_was_cut_is_an_error(tmp_path, missing):
 def test_a_trial_leaves_nothing(clips, clip, tmp_path):
     with open_source(clip) as reader:
         plan = plan_video_encoding(
-            tmp_path / "out.mp4", info=reader.info, options=EncodeOptions(), copy_from=clip
+            tmp_path / "out.mp4", info=reader.info, options=EncodeOptions(), copy_from=reader.file
         )
     assert plan.trial().notices == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tcnet.video.pyav import layout_of
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.passthrough import Passthrough
 from tcnet.video.write.sound.speakers import exact_placement, near_placements, speaker_names
 
@@ -97,7 +98,7 @@ def read_sound(path):
 def copy_sound(source, target):
     """The notices of `Passthrough` on what it makes of the sound."""
     with av.open(str(target), "w") as output:
-        passthrough = Passthrough(source, output)
+        passthrough = Passthrough(SourceFile(source), output)
         try:
             if output.streams:
                 output.start_encoding()

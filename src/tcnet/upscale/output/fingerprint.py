@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,20 +12,24 @@ from tcnet.export.network import ExportedNetwork
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.version import __version__
-from tcnet.video import ReadOptions, image_sources
+from tcnet.video import ReadOptions
 
-_HASHED_BYTES = 1 << 20  # of an input's head and of its tail: of a film, hashing all would take minutes
 _DIGITS = 16
 
 
 def run_identity(
-    input: Path, read: ReadOptions, network: VideoNetwork, options: UpscaleOptions, segment_frames: int | None
+    source: Mapping[str, Any],
+    read: ReadOptions,
+    network: VideoNetwork,
+    options: UpscaleOptions,
+    segment_frames: int | None,
 ) -> dict[str, Any]:
     """Names input, weights and all options that change pixels; not the memory limit, which sets only what
-    the plan leaves open. segment_frames: where windows end; None: not known yet."""
+    the plan leaves open. source: identity of the input. segment_frames: where windows end; None: not known
+    yet."""
     return {
         "tcnet version": __version__,
-        "input": input_identity(input),
+        "input": source,
         "model weights": weights_identity(network),
         "read": plain(asdict(replace(read, allow_network=False))),
         "options": {
@@ -34,22 +37,6 @@ def run_identity(
             "segment_frames": segment_frames,
         },
     }
-
-
-def input_identity(path: Path) -> dict[str, Any]:
-    """Size, time of change, and hashes of head and tail; for images those of names, sizes and times."""
-    if not path.is_file():
-        if not path.is_dir() and not path.parent.is_dir():
-            return {"address": str(path)}
-        files = image_sources(path)
-        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        return {"images": len(files), "hash": _hash(json.dumps(stats).encode())}
-    stat = path.stat()
-    with path.open("rb") as file:
-        head = file.read(_HASHED_BYTES)
-        file.seek(max(0, stat.st_size - _HASHED_BYTES))
-        tail = file.read(_HASHED_BYTES)
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "head": _hash(head), "tail": _hash(tail)}
 
 
 def weights_identity(network: VideoNetwork) -> str:
@@ -97,7 +84,3 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """As it comes back from JSON; fractions as text."""
     found: dict[str, Any] = json.loads(json.dumps(values, default=str))
     return found
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:_DIGITS]

@@ -13,7 +13,15 @@ from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
 from tcnet.upscale.output.journal import Line
 from tcnet.upscale.output.segmented_video import SegmentedVideo
-from tcnet.video import EncodeOptions, VideoInfo, check_output, image_sources, is_video_file, names_video
+from tcnet.video import (
+    EncodeOptions,
+    ImageReader,
+    VideoInfo,
+    VideoReader,
+    check_output,
+    image_sources,
+    names_video,
+)
 from tcnet.video.frame import FrameSink
 from tcnet.video.image_writer import ImageTarget
 from tcnet.video.write.codecs import CLIPPED
@@ -42,7 +50,7 @@ class Output:
     info: VideoInfo
     checkpoint: Checkpoint
     encoding: VideoEncoding | None
-    copy_from: Path
+    source: ImageReader | VideoReader
     overwrite: bool
     resume: bool
     notices: tuple[str, ...]
@@ -82,7 +90,7 @@ class Output:
             "plan": plain(asdict(replace(options, memory_limit=None))),
         }
         if self.encoding is None:
-            sources = image_sources(self.copy_from, self.info)
+            sources = image_sources(self.source.path, self.info)
             return ResumableImages(
                 self.path, identity, info=self.info, sources=sources, overwrite=self.overwrite,
                 resume=self.resume,
@@ -98,14 +106,15 @@ def prepare_output(
     *,
     info: VideoInfo,
     encode: EncodeOptions | None,
-    copy_from: Path,
+    source: ImageReader | VideoReader,
     overwrite: bool,
     resume: bool,
-    allow_network: bool = False,
 ) -> Output:
     """Checks all that can be known of an output before the work begins; nothing is written.
 
-    info: of the output. Raises UsageError for invalid options, MediaError for a path that must not
+    info: of the output. source: whose sound and tags, or names of images, it takes over.
+
+    Raises UsageError for invalid options, MediaError for a path that must not
     or cannot be written to.
     """
     is_video = names_video(path)
@@ -113,15 +122,13 @@ def prepare_output(
     earlier, lines = checkpoint.stored() if resume else (None, [])
     # A run cut off while it moved its result into place finds some of it, or all, there.
     moving = any("final" in line for line in lines)
-    check_output(path, copy_from=copy_from, overwrite=overwrite or moving)
+    check_output(path, copy_from=source.path, overwrite=overwrite or moving)
     encoding: VideoEncoding | None = None
     trial: Trial | None = None
     notices: tuple[str, ...] = ()
     if is_video:
-        source = copy_from if is_video_file(copy_from) else None
-        encoding = plan_video_encoding(
-            path, info=info, options=encode or EncodeOptions(), copy_from=source, allow_network=allow_network
-        )
+        file = source.file if isinstance(source, VideoReader) else None
+        encoding = plan_video_encoding(path, info=info, options=encode or EncodeOptions(), copy_from=file)
         trial = encoding.trial()
         notices = trial.notices
     elif info.overshoot:
@@ -129,9 +136,7 @@ def prepare_output(
     done = _frames(lines)
     if done:
         notices = (f"continues an unfinished run: {done} frames are there", *notices)
-    return Output(
-        path, info, checkpoint, encoding, copy_from, overwrite, resume, notices, trial, earlier, done
-    )
+    return Output(path, info, checkpoint, encoding, source, overwrite, resume, notices, trial, earlier, done)
 
 
 def checkpoint_of(output: Path) -> Checkpoint:

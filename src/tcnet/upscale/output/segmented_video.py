@@ -182,7 +182,9 @@ class SegmentedVideo:
         assert self._final_line is not None
         if _size(self._final) != self._final_line["final"]:
             self._join()
-        check_target(self._encoding.path, overwrite=self._overwrite, source=self._encoding.copy_from)
+        file = self._encoding.copy_from
+        source = None if file is None else file.path
+        check_target(self._encoding.path, overwrite=self._overwrite, source=source)
         replace_file(self._final, target)
         sync_folder(target.parent)
 

@@ -1,7 +1,6 @@
 """The crop that a Matroska or WebM file asks for (RFC 9559, PixelCrop*), which PyAV does not report."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar, cast
 
 import numpy as np
@@ -29,10 +28,10 @@ class Crop:
         return cast(Samples, kept)
 
 
-def matroska_crop(path: Path, width: int, height: int) -> Crop:
-    """The crop of the first video track; none where it would leave nothing of width x height, or where the
-    head of the file cannot be read as Matroska."""
-    stated = read_first(path, TRACKS, TRACK, VIDEO)
+def matroska_crop(head: bytes, width: int, height: int) -> Crop:
+    """The crop of the first video track, as the head of its file states it; none where it would leave nothing
+    of width x height, or where the head cannot be read as Matroska."""
+    stated = read_first(head, TRACKS, TRACK, VIDEO)
     found = {kind: int.from_bytes(content, "big") for kind, content in stated.items()}
     crop = Crop(*(found.get(kind, 0) for kind in (_LEFT, _TOP, _RIGHT, _BOTTOM)))
     if crop.left + crop.right >= width or crop.top + crop.bottom >= height:

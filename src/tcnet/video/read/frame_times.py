@@ -4,9 +4,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from tcnet.video.clock import ClockReading
-from tcnet.video.containers import demux, main_video, open_input
-from tcnet.video.find_clock import file_clock
+from tcnet.video.containers import demux, main_video
 from tcnet.video.pyav import exact
+from tcnet.video.source_file import SourceFile
 
 
 def frame_times(path: Path) -> list[Fraction]:
@@ -15,8 +15,9 @@ def frame_times(path: Path) -> list[Fraction]:
 
     Raises MediaError for what cannot be read as video.
     """
-    reading = ClockReading(file_clock(path))
-    with open_input(path) as container:
+    file = SourceFile(path)
+    reading = ClockReading(file.clock)
+    with file.open() as container:
         stream = main_video(container, path)
         time_base = exact(stream.time_base)
         assert time_base is not None  # muxers set it

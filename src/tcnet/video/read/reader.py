@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from av.container import InputContainer
@@ -15,14 +15,12 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError
-from tcnet.video.clock import Clock
 from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.convert import ToRgb
 from tcnet.video.color.h273 import UNSPECIFIED, bit_depth, has_alpha, is_rgb_like
 from tcnet.video.color.hdr import side_data_of
 from tcnet.video.color.overshoot import read_overshoot
-from tcnet.video.containers import check_size, open_input
-from tcnet.video.find_clock import file_clock
+from tcnet.video.containers import check_size
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.media_kind import stated_pictures
 from tcnet.video.pyav import exact
@@ -36,6 +34,7 @@ from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.scan import MIXED
 from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
+from tcnet.video.source_file import SourceFile
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
@@ -53,24 +52,27 @@ class VideoReader:
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
         """Raises MediaError for a file that is missing, empty, no video, or absurd in size, and UsageError
         for a part of it that has no frame."""
-        self.path = path
         self._options = options or ReadOptions()
-        with self._open() as container:
-            self._clock = file_clock(path, allow_network=self._options.allow_network)
-            self._headers = describe(container, path, self._clock)
-            pictures = PictureStream(container, path, step=_step(self._headers), clock=self._clock)
+        self.file = SourceFile(path, allow_network=self._options.allow_network)
+        with self.file.open() as container:
+            self._headers = describe(container, self.file)
+            pictures = PictureStream(container, path, step=_step(self._headers), clock=self.file.clock)
             self._survey = survey(pictures, self._headers.duration)
         # Times count in the ticks of what is read, which may be finer than the file's.
         finer = finer_ticks(self._options.deinterlace, self._survey.scan, self._headers.time_base)
         whole = replace(self._headers, time_base=self._headers.time_base / finer)
         self._trim: Trim | None = None
         if self._options.cuts:
-            with self._open() as container:
+            with self.file.open() as container:
                 first = None if self._survey.first is None else self._survey.first * finer
                 self._trim = find_trim(self._options, self._shown(container), first, whole)
         self._whole = whole
         self._info = _described(whole, self._survey, self._trim, self._options.deinterlace)
         self._notices = _before(self._info, self._survey, self._options)
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
     @property
     def info(self) -> VideoInfo:
@@ -81,13 +83,17 @@ class VideoReader:
         return self._notices
 
     def __iter__(self) -> Iterator[Frame]:
-        with self._open() as container:
+        with self.file.open() as container:
             shown = self._shown(container)
-            run = _Decoding(container, self.path, self._whole, self._info, self._clock, self._trim, shown)
+            run = _Decoding(container, self.file, self._whole, self._info, self._trim, shown)
             try:
                 yield from run.frames()
             finally:
                 self._notices = _before(self._info, self._survey, self._options) + run.notices()
+
+    def identity(self) -> dict[str, Any]:
+        """What tells the file from others, as JSON."""
+        return self.file.identity()
 
     def close(self) -> None:
         """Nothing stays open between iterations."""
@@ -104,13 +110,10 @@ class VideoReader:
         headers, found = self._headers, self._survey
         rate = headers.frame_rate
         return ShownPictures(
-            PictureStream(container, self.path, step=_step(headers), clock=self._clock),
+            PictureStream(container, self.path, step=_step(headers), clock=self.file.clock),
             self._options.deinterlace, found.scan,
             tick=headers.time_base, rate=rate / 2 if rate is not None and found.fields else rate,
         )  # fmt: skip
-
-    def _open(self) -> InputContainer:
-        return open_input(self.path, allow_network=self._options.allow_network)
 
 
 def _described(whole: VideoInfo, found: Survey, trim: Trim | None, deinterlace: str) -> VideoInfo:
@@ -168,26 +171,26 @@ class _Decoding:
     def __init__(
         self,
         container: InputContainer,
-        path: Path,
+        file: SourceFile,
         whole: VideoInfo,
         info: VideoInfo,
-        clock: Clock,
         trim: Trim | None,
         shown: ShownPictures,
     ) -> None:
         """whole: as the headers describe the file; info: of what is read."""
         self._container = container
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._whole = whole
         self._info = info
         self._trim = trim
         self._shown = shown
         self._step = _step(info)
-        self._clock = clock
+        self._clock = file.clock
         self._pictures = shown.stream
         self._stream = self._pictures.stream
         self._to_rgb = ToRgb(info.color, left_sited=_needs_siting(self._stream))
-        self._crop = find_crop(container, path)
+        self._crop = find_crop(container, file)
         left_out = (self._crop.left + self._crop.right, self._crop.top + self._crop.bottom)
         self._stored_size = (info.width + left_out[0], info.height + left_out[1])
         self._longest = 0  # ticks that a frame stood so far
@@ -262,7 +265,7 @@ class _Decoding:
 
     def _last_duration(self, pts: int, own: int) -> int:
         """The last frame's: up to the end that the container states, else the frame's own."""
-        length = stream_duration(self._stream, self._path, self._clock)
+        length = stream_duration(self._stream, self._file)
         if length is not None and self._clock.continuous and not self._pictures.times.shift:
             end = round(length / self._info.time_base) + (self._stream.start_time or 0) * self._shown.finer
             # A stated end far behind the last frame is a lost tail, no long last frame.
@@ -300,7 +303,7 @@ class _Decoding:
                 f"{self._transparent} frames have transparent pixels, which are dropped: "
                 "none was found where the file was looked into"
             )
-        stated = stated_pictures(self._path)
+        stated = stated_pictures(self._path) if self._container.format.name == "apng" else None
         if stated is not None and self._trim is None and self._count < stated:
             lines.append(
                 f"{stated - self._count} of {stated} pictures could not be read: the file is damaged"
@@ -321,7 +324,7 @@ class _Decoding:
         if start is None or self._clock.continuous:
             start = (self._stream.start_time or 0) * self._shown.finer * tick
         missing = start + self._whole.duration - self._end * tick
-        own = stream_duration(self._stream, self._path, self._clock) is not None
+        own = stream_duration(self._stream, self._file) is not None
         # The length of the whole file may be that of a longer sound track.
         alone = own or len(self._container.streams) == 1
         tolerance = 2 * self._step * tick if alone else Fraction(1, 2)

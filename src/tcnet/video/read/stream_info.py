@@ -1,7 +1,6 @@
 """What the headers and the packets of a video file say, as a VideoInfo."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -14,11 +13,13 @@ from tcnet.video.containers import main_video
 from tcnet.video.frame import VideoInfo
 from tcnet.video.pyav import exact
 from tcnet.video.read.crop import Crop, matroska_crop
+from tcnet.video.source_file import SourceFile
 from tcnet.video.timestamps import tagged_end
 
 
-def describe(container: InputContainer, path: Path, clock: Clock) -> VideoInfo:
-    """clock: of the file. Raises MediaError for a stream that cannot be decoded or whose size is absurd."""
+def describe(container: InputContainer, file: SourceFile) -> VideoInfo:
+    """container: of the file. Raises MediaError for a stream that cannot be decoded, or of absurd size."""
+    path, clock = file.path, file.clock
     stream = main_video(container, path)
     context = stream.codec_context
     pixel_format = context.pix_fmt
@@ -27,13 +28,13 @@ def describe(container: InputContainer, path: Path, clock: Clock) -> VideoInfo:
     time_base = exact(stream.time_base)
     if time_base is None:
         raise MediaError(f"{path}: its video stream has no time base; the file is damaged")
-    duration = stream_duration(stream, path, clock)
+    duration = stream_duration(stream, file)
     if duration is None and container.duration is not None:
         duration = Fraction(container.duration, av.time_base)
         if "matroska" in container.format.name:  # which counts from time zero, the others from the start
             duration -= (stream.start_time or 0) * time_base
     rate = _frame_rate(stream, clock)
-    crop = find_crop(container, path)
+    crop = find_crop(container, file)
     return VideoInfo(
         width=context.width - crop.left - crop.right,
         height=context.height - crop.top - crop.bottom,
@@ -61,17 +62,18 @@ def frame_depth(pixel_format: str) -> int:
     return min(max(bit_depth(pixel_format), 8), 16)
 
 
-def find_crop(container: InputContainer, path: Path) -> Crop:
+def find_crop(container: InputContainer, file: SourceFile) -> Crop:
     """What the container wants left out; what the codec leaves out is gone when a picture is decoded."""
     if "matroska" not in container.format.name:
         return Crop()
-    context = main_video(container, path).codec_context
-    return matroska_crop(path, context.width, context.height)
+    context = main_video(container, file.path).codec_context
+    return matroska_crop(file.head, context.width, context.height)
 
 
-def stream_duration(stream: VideoStream, path: Path, clock: Clock) -> Fraction | None:
+def stream_duration(stream: VideoStream, file: SourceFile) -> Fraction | None:
     """Seconds from the first frame's start to the last one's end: as the container says, or as its packets do
     where it cannot know."""
+    clock = file.clock
     # FFmpeg may count what an edit list of MP4 leaves out, or puts before the first frame.
     edited = clock.discarded and (clock.pictures or 0) >= sum(not e.is_discard for e in stream.index_entries)
     if clock.length is not None and (clock.discontinuous or edited or not clock.continuous):
@@ -81,7 +83,7 @@ def stream_duration(stream: VideoStream, path: Path, clock: Clock) -> Fraction |
         return None
     if stream.duration is not None and stream.container.format.name != "asf":  # which gives the file's
         return stream.duration * time_base
-    end = tagged_end(stream, path)
+    end = tagged_end(stream, file.head)
     return None if end is None else end - (stream.start_time or 0) * time_base
 
 

@@ -1,14 +1,13 @@
 """When the packets of one copied stream are in the output."""
 
 from fractions import Fraction
-from pathlib import Path
 
 from av.packet import Packet
 from av.stream import Stream
 
-from tcnet.video.clock import Clock
 from tcnet.video.frame import TrimRange
 from tcnet.video.pyav import exact
+from tcnet.video.source_file import SourceFile
 from tcnet.video.timestamps import RisingTimes, tagged_end
 
 _RESTART_SECONDS = 1
@@ -17,15 +16,16 @@ _RESTART_SECONDS = 1
 class CopiedTimes:
     """Times of a stream's packets that muxers accept; they come on the file's clock, in order."""
 
-    def __init__(self, stream: Stream, path: Path, clock: Clock, trim: TrimRange | None) -> None:
-        """stream: of the input `path`. clock: of that file. trim: the part that is copied."""
+    def __init__(self, stream: Stream, file: SourceFile, trim: TrimRange | None) -> None:
+        """stream: of the input `file`. trim: the part that is copied."""
         self._tick = exact(stream.time_base) or Fraction(1, 1000)
-        restart = None if clock.pictures else round(_RESTART_SECONDS / self._tick)
+        restart = None if file.clock.pictures else round(_RESTART_SECONDS / self._tick)
         self._rising = RisingTimes(restart=restart, equal=True)
         self._trim = trim
         # Matroska keeps no length of packets of sound, only where the stream ends; without it a last, partly
         # filled packet would make the copy longer than the original.
-        self._stated = tagged_end(stream, path) if stream.type == "audio" and clock.continuous else None
+        lasting = stream.type == "audio" and file.clock.continuous
+        self._stated = tagged_end(stream, file.head) if lasting else None
         self._end: int | None = None
         self._written: int | None = None
 

@@ -11,6 +11,7 @@ from av.stream import Disposition, Stream
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.frame import VideoInfo
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.codecs import EncoderPlan
 from tcnet.video.write.encoder import EncodedPacket, add_video, reason
 from tcnet.video.write.matroska import make_room, set_pixel_aspect
@@ -31,12 +32,10 @@ class Muxer:
         muxer: str,
         plan: EncoderPlan,
         info: VideoInfo,
-        copy_from: Path | None,
-        allow_network: bool = False,
+        copy_from: SourceFile | None,
     ) -> None:
         """work: the file that is written. path: the name it will have, for messages. muxer: FFmpeg's name.
-        copy_from: the file whose sound, subtitles, chapters and tags are copied. allow_network: whether that
-        one, a playlist, may name others.
+        copy_from: the file whose sound, subtitles, chapters and tags are copied.
 
         Raises UsageError for what the container or the encoder cannot do, MediaError for an input that
         cannot be read and a file that cannot be written.
@@ -45,7 +44,6 @@ class Muxer:
         self._path = path
         self._info = info
         self._muxer = muxer
-        self._allow_network = allow_network
         self._held: EncodedPacket | None = None
         self._first: EncodedPacket | None = None
         self._copy: Passthrough | None = None
@@ -118,9 +116,9 @@ class Muxer:
             if self._copy is not None:
                 self._copy.close()
 
-    def _open(self, container: OutputContainer, plan: EncoderPlan, copy_from: Path | None) -> None:
+    def _open(self, container: OutputContainer, plan: EncoderPlan, copy_from: SourceFile | None) -> None:
         if copy_from is not None:
-            self._copy = Passthrough(copy_from, container, self._info.trim, allow_network=self._allow_network)
+            self._copy = Passthrough(copy_from, container, self._info.trim)
             width, height = self._copy.video_size
             scale = (Fraction(self._info.width, width), Fraction(self._info.height, height))
             self._copy.describe_video(self.stream, scale)

@@ -1,11 +1,8 @@
 """Everything of the input but its picture, copied as it is: sound, subtitles, attachments, chapters, tags."""
 
 import io
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
-from pathlib import Path
 from typing import cast
 
 import av
@@ -13,16 +10,14 @@ from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
 from tcnet.video.clock import ClockReading
-from tcnet.video.color.hdr import side_data_of
-from tcnet.video.containers import CONTAINERS, demux, main_video, open_input
-from tcnet.video.find_clock import file_clock
+from tcnet.video.containers import CONTAINERS, demux, main_video
 from tcnet.video.frame import TrimRange
-from tcnet.video.pyav import clean_tags, exact, layout_of
+from tcnet.video.pyav import clean_tags, copy_packet, exact, layout_of
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.copied_times import CopiedTimes
 from tcnet.video.write.copied_trim import Cutter
 from tcnet.video.write.edits import EditedSound
@@ -41,7 +36,6 @@ _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 _COVER_TYPES = {"mjpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp", "gif": "gif"}
 _WITHOUT_SPEAKERS = ("pcm_", "flac", "tta")
 _MOVIES = ("mp4", "mov")
-_TRIAL_PACKETS = 500
 
 
 class Passthrough:
@@ -49,21 +43,17 @@ class Passthrough:
 
     def __init__(
         self,
-        path: Path,
+        file: SourceFile,
         output: OutputContainer,
         trim: TrimRange | None = None,
-        *,
-        allow_network: bool = False,
     ) -> None:
-        """Adds the streams to `output`, whose header is not written yet. trim: the part to copy.
-        allow_network: see `open_input`.
+        """Adds the streams of `file` to `output`, whose header is not written yet. trim: the part to copy.
 
         A stream that the container cannot hold is converted, or left out; `notices` say so at once. Raises
         MediaError for an input that cannot be opened.
         """
-        self._input = open_input(path, allow_network=allow_network)
-        self._allow_network = allow_network
-        self._path = path
+        self._file = file
+        self._input = file.open()
         self._output = output
         self._trim = trim
         self._cutter = None if trim is None else Cutter(trim)
@@ -74,8 +64,8 @@ class Passthrough:
         self._pending: Packet[Stream] | None = None
         self._damaged = 0
         try:
-            self._video = main_video(self._input, path)
-            self._clock = file_clock(path, allow_network=allow_network)
+            self._video = main_video(self._input, file.path)
+            self._clock = file.clock
             self._add_streams()
         except BaseException:
             self.close()
@@ -102,8 +92,8 @@ class Passthrough:
         """Gives the new video the old one's tags, disposition and rotation, enlarged by `scale` (x, y)."""
         stream.metadata.update(_kept_of_stream(self._video))
         stream.disposition = self._video.disposition
-        matrix = self._display_matrix()
-        if matrix is not None:
+        if self._file.first_reading.display_matrix is not None:
+            matrix = list(self._file.first_reading.display_matrix)
             # The shift (elements 6 and 7, 16.16 fixed point) is in pixels.
             matrix[6] = round(matrix[6] * scale[0])
             matrix[7] = round(matrix[7] * scale[1])
@@ -165,7 +155,7 @@ class Passthrough:
         self._input.close()
 
     def _add_streams(self) -> None:
-        first = _first_packets(self._path, allow_network=self._allow_network)
+        first = self._file.first_reading.first_packets
         for stream in self._input.streams:
             if stream.index == self._video.index:
                 stream.discard = av.stream.Discard.all
@@ -189,7 +179,7 @@ class Passthrough:
             copy.disposition = stream.disposition
             if not isinstance(stream, AttachmentStream):
                 self._copies[stream.index] = copy
-                self._times[stream.index] = CopiedTimes(stream, self._path, self._clock, self._trim)
+                self._times[stream.index] = CopiedTimes(stream, self._file, self._trim)
                 if resets := self._clock.alone.get(stream.index):
                     self._notices.append(
                         f"the clock of stream {stream.index} ({_kind(stream)}) was reset {resets} times "
@@ -262,7 +252,8 @@ class Passthrough:
     def _write(self, index: int, packet: "Packet[Stream]") -> None:
         """A packet that the muxer refuses is damaged: the first one of its stream was tried before."""
         if packet.has_sidedata("new_extradata"):
-            packet = _without_new_header(packet)
+            # Matroska has no place for a second header, and gives up the whole file.
+            packet = copy_packet(packet, without=frozenset(["new_extradata"]))
         packet.stream = self._copies[index]
         if packet.stream.type == "audio" and self._output.format.name in _MOVIES:
             self._times[index].part(packet, exact(packet.stream.time_base))
@@ -286,30 +277,6 @@ class Passthrough:
         """What decoders and encoders held back."""
         for index in self._converters:
             self._convert(index, None)
-
-    def _display_matrix(self) -> list[int] | None:
-        """The 9 integers of the display matrix, which FFmpeg attaches to decoded frames."""
-        with open_input(self._path, allow_network=self._allow_network) as container:
-            stream = main_video(container, self._path)
-            try:
-                picture = next(container.decode(stream), None)
-            except (av.FFmpegError, ValueError):
-                return None  # the reader says what is wrong with this file
-            if picture is None:
-                return None
-            matrix = side_data_of(picture).get(SideDataType.DISPLAYMATRIX)
-        return None if matrix is None else list(struct.unpack("=9i", matrix[:36]))
-
-
-def _without_new_header(packet: "Packet[Stream]") -> "Packet[Stream]":
-    """A header in mid-stream: Matroska has no place for a second one, and gives up the whole file."""
-    bare: Packet[Stream] = av.Packet(bytes(packet))
-    bare.time_base, bare.pts, bare.dts = packet.time_base, packet.pts, packet.dts
-    bare.duration, bare.is_keyframe = packet.duration, packet.is_keyframe
-    for data in packet.iter_sidedata():
-        if data.data_type != "new_extradata":
-            bare.set_sidedata(data)
-    return bare
 
 
 def _is_mov_text(stream: Stream) -> bool:
@@ -362,8 +329,9 @@ def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
         copy = trial.add_stream_from_template(stream, opaque=True)
         trial.start_encoding()
         if packet is not None:
-            packet.stream = copy
-            trial.mux(packet)
+            tried = copy_packet(packet)
+            tried.stream = copy
+            trial.mux(tried)
         trial.close()
     except (av.FFmpegError, ValueError):
         return False
@@ -371,25 +339,3 @@ def _holds(muxer: str, stream: Stream, packet: "Packet[Stream] | None") -> bool:
     if packet is not None and (_codec(stream) or "").startswith(_WITHOUT_SPEAKERS):
         return keeps_speakers(file, layout_of(cast(AudioStream, stream).codec_context))
     return True
-
-
-def _first_packets(path: Path, *, allow_network: bool) -> "dict[int, Packet[Stream]]":
-    """The first packet of each stream but the video, as far as they come early in the file."""
-    found: dict[int, Packet[Stream]] = {}
-    with open_input(path, allow_network=allow_network) as container:
-        others = [
-            s
-            for s in container.streams
-            if s.type in ("audio", "subtitle") or (s.type == "video" and s.disposition & _ATTACHED_PICTURE)
-        ]
-        if not others:
-            return found
-        try:
-            for packet in islice(container.demux(others), _TRIAL_PACKETS):
-                if packet.size:
-                    found.setdefault(packet.stream_index, packet)
-                if len(found) == len(others):
-                    break
-        except (av.FFmpegError, OSError):
-            return found  # damage is met, counted and told of when the streams are copied
-    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.codecs import EncodeOptions, EncoderPlan, plan_encoding
 from tcnet.video.write.encoder import SeparateEncoder
 from tcnet.video.write.muxer import Muxer
@@ -78,8 +79,7 @@ class VideoEncoding:
     info: VideoInfo
     muxer: str
     plan: EncoderPlan
-    copy_from: Path | None
-    allow_network: bool = False
+    copy_from: SourceFile | None
 
     def trial(self) -> Trial:
         """Sets up the whole file, header and all, and throws it away: nothing is refused after this.
@@ -114,23 +114,14 @@ class VideoEncoding:
 
     def _muxer(self, work: Path) -> Muxer:
         return Muxer(
-            work, self.path, muxer=self.muxer, plan=self.plan, info=self.info, copy_from=self.copy_from,
-            allow_network=self.allow_network,
-        )  # fmt: skip
+            work, self.path, muxer=self.muxer, plan=self.plan, info=self.info, copy_from=self.copy_from
+        )
 
 
 def plan_video_encoding(
-    path: Path,
-    *,
-    info: VideoInfo,
-    options: EncodeOptions,
-    copy_from: Path | None,
-    allow_network: bool = False,
+    path: Path, *, info: VideoInfo, options: EncodeOptions, copy_from: SourceFile | None
 ) -> VideoEncoding:
-    """info: of the output. allow_network: whether `copy_from`, a playlist, may name other files.
-
-    Raises UsageError for invalid options.
-    """
+    """info: of the output. copy_from: the input. Raises UsageError for invalid options."""
     muxer, default_codec = output_container(path)
     plan = plan_encoding(info, options, default_codec, muxer=muxer)
-    return VideoEncoding(path, info, muxer, plan, copy_from, allow_network)
+    return VideoEncoding(path, info, muxer, plan, copy_from)

@@ -6,6 +6,7 @@ from tcnet.errors import MediaError
 from tcnet.video.atomic_file import TargetFile
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
+from tcnet.video.source_file import SourceFile
 from tcnet.video.write.codecs import EncodeOptions, plan_encoding
 from tcnet.video.write.encoder import EncodedPacket, PictureEncoder
 from tcnet.video.write.muxer import Muxer
@@ -15,7 +16,13 @@ class VideoWriter:
     """A FrameSink over one file. All options are checked and the header is written before the first frame."""
 
     def __init__(
-        self, path: Path, *, info: VideoInfo, options: EncodeOptions, copy_from: Path | None, overwrite: bool
+        self,
+        path: Path,
+        *,
+        info: VideoInfo,
+        options: EncodeOptions,
+        copy_from: SourceFile | None,
+        overwrite: bool,
     ) -> None:
         """info: of the output. copy_from: the file whose sound, subtitles, chapters and tags are copied.
 
@@ -26,7 +33,9 @@ class VideoWriter:
         plan = plan_encoding(info, options, default_codec, muxer=muxer)
         self._path = path
         self._notices = plan.notices
-        self._target = TargetFile(path, overwrite=overwrite, source=copy_from)
+        self._target = TargetFile(
+            path, overwrite=overwrite, source=None if copy_from is None else copy_from.path
+        )
         self._open = True
         try:
             self._muxer = Muxer(
