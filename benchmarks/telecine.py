@@ -4,8 +4,9 @@
 
 The clips of the folders, one after the other, are the film. It is telecined to MPEG-2 and H.264 as broadcasts
 and discs hold it, and to 2:3:3:2; stored as film with repeat flags (soft); cut with video between, so that
-the cycle breaks; and read back. Fields of a frame that is read are compared with those of the film frames
-around its time. Beside it the same with FFmpeg's fieldmatch and decimate. Prints a table for docs/results.md.
+the cycle breaks; and read back. The fields of a frame that is read are those of the decoded pictures, which
+say of which film frame they are. Beside it the same with FFmpeg's fieldmatch and decimate. At last the clips
+are video, each frame a field, read at double rate. Prints tables for docs/results.md.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from av.filter import Graph
 from tcnet.video import ReadOptions, open_source
 
 Picture = npt.NDArray[np.uint8]  # (H, W), luma
+Stored = tuple[dict[bytes, set[int]], dict[bytes, set[int]]]  # film frames of even and of odd rows
 CLASSIC = ((0, 0), (1, 1), (1, 2), (2, 3), (3, 3))  # film frames of the first and second fields
 ADVANCED = ((0, 0), (1, 1), (1, 2), (2, 2), (3, 3))
 RATE = Fraction(30000, 1001)
@@ -40,11 +42,13 @@ ENCODERS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of the file that is made. film: (number, ticks) of the film frames that begin in it."""
+    """A picture of the file that is made. film: (number, ticks) of the film frames that begin in it. of: the
+    film frames of its even and its odd rows, None for video."""
 
     picture: Picture
     fields: int = 2
     film: tuple[tuple[int, Fraction], ...] = ()
+    of: tuple[int | None, int | None] = (None, None)
 
 
 def main() -> None:
@@ -59,20 +63,27 @@ def main() -> None:
         "hard, 2:3:3:2": lambda: hard(film, ADVANCED),
         "hard, cut and mixed with video": lambda: mixed(film),
     }
-    rows = []
+    rows: list[dict] = []
+    doubled: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         for kind, make in makes.items():
             for name, (codec, options, rate) in ENCODERS.items():
                 shown = list(make())
                 path = encode(Path(folder) / "a.ts", shown, codec, options, rate)
-                rows.append(measure(kind, name, path, film, shown))
+                rows.append(measure(kind, name, path, shown))
                 print(line(rows[-1]), flush=True)
         shown = list(soft(film))
         path = encode(Path(folder) / "a.ts", shown, "mpeg2video", {}, 5_000_000, repeat_flags=True)
-        rows.append(measure("soft (repeat flags)", "MPEG-2 5 Mbit/s", path, film, shown))
-        print(line(rows[-1]))
+        rows.append(measure("soft (repeat flags)", "MPEG-2 5 Mbit/s", path, shown))
+        print(line(rows[-1]), flush=True)
+        print("fields, codec, found as, back as a frame at their time, off by at most")
+        for top_first in (True, False):
+            for name, (codec, options, rate) in ENCODERS.items():
+                path = encode(Path(folder) / "a.ts", list(video(film, top_first)), codec, options, rate)
+                doubled.append(measure_double(path, name, top_first, len(film)))
+                print(doubled[-1], flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"telecined": rows, "doubled": doubled}, indent=1) + "\n")
 
 
 def read_film(files: Sequence[Path], height: int = 352, width: int = 624) -> list[Picture]:
@@ -96,13 +107,16 @@ def hard(
             new = [index for index in (first, second) if index not in seen]
             seen |= {first, second}
             known = tuple((begin + start + i, time + i * FILM_TICKS) for i in dict.fromkeys(new))
-            yield Shown(woven(*pair) if top_first else woven(*pair[::-1]), film=known)
+            of = (begin + start + first, begin + start + second)
+            if not top_first:
+                pair, of = pair[::-1], of[::-1]
+            yield Shown(woven(*pair), film=known, of=of)
         time += 10 * FIELD_TICKS
 
 
 def soft(film: Sequence[Picture]) -> Iterator[Shown]:
     for number, frame in enumerate(film):
-        yield Shown(frame, 2 + number % 2, ((number, number * FILM_TICKS),))
+        yield Shown(frame, 2 + number % 2, ((number, number * FILM_TICKS),), (number, number))
 
 
 def mixed(film: Sequence[Picture]) -> Iterator[Shown]:
@@ -112,12 +126,19 @@ def mixed(film: Sequence[Picture]) -> Iterator[Shown]:
         cut = list(hard(film[start : start + 44], CLASSIC, begin=start))[: 55 - piece % 4]
         offset = pictures * 2 * FIELD_TICKS
         for shown in cut:
-            yield Shown(shown.picture, film=tuple((n, t + offset) for n, t in shown.film))
+            film_frames = tuple((number, time + offset) for number, time in shown.film)
+            yield Shown(shown.picture, film=film_frames, of=shown.of)
         pictures += len(cut)
         fields = film[(start * 5) % 40 :][:64]
         for first, second in zip(fields[0::2], fields[1::2], strict=True):
             yield Shown(woven(first, second))
             pictures += 1
+
+
+def video(film: Sequence[Picture], top_first: bool) -> Iterator[Shown]:
+    """Each frame of the film is a field."""
+    for first, second in zip(film[0::2], film[1::2], strict=True):
+        yield Shown(woven(first, second) if top_first else woven(second, first))
 
 
 def woven(top: Picture, bottom: Picture) -> Picture:
@@ -178,17 +199,58 @@ def flagged(data: bytes, time: Fraction, fields: int) -> bytes:
     return bytes(changed)
 
 
-def measure(kind: str, codec: str, path: Path, film: Sequence[Picture], shown: Sequence[Shown]) -> dict:
-    known = dict(item for entry in shown for item in entry.film)
+def measure(kind: str, codec: str, path: Path, shown: Sequence[Shown]) -> dict:
+    with open_source(path, ReadOptions(deinterlace="off")) as source:
+        stored = fields_of(shown, (frame.pixels[..., 1] for frame in source))
     with open_source(path) as source:
-        found = [(f.seconds, f.pixels[..., 1]) for f in source]
+        found = [(frame.seconds, frame.pixels[..., 1]) for frame in source]
         scan = source.info.scan
     start = found[0][0]
-    ours = [((t - start) / TICK, picture) for t, picture in found]
-    theirs = list(fieldmatched(path))
-    return {"kind": kind, "codec": codec, "film frames": len(known), "found": scan} | {
-        "tcnet": score(ours, film, known), "fieldmatch": score(theirs, film, known),
+    ours = score([((time - start) / TICK, picture) for time, picture in found], stored, shown)
+    with av.open(str(path)) as container:
+        gray = (frame.to_ndarray(format="gray") for frame in container.decode(video=0))
+        theirs = score(list(fieldmatched(path)), fields_of(shown, gray), shown)
+    frames = len(known_frames(shown))
+    return {"kind": kind, "codec": codec, "film frames": frames, "found": scan} | {
+        "tcnet": ours, "fieldmatch": theirs,
     }  # fmt: skip
+
+
+def measure_double(path: Path, codec: str, top_first: bool, fields: int) -> dict:
+    """How many fields come back as a frame that has their rows, in order, and how far from their times."""
+    with open_source(path, ReadOptions(deinterlace="off")) as source:
+        pictures = [frame.pixels[..., 1] for frame in source]
+    with open_source(path, ReadOptions(deinterlace="double")) as source:
+        frames = [(frame.seconds, frame.pixels[..., 1]) for frame in source]
+        scan = source.info.scan
+    back, off = 0, Fraction(0)
+    for number, (seconds, frame) in enumerate(frames[:fields]):
+        rows = slice(number % 2 if top_first else 1 - number % 2, None, 2)
+        if np.array_equal(frame[rows], pictures[number // 2][rows]):
+            back += 1
+            off = max(off, abs((seconds - frames[0][0]) / TICK - number * FIELD_TICKS))
+    order = "top field first" if top_first else "bottom field first"
+    return {
+        "order": order, "codec": codec, "fields": fields, "frames": len(frames), "found": scan,
+        "share": round(back / fields, 4), "ms off": round(float(off * TICK * 1000), 2),
+    }  # fmt: skip
+
+
+def known_frames(shown: Sequence[Shown]) -> dict[int, Fraction]:
+    """The times of the film frames both fields of which are in the file: a cut may have taken one."""
+    even, odd = ({entry.of[parity] for entry in shown} for parity in (0, 1))
+    return {number: time for entry in shown for number, time in entry.film if number in even & odd}
+
+
+def fields_of(shown: Sequence[Shown], decoded: Iterator[Picture]) -> Stored:
+    """Which film frames have each field as it comes out of the decoder. Their rows are copied, never changed,
+    where a frame is put together, so that they say where they come from."""
+    stored: Stored = ({}, {})
+    for entry, picture in zip(shown, decoded, strict=True):
+        for parity, number in enumerate(entry.of):
+            if number is not None:
+                stored[parity].setdefault(picture[parity::2].tobytes(), set()).add(number)
+    return stored
 
 
 def fieldmatched(path: Path) -> Iterator[tuple[Fraction, Picture]]:
@@ -228,20 +290,23 @@ def fieldmatched(path: Path) -> Iterator[tuple[Fraction, Picture]]:
         yield from pulled()
 
 
-def score(
-    found: Sequence[tuple[Fraction, Picture]], film: Sequence[Picture], known: dict[int, Fraction]
-) -> dict:
-    """whole: film frames both fields of which came back in one frame. twice: of those in several frames."""
+def score(found: Sequence[tuple[Fraction, Picture]], stored: Stored, shown: Sequence[Shown]) -> dict:
+    """whole: film frames both fields of which came back in one frame. twice: of those in several frames.
+    video: the share of the pictures of video with a frame at their time."""
+    times = np.cumsum([0] + [entry.fields for entry in shown])
+    pairs = zip(shown, times, strict=False)
+    video = [time * FIELD_TICKS for entry, time in pairs if entry.of == (None, None)]
+    there = {round(time) for time, _ in found}
+    kept = sum(bool({round(time) + step for step in (-9, -1, 0, 1, 9)} & there) for time in video)
+    known = known_frames(shown)
     whole: Counter[int] = Counter()
     off = Fraction(0)
     for time, picture in found:
-        near = [number for number, begin in known.items() if abs(begin - time) <= 3 * FILM_TICKS]
-        if not near:
-            continue
-        both = matches(picture, film, near, 0) & matches(picture, film, near, 1)
-        late = {number: abs(known[number] - time) for number in both}
-        nearest = min(late, key=late.__getitem__, default=None)
-        if nearest is not None and late[nearest] <= 0.75 * FILM_TICKS:  # else video beside it
+        even, odd = (stored[parity].get(picture[parity::2].tobytes(), set()) for parity in (0, 1))
+        # Coding may leave nothing of the difference between two frames: then it is the nearer one.
+        late = {number: abs(known[number] - time) for number in even & odd}
+        if late:
+            nearest = min(late, key=late.__getitem__)
             whole[nearest] += 1
             off = max(off, late[nearest])
     return {
@@ -250,20 +315,15 @@ def score(
         "share": round(len(whole) / len(known), 4),
         "twice": sum(count > 1 for count in whole.values()),
         "ms off": round(float(off * TICK * 1000), 2),
+        "video": round(kept / len(video), 4) if video else None,
     }
-
-
-def matches(picture: Picture, film: Sequence[Picture], near: Sequence[int], field: int) -> set[int]:
-    """Film frames that a field may be of: the nearest, and those that coding does not tell from it."""
-    errors = {n: float(np.mean((picture[field::2] - film[n][field::2].astype(float)) ** 2)) for n in near}
-    limit = 1.15 * min(errors.values()) + 1
-    return {number for number, error in errors.items() if error <= limit}
 
 
 def line(row: dict) -> str:
     def cell(name: str) -> str:
         result = row[name]
-        return f"{100 * result['share']:.1f} %, {result['twice']} twice | {result['ms off']:.1f} ms"
+        kept = "" if result["video"] is None else f", video {100 * result['video']:.1f} %"
+        return f"{100 * result['share']:.1f} %, {result['twice']} twice{kept} | {result['ms off']:.1f} ms"
 
     head = f"| {row['kind']} | {row['codec']} | {row['film frames']} | {row['found']}"
     return f"{head} | {cell('tcnet')} | {cell('fieldmatch')} |"

@@ -177,6 +177,40 @@ def test_fields_are_put_together_in_any_pixel_format(tmp_path, pixel_format):
     assert combed == straight
 
 
+def test_film_after_video_begins_with_its_first_frame(tmp_path, numbers_of):
+    """At the first two pictures of a cycle nothing tells film from whole frames."""
+    _, frames = read(write(tmp_path / "a.nut", interlaced(20) + telecined(range(36))))
+    numbers = [number for number in numbers_of(frames) if number is not None]
+    assert numbers[-36:] == list(range(36))
+
+
+def test_motion_that_stops_and_goes_keeps_the_cycle(tmp_path, numbers_of):
+    """Film whose frames stand twice (animation) moves one field of a picture more than the other."""
+    numbers = [number // 2 for number in range(72)]
+    source, frames = read(write(tmp_path / "a.nut", telecined(numbers)))
+    assert source.info.scan == "telecined"
+    assert numbers_of(frames) == numbers
+
+
+def test_soft_film_is_whole_however_it_looks(tmp_path):
+    """Frames that are marked to be shown for two and three fields are not deinterlaced for their detail."""
+    tick = PICTURE / 2
+    times = [5 * (number // 2) + 2 * (number % 2) for number in range(40)]
+    pictures = [woven(film_frame(number), film_frame(number + 3)) for number in range(40)]
+    _, frames = read(write(tmp_path / "a.nut", pictures, times, tick))
+    assert [frame.seconds for frame in frames] == [number * FILM for number in range(40)]
+    _, stored = read(tmp_path / "a.nut", deinterlace="off")
+    for frame, plain in zip(frames, stored, strict=True):
+        np.testing.assert_array_equal(frame.pixels, plain.pixels)
+
+
+def test_video_far_from_the_places_looked_at_first_is_found(tmp_path):
+    film = telecined(range(44))
+    pictures = film[:50] + interlaced(30) + film * 4
+    with open_source(write(tmp_path / "a.mkv", pictures)) as source:
+        assert source.info.scan == "mixed"
+
+
 def test_unknown_values_are_refused():
     with pytest.raises(UsageError, match="unknown deinterlace 'film'"):
         ReadOptions(deinterlace="film")

@@ -8,7 +8,7 @@ their own times.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -60,6 +60,7 @@ class Deinterlacer:
 
     def __init__(self, scan: Scan, *, only_combed: bool, clock: _Clock | None = None) -> None:
         self._only_combed = only_combed
+        self._scan = scan
         self._clock = clock or _Clock(Fraction(1), 1, film=False, picture=Fraction(1))
         both = self._clock.film or self._clock.double
         mode = "send_field" if both else "send_frame"
@@ -69,6 +70,7 @@ class Deinterlacer:
         self._unmark = PictureFilter([("setfield", "prog")])
         self._tracker = FilmTracker()
         self._waiting: deque[TimedPicture] = deque()
+        self._undecided: deque[av.VideoFrame] = deque()
         self._wholes: deque[av.VideoFrame] = deque()
         self._combed: deque[bool] = deque()
         self._films: deque[Film | None] = deque()
@@ -89,20 +91,27 @@ class Deinterlacer:
             yield self._timed(picture, entry, Fraction(0))
             return
         self._waiting.append(entry)
-        self._films.extend(self._tracked(entry))
-        self._wholes.extend(self._whole.feed(picture))
-        if self._only_combed:
-            self._combed.extend(is_combed(tested) for tested in self._tests.feed(picture))
+        self._undecided.append(picture)
+        self._decided(self._tracked(entry))
         yield from self._ready(ended=False)
 
     def flush(self) -> Iterator[TimedPicture]:
-        self._films.extend(self._tracker.finish())
+        self._decided(self._tracker.finish())
         self._wholes.extend(self._whole.flush())
         self._combed.extend(is_combed(tested) for tested in self._tests.flush())
         yield from self._ready(ended=True)
         self._unmark.flush()
         self._before = self._newest = None
         assert not self._waiting  # all filters give something for each
+
+    def _decided(self, films: Iterable[Film | None]) -> None:
+        """Filters the pictures only now, so that no more than the pictures have to wait for it."""
+        for film in films:
+            picture = self._undecided.popleft()
+            self._films.append(film)
+            self._wholes.extend(self._whole.feed(picture))
+            if self._only_combed:
+                self._combed.extend(is_combed(tested) for tested in self._tests.feed(picture))
 
     def _tracked(self, entry: TimedPicture) -> Iterator[Film | None]:
         if not self._clock.film:
@@ -133,6 +142,11 @@ class Deinterlacer:
         self, entry: TimedPicture, wholes: list[av.VideoFrame], *, combed: bool
     ) -> Iterator[TimedPicture]:
         before, after = self._step_before(entry), self._step_after(entry)
+        if self._is_soft(before, after):
+            # The one of three fields, behind one of two.
+            third = before is not None and is_picture_step(before)
+            yield self._timed(self._unmarked(entry), entry, Fraction(third, 4))
+            return
         self.replaced += combed
         if self._clock.double:
             # A picture that looks progressive is shown twice, so that the rate is constant.
@@ -141,13 +155,17 @@ class Deinterlacer:
             for field, picture in enumerate(shown):
                 timed = self._timed(picture, entry, field * half)
                 yield replace(timed, duration=timed.duration // 2)
-        elif combed:
-            yield self._timed(wholes[0], entry, Fraction(0))
         else:
-            # Film that is stored as such and marked to be shown for two and three fields: at its own time.
-            soft = self._clock.film and before is not None and after is not None
-            soft = soft and is_pulldown(before, after)  # type: ignore[arg-type]  # both are there
-            yield self._timed(self._unmarked(entry), entry, Fraction(soft, 4))
+            yield self._timed(wholes[0] if combed else self._unmarked(entry), entry, Fraction(0))
+
+    def _is_soft(self, before: Fraction | None, after: Fraction | None) -> bool:
+        """Whether the steps around a picture are those of film that is stored as such and marked to be shown
+        for two and three fields: each is a whole frame, however much it looks like fields."""
+        if not self._clock.film:
+            return False
+        if before is None or after is None:
+            return self._scan.soft_film > 0
+        return is_pulldown(before, after) or is_pulldown(after, before)
 
     def _half(self, before: Fraction | None, after: Fraction | None) -> Fraction:
         """From a picture's first field to its second, in video pictures; as usual where pictures are

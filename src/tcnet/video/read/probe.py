@@ -13,11 +13,13 @@ from tcnet.video.color.hdr import read_hdr, side_data_of
 from tcnet.video.color.overshoot import exceeds_range
 from tcnet.video.frame import HdrMetadata
 from tcnet.video.read.decoder import PictureStream, TimedPicture, hides_alpha
-from tcnet.video.read.scan import Scan, ScanMeter
+from tcnet.video.read.scan import TELECINED, Scan, ScanMeter
 
 _PICTURES = 24  # looked at, at each place
 _OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and black leads tell little
 DOLBY_VISION = "Dolby Vision metadata"
+# Where film was found, for video beside it.
+_MORE_PLACES = tuple(Fraction(number, 12) for number in (2, 6, 10, 1, 11))
 _NOT_CARRIED = {
     SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ metadata of single frames",
     SideDataType.DOVI_METADATA: DOLBY_VISION,
@@ -57,7 +59,9 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
     length = duration / stream.time_base
     if length < 6 * _PICTURES * stream.step:
         return found
-    for place in _OTHER_PLACES:
+    for place in (*_OTHER_PLACES, *_MORE_PLACES):
+        if place not in _OTHER_PLACES and found.scan.kind != TELECINED:
+            break
         if stream.seek(found.first + round(length * place)):
             other = _look(stream.pictures(), stream.time_base)
             found = replace(

@@ -11,7 +11,7 @@ break it. The path is decided a few pictures behind the newest, in constant memo
 
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from fractions import Fraction
 from typing import cast
 
@@ -23,14 +23,21 @@ from av.video.plane import VideoPlane
 Luma = npt.NDArray[np.int16]  # (H, W)
 Scores = npt.NDArray[np.float64]  # one for each state
 
-LAG = 15  # pictures: three cycles
+LAG = 25  # pictures: five cycles
 _COLUMNS = 720  # looked at: in wider pictures every second, third ... one
 _BLOCK_ROWS, _BLOCK_COLUMNS = 8, 16  # of a field
 _STRONGEST = 0.02  # of the blocks: what moves may be small
 _NOISE = 2.0  # codes, by which repeated fields differ at least once they were encoded
 _UNEVEN = 1.5  # how much more than the least noise is noise
+_ALIKE = 0.25  # logarithm of the ratio of the motions of a picture's two fields
+_QUIET = 0.5  # that missing combs count: what moves up or down may comb nothing
+_LOUDEST = 8.0  # noise, in codes; video repeats no field that would show it
 _MOST = 2.0  # that one comparison counts, a ratio of e^2
 _BREAK = 8.0  # what a path loses where a cycle is broken or begins
+_RARE = 4.0  # and more for 2:3:3:2
+_SWITCH = 1.0  # from whole frames to fields or back, so that film after video begins with its first frame
+_BEGIN = 7.0  # and where one begins with the video: less, so that it does where either is as likely
+_COMBED = 0.2  # of the motion is what combs count from: fine detail that moves combs whole frames a little
 
 
 class Shown(Enum):
@@ -41,35 +48,49 @@ class Shown(Enum):
     NOTHING = "its film frames are in the pictures beside it"
 
 
+class Comb(IntEnum):
+    """How two fields that could be of one moment fit: the ones of a picture (own), and one of them and the
+    other one of the picture before (across)."""
+
+    OWN = -1  # the picture's own fields belong together, those across do not
+    ACROSS = 1
+    BOTH = 0
+    NEITHER = 2
+    APART = 3  # those across are further apart than the picture's own, which do not belong together either
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in a cycle.
+    """A place in a cycle, or what a picture of video is.
 
-    combed: 1 where the first field goes better with the picture before than with its own second field, -1
-    where with its own, 0 where with both. repeats: -1 where the first field is that of the picture before, 1
-    where the second one is. quarters: from the picture's time to the film frame's, in quarters of a picture.
+    combs: of the first field and the second one before, and of the second field and the first one before.
+    repeats: -1 where the first field is that of the picture before, 1 where the second one is, 0 where both
+    move as much, None where each moves on its own. quarters: from the picture's time to the film frame's, in
+    quarters of a picture.
     """
 
-    combed: int
-    repeats: int
-    shown: Shown
-    quarters: int
+    combs: tuple[Comb, Comb]
+    repeats: int | None = 0
+    shown: Shown = Shown.AS_IS
+    quarters: int = 0
 
 
 _CLASSIC = (
-    Place(-1, 0, Shown.AS_IS, 0),
-    Place(-1, 0, Shown.AS_IS, 1),
-    Place(1, -1, Shown.NOTHING, 0),
-    Place(1, 0, Shown.WOVEN, -2),
-    Place(0, 1, Shown.AS_IS, -1),
+    Place((Comb.OWN, Comb.OWN)),
+    Place((Comb.OWN, Comb.OWN), quarters=1),
+    Place((Comb.ACROSS, Comb.BOTH), -1, Shown.NOTHING),
+    Place((Comb.ACROSS, Comb.APART), None, Shown.WOVEN, -2),
+    Place((Comb.BOTH, Comb.OWN), 1, quarters=-1),
 )
 _ADVANCED = (
-    Place(-1, 0, Shown.AS_IS, 0),
-    Place(-1, 0, Shown.AS_IS, 1),
-    Place(1, -1, Shown.NOTHING, 0),
-    Place(0, 1, Shown.AS_IS, -2),
-    Place(-1, 0, Shown.AS_IS, -1),
+    Place((Comb.OWN, Comb.OWN)),
+    Place((Comb.OWN, Comb.OWN), quarters=1),
+    Place((Comb.ACROSS, Comb.BOTH), -1, Shown.NOTHING),
+    Place((Comb.BOTH, Comb.OWN), 1, quarters=-2),
+    Place((Comb.OWN, Comb.OWN), quarters=-1),
 )
+_PROGRESSIVE = Place((Comb.OWN, Comb.OWN))
+_INTERLACED = Place((Comb.NEITHER, Comb.OWN))
 CYCLE = 5
 PICTURE_SECONDS = Fraction(1001, 30000)
 _JITTER = Fraction(1, 10)  # a clock of milliseconds is off by 3 %
@@ -97,18 +118,19 @@ class Film:
         )
 
 
-# What else a picture can be, by what it shows in one order of fields: a frame as it is, two moments.
-_PROGRESSIVE, _INTERLACED = (-1, 0), (0, 0)
 _FILMS = tuple(
     Film(top_first, cycle, number)
     for top_first in (True, False)
     for cycle in (_CLASSIC, _ADVANCED)
     for number in range(CYCLE)
 )
-_STATES: tuple[Film | None, ...] = (*_FILMS, None, None, None, None)
-_TOP_FIRST = np.array([film.top_first for film in _FILMS] + [True, True, False, False])
-_COMBED = np.array([film.place.combed for film in _FILMS] + [_PROGRESSIVE[0], _INTERLACED[0]] * 2)
-_REPEATS = np.array([film.place.repeats for film in _FILMS] + [_PROGRESSIVE[1], _INTERLACED[1]] * 2)
+_STATES: tuple[Film | None, ...] = (*_FILMS, None, None, None)
+_ORDERED = [(film.top_first, film.place) for film in _FILMS]
+_ORDERED += [(True, _PROGRESSIVE), (True, _INTERLACED), (False, _INTERLACED)]
+# For each state: the top field with the bottom one before, the bottom field with the top one before.
+_COMBS = np.array([place.combs if top_first else place.combs[::-1] for top_first, place in _ORDERED])
+_REPEATS = np.array([(place.repeats or 0) * (1 if top_first else -1) for top_first, place in _ORDERED])
+_APART = np.array([place.repeats is None for _, place in _ORDERED])
 
 
 def _costs() -> Scores:
@@ -116,8 +138,12 @@ def _costs() -> Scores:
     costs = np.full((len(_STATES), len(_STATES)), _BREAK)
     for before, one in enumerate(_STATES):
         for after, other in enumerate(_STATES):
-            if (one is None and other is None) or (one is not None and one.precedes(other)):
+            if one is None and other is None:
+                costs[before, after] = 0 if before == after else _SWITCH
+            elif one is not None and one.precedes(other):
                 costs[before, after] = 0
+            elif other is not None and other.cycle is _ADVANCED:
+                costs[before, after] += _RARE
     return costs
 
 
@@ -135,7 +161,9 @@ def is_pulldown(before: Fraction, after: Fraction) -> bool:
     return is_picture_step(before) and is_picture_step(after * 2 / 3)
 
 
-_BEGIN: Scores = np.where([state is None for state in _STATES], 0.0, -_BREAK)
+_FIRST: Scores = np.array(
+    [0 if state is None else -_BEGIN - _RARE * (state.cycle is _ADVANCED) for state in _STATES], np.float64
+)
 
 
 class FilmTracker:
@@ -143,7 +171,7 @@ class FilmTracker:
 
     def __init__(self) -> None:
         self._evidence = _Evidence()
-        self._scores = _BEGIN
+        self._scores = _FIRST
         self._from: deque[npt.NDArray[np.intp]] = deque()  # the best state before each undecided picture's
 
     def feed(self, picture: VideoFrame) -> list[Film | None]:
@@ -163,7 +191,7 @@ class FilmTracker:
     def finish(self) -> list[Film | None]:
         """What is left to decide; the next picture begins anew."""
         path = self._path() if self._from else []
-        self._evidence, self._scores = _Evidence(), _BEGIN
+        self._evidence, self._scores = _Evidence(), _FIRST
         self._from.clear()
         return path
 
@@ -197,55 +225,82 @@ def _rows(plane: VideoPlane, like: VideoPlane | None = None) -> npt.NDArray[np.u
 
 
 class _Evidence:
-    """How well each state fits what a picture and the one before show, 0 where nothing moves."""
+    """How well each state fits what a picture and the one before show, 0 where nothing moves.
+
+    Noise is what was least lately: of repeated fields coding errors.
+    """
 
     def __init__(self) -> None:
         self._last: Luma | None = None
-        self._combs = _Comparison()
-        self._moves = _Comparison()
+        self._least_combs = _Noise()
+        self._least_moves = _Noise()
 
     def next(self, now: Luma) -> Scores:
         before, self._last = self._last, now
         scores = np.zeros(len(_STATES))
         if before is None:
             return scores
+        moves = _where_largest(*(_moves(before[rows::2], now[rows::2]) for rows in (0, 1)))
+        scores = _fit(_REPEATS, *moves, self._least_moves.with_least(min(moves)), _ALIKE)
+        scores[_APART] = np.maximum(scores[_APART], 0)
         own = _combs(now[0::2], now[1::2])
-        top_moves, bottom_moves = (_moves(before[rows::2], now[rows::2]) for rows in (0, 1))
-        for top_first in (True, False):
-            across = _combs(now[0::2], before[1::2]) if top_first else _combs(before[0::2], now[1::2])
-            first, second = (top_moves, bottom_moves) if top_first else (bottom_moves, top_moves)
-            chosen = top_first == _TOP_FIRST
-            scores[chosen] = self._combs.fit(_COMBED[chosen], own, across)
-            scores[chosen] += self._moves.fit(_REPEATS[chosen], first, second)
+        fields = ((now[0::2], before[1::2]), (before[0::2], now[1::2]))
+        for number, (top, bottom) in enumerate(fields):
+            across = _combs(top, bottom)
+            combs = _strongest(own - across), _strongest(across - own)  # texture combs both alike
+            noise = self._least_combs.with_least(min(combs))
+            scores += _fit_combs(_COMBS[:, number], *combs, max(noise, _COMBED * max(moves)))
         return scores
 
 
-class _Comparison:
-    """Two measures, of which film makes now one and now the other small."""
-
+class _Noise:
     def __init__(self) -> None:
-        self._least: deque[float] = deque(maxlen=4 * CYCLE)  # of two cycles in both orders of fields
+        self._least: deque[float] = deque(maxlen=2 * CYCLE)
 
-    def fit(self, expected: npt.NDArray[np.int_], one: Scores, other: Scores) -> Scores:
-        """For each expectation that `one` is larger than `other` (1), smaller (-1) or as large (0).
-
-        Measured where the larger one is largest, in logarithms, against what stands out from the noise: the
-        least that was met lately, which is fine detail for combs and coding errors for repeated fields.
-        """
-        strongest = _strongest(one, other)
-        a, b = float(one[strongest].mean()), float(other[strongest].mean())
-        self._least.append(min(a, b))
-        noise = max(_NOISE, _UNEVEN * min(self._least))
-        ratio = np.clip(np.log(max(a, noise) / max(b, noise)), -_MOST, _MOST)
-        height = min(np.log(max(a, b, noise) / noise), _MOST)
-        fit: Scores = np.where(expected == 0, height / 3 - abs(ratio), expected * ratio - height / 3)
-        return fit
+    def with_least(self, value: float) -> float:
+        """Of the last two cycles, `value` among them."""
+        self._least.append(value)
+        return min(max(_NOISE, _UNEVEN * min(self._least)), _LOUDEST)
 
 
-def _strongest(one: Scores, other: Scores) -> npt.NDArray[np.intp]:
+def _fit(expected: npt.NDArray[np.int_], a: float, b: float, noise: float, alike: float) -> Scores:
+    """For each expectation that `a` is larger than `b` (1), smaller (-1) or as large (0).
+
+    alike: logarithm of the ratio up to which they are rather as large; no more than a third of that of the
+    larger one to the noise.
+    """
+    ratio = np.clip(np.log(max(a, noise) / max(b, noise)), -_MOST, _MOST)
+    height = min(np.log(max(a, b, noise) / noise), _MOST)
+    even = height / 3
+    alike = min(alike, even)
+    # Up to `alike` it falls from `even` to 0, and beyond by what the ratio is more.
+    equal = even * (1 - abs(ratio) / alike) if abs(ratio) < alike else alike - abs(ratio)
+    fit: Scores = np.where(expected == 0, equal, np.where(expected * ratio > 0, -equal, -even - abs(ratio)))
+    return fit
+
+
+def _fit_combs(expected: npt.NDArray[np.int_], a: float, b: float, noise: float) -> Scores:
+    """How well each of `Comb` fits, where `a` is how much more the picture's own fields comb, `b` those
+    across."""
+    quiet = np.clip(np.log(noise / max(a, b, _NOISE)), -_MOST, _QUIET)
+    own, neither, across = _fit(np.array([-1, 0, 1]), a, b, noise, _MOST) - max(quiet, 0)
+    fits = {Comb.OWN: own, Comb.ACROSS: across, Comb.BOTH: quiet, Comb.NEITHER: neither}
+    fits[Comb.APART] = max(own, neither)
+    return np.array([fits[Comb(comb)] for comb in expected])
+
+
+def _where_largest(one: Scores, other: Scores) -> tuple[float, float]:
+    """Means where the larger one is largest."""
     larger = np.maximum(one, other)
     count = max(1, round(larger.size * _STRONGEST))
-    return np.argpartition(larger, -count)[-count:]
+    chosen = np.argpartition(larger, -count)[-count:]
+    return float(one[chosen].mean()), float(other[chosen].mean())
+
+
+def _strongest(values: Scores) -> float:
+    """Mean of the largest, where they are above 0."""
+    count = max(1, round(values.size * _STRONGEST))
+    return float(np.maximum(np.partition(values, -count)[-count:], 0).mean())
 
 
 def _combs(top: Luma, bottom: Luma) -> Scores:
