@@ -13,6 +13,7 @@ from tcnet.video.read.telecine import CYCLE, Film, FilmTracker, is_picture_step,
 PROGRESSIVE, INTERLACED, TELECINED, MIXED = "progressive", "interlaced", "telecined", "mixed"
 _LEAST_COMBED = 4  # pictures, to call a video interlaced that does not say so
 _LEAST_FILM = 2 * CYCLE  # pictures, to call a video telecined
+_LEAST_VIDEO = 8  # interlaced pictures beside film, to call a video mixed: slow film may not show
 _LEAST_OTHER = 16  # progressive pictures beside film, to call a video mixed: dark or still ones are no proof
 _CURRENT = "lavfi.idet.{}.current_frame"
 
@@ -40,7 +41,8 @@ class Scan:
     def kind(self) -> str:
         """One of PROGRESSIVE, INTERLACED, TELECINED and MIXED."""
         if self.film + self.soft_film >= _LEAST_FILM:
-            others = self._measured or self.progressive >= _LEAST_OTHER
+            video = self._measured and max(self.top_first, self.bottom_first) >= _LEAST_VIDEO
+            others = video or self.progressive >= _LEAST_OTHER
             return MIXED if others else TELECINED
         return INTERLACED if self.flagged or self._measured else PROGRESSIVE
 
