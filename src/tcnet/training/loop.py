@@ -18,7 +18,7 @@ from tcnet.training.config import TrainingConfig
 from tcnet.training.distillation.teacher import EnsembleTeacher
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses import charbonnier, dissimilarity
+from tcnet.training.losses.pixel import charbonnier, dissimilarity
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog

@@ -3,7 +3,7 @@ import torch
 
 from tcnet.data.degradation import to_8bit
 from tcnet.evaluation.metrics.fidelity import ssim
-from tcnet.training.losses import charbonnier, dissimilarity
+from tcnet.training.losses.pixel import charbonnier, dissimilarity
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Losses of pixels against pixels."""
 
 import torch
 from torch import Tensor

@@ -1,0 +1,1 @@
+"""How different two pictures look, by the features of a network trained on photographs."""
