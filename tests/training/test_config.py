@@ -48,12 +48,31 @@ def test_values_are_overridden_in_toml_and_bare_words_are_text(tiny):
         ("network.preset=huge", "huge"),
         ("validation.conditions=['BI+crf']", "BI\\+crf"),
         ("name=a/b", "name"),
+        ("loss.features=-1", "loss.features"),
+        ("loss.looks=1", "unknown key 'loss.looks'"),
+        ("adversarial.objective=wgan", "adversarial.objective: .*'wgan'"),
+        ("adversarial.width=2", "adversarial.width"),
+        ("adversarial.rate=0.0", "adversarial.rate"),
         ("seed.x=1", "seed"),
         ("steps", "key=value"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(tiny, change, message):
     changes = ["seed=1", change] if change.startswith("seed.") else [change]
+    with pytest.raises(UsageError, match=message) as error:
+        tiny.config("x", *changes)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["adversarial.weight=0.1", "data.size=18"], "data.size must be a multiple of 4 for it, not 18"),
+        (["loss.temporal=1.0", "data.frames=1"], "loss.temporal compares frames: set data.frames to 2"),
+        (["loss.reversal=1.0", "data.frames=1"], "loss.reversal compares frames"),
+    ],
+)
+def test_losses_say_what_clips_they_need(tiny, changes, message):
     with pytest.raises(UsageError, match=message) as error:
         tiny.config("x", *changes)
     assert "\n" not in str(error.value)

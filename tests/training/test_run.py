@@ -97,13 +97,15 @@ def test_accumulated_batches_equal_one_large_batch(tiny):
             torch.testing.assert_close(tensor, theirs[key], rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("shrunk", [False, True], ids=["from scratch", "shrunk"])
-def test_two_processes_equal_one_with_twice_the_batch(tiny, shrunk):
+@pytest.mark.parametrize("kind", ["from scratch", "shrunk", "looks"])
+def test_two_processes_equal_one_with_twice_the_batch(tiny, kind):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     changes = ["optimisation.steps=3", *held_out(tiny)]
-    if shrunk:
+    if kind == "looks":
+        changes += ["adversarial.weight=0.02", "adversarial.width=4", "loss.temporal=0.5"]
+    if kind == "shrunk":
         fields = tiny.config().network | {"propagation_blocks": 2}
         save_model(TCNet(TCNetConfig(**fields)), tiny.folder / "large.safetensors")
         changes += [f"start.from={tiny.folder / 'large.safetensors'}", "start.shrink=true"]
@@ -165,6 +167,62 @@ def test_structure_counts_beside_charbonnier(tiny):
         train(tiny.config(weight, "optimisation.steps=1", f"loss.structure={weight}"))
     plain, structured = (tiny.log(name)[0]["loss"] for name in ("0.0", "0.5"))
     assert plain + 0.01 < structured < plain + 1.0  # 1 - SSIM is between 0 and 2
+
+
+LOOKS = (
+    "loss.features=0.2",
+    "loss.temporal=0.5",
+    "loss.reversal=0.1",
+    "adversarial.weight=0.02",
+    "adversarial.width=4",
+    "adversarial.rise_steps=2",
+)
+
+
+def test_a_run_that_minds_looks_resumes_bit_for_bit_and_logs_its_terms(tiny):
+    changes = (*LOOKS, "optimisation.steps=4")
+    train(tiny.config("whole", *changes))
+    with pytest.raises(KilledError):
+        train(tiny.config("broken", *changes, "log.checkpoint_minutes=0"), watcher=at_step(2, kill))
+    train(tiny.config("broken", *changes), resume=True)
+    assert_same_run(tiny.folder / "whole", tiny.folder / "broken")
+    assert any(key.startswith("adversary:exp_avg/") for key in tensors(tiny.folder / "whole"))
+    for entry in tiny.log("broken"):
+        terms = entry["terms"]
+        names = {"pixels", "features", "temporal", "reversal", "adversarial", "discriminator"}
+        assert terms.keys() == names
+        weight = 0.02 * min(1, (entry["step"] - 1) / 2)
+        parts = 0.2 * terms["features"] + 0.5 * terms["temporal"] + 0.1 * terms["reversal"]
+        assert entry["loss"] == pytest.approx(
+            terms["pixels"] + parts + weight * terms["adversarial"], rel=1e-4
+        )
+    with pytest.raises(UsageError, match="the checkpoint has a discriminator"):
+        train(tiny.config("whole", "optimisation.steps=5"), resume=True)
+
+
+def test_a_discriminator_is_not_put_into_a_run_without_one(tiny):
+    train(tiny.config("run", "optimisation.steps=1"))
+    with pytest.raises(UsageError, match=r"the checkpoint has no discriminator.*start\.from"):
+        train(tiny.config("run", *LOOKS), resume=True)
+
+
+def test_the_vivid_configuration_trains_a_tiny_network(tiny):
+    vivid = load_config(SMOKE.with_name("tcnet-vivid.toml"))
+    values = vivid.model_dump(by_alias=True)
+    changes = [
+        f"{table}.{key}={value}" for table in ("loss", "adversarial") for key, value in values[table].items()
+    ]
+    outcome = train(tiny.config("run", *changes, "optimisation.steps=2"))
+    assert outcome.counters.step == 2
+    assert outcome.counters.skipped == 0
+    assert {"features", "temporal", "adversarial"} <= tiny.log("run")[-1]["terms"].keys()
+
+
+def test_the_features_draw_closer_where_they_are_asked_for(tiny):
+    changes = ("data.distinct=2", "optimisation.steps=10", "optimisation.rate_new=4e-3")
+    train(tiny.config("run", *changes, "loss.features=1.0"))
+    features = [entry["terms"]["features"] for entry in tiny.log("run")]
+    assert features[-1] < features[0]
 
 
 def test_a_run_may_start_from_weights_of_its_own_shape_only(tiny):

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -32,16 +32,18 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """model and average: state dicts; optimiser: `Optimiser.tensors`."""
+    """model and average: state dicts; optimiser: `Optimiser.tensors`; adversary: `Adversary.tensors`, empty
+    in a run without one."""
 
     config: TCNetConfig
     counters: Counters
     model: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     optimiser: Mapping[str, Tensor]
+    adversary: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-_PARTS = ("model", "average", "optimiser")
+_PARTS = ("model", "average", "optimiser", "adversary")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

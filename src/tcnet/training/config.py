@@ -79,6 +79,29 @@ class LossOptions(Table):
     structure: Annotated[float, Field(ge=0)] = 0.0
     """Weight of 1 - SSIM on luma, always against the ground truth: networks taught by means of several others
     come out with too little contrast in fine texture. Untried in long runs."""
+    features: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the feature distance to the ground truth (`tcnet.perceptual`): texture that looks right."""
+    temporal: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of what the clip changes from frame to frame beyond the ground truth, along its motion."""
+    reversal: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the difference from what the network makes of the clip running backward; a third more
+    time. Not for networks that see the past alone."""
+
+
+class AdversarialOptions(Table):
+    """`[adversarial]`: a discriminator that learns to tell restored clips from true ones, which the network
+    learns to avoid. For networks that are trained already."""
+
+    weight: Annotated[float, Field(ge=0)] = 0.0
+    """Beside Charbonnier, which counts 1; 0: none. Published: 0.005 to 0.05."""
+    objective: Literal["hinge", "lsgan"] = "hinge"
+    """What both minimise: hinge losses, or least squares (LSGAN)."""
+    width: Annotated[int, Field(ge=4, le=256)] = 16
+    """Channels of the discriminator at its largest scale."""
+    rate: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    """The discriminator's learning rate, the same in all steps."""
+    rise_steps: Annotated[int, Field(ge=0)] = 0
+    """The weight rises from zero over these, in which the discriminator learns alone at first."""
 
 
 class TeacherOptions(Table):
@@ -181,6 +204,7 @@ class TrainingConfig(Table):
     data: DataOptions
     optimisation: OptimisationOptions
     loss: LossOptions = LossOptions()
+    adversarial: AdversarialOptions = AdversarialOptions()
     teacher: TeacherOptions = TeacherOptions()
     validation: ValidationOptions = ValidationOptions()
     log: LogOptions = LogOptions()
@@ -206,6 +230,16 @@ class TrainingConfig(Table):
                 "teacher.versions and teacher.version_frames are of damaged clips that are stored: "
                 'degradation = "video", stored = true, input = "same"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _clips_that_losses_can_judge(self) -> Self:
+        if self.adversarial.weight and self.data.size % 4:
+            raise ValueError(f"adversarial: data.size must be a multiple of 4 for it, not {self.data.size}")
+        if self.data.frames == 1:
+            for name in ("temporal", "reversal"):
+                if getattr(self.loss, name):
+                    raise ValueError(f"loss.{name} compares frames: set data.frames to 2 or more, not 1")
         return self
 
     @property

@@ -18,7 +18,7 @@ from tcnet.training.config import TrainingConfig
 from tcnet.training.distillation.teacher import EnsembleTeacher
 from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
 from tcnet.training.interruption import Interruption
-from tcnet.training.losses.pixel import charbonnier, dissimilarity
+from tcnet.training.losses.objective import Objective
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes
 from tcnet.training.run_log import RunLog
@@ -47,6 +47,7 @@ class Setting:
     network: TCNet
     average: MovingAverage
     optimiser: Optimiser
+    objective: Objective
     teacher: EnsembleTeacher | None
     held_out: tuple[HeldOutClip, ...]
     processes: Processes
@@ -103,28 +104,28 @@ class Trainer:
     def _step(self, batches: Iterator[Batch], interruption: Interruption) -> bool:
         """One step of the optimiser; returns whether any process wants to stop."""
         setting, number = self._setting, self.counters.step
+        adversary = setting.objective.adversary
         begin = time.monotonic()
         setting.optimiser.begin(number)
-        loss = torch.zeros((), device=setting.device)
-        for _ in range(self._options.accumulate):
-            asked = time.monotonic()
-            batch = next(batches)
-            self._window.waited += time.monotonic() - asked
-            part = self._loss(batch, number) / self._options.accumulate
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
-            lr = batch["lr"]
-            self._window.pixels += lr.numel() // 3 * setting.processes.count
-        trained = setting.optimiser.trained()
+        if adversary is not None:
+            adversary.begin()
+        loss, terms = self._gradients(batches, number)
+        trained, judging = setting.optimiser.trained(), adversary.parameters() if adversary else []
         request = torch.tensor(float(interruption.requested), device=setting.device)
-        figures = setting.processes.average_gradients(trained, torch.stack((loss, request)))
+        figures = setting.processes.average_gradients(
+            [*trained, *judging], torch.stack((loss, request, *terms.values()))
+        )
         norm = torch.nn.utils.clip_grad_norm_(trained, self._options.clip_norm)
+        norm_of_judging = torch.nn.utils.clip_grad_norm_(judging, self._options.clip_norm)
         mean_loss, length = float(figures[0]) / setting.processes.count, float(norm)
-        if torch.isfinite(norm) and torch.isfinite(figures[0]):
+        if torch.isfinite(torch.stack((norm.cpu(), norm_of_judging.cpu(), figures[0].cpu()))).all():
             setting.optimiser.step(number)
+            if adversary is not None:
+                adversary.step()
             setting.average.update(setting.network, number)
             self.counters = replace(self.counters, skipped_in_a_row=0)
-            self._window.add(mean_loss, length)
+            means = (figures[2:] / setting.processes.count).tolist()
+            self._window.add(mean_loss, length, dict(zip(terms, means, strict=True)))
             self._last_loss = mean_loss
         else:
             self._skip(number, mean_loss)
@@ -133,32 +134,49 @@ class Trainer:
         self.counters = replace(self.counters, step=number + 1, seconds=seconds)
         return float(figures[1]) > 0
 
-    def _loss(self, batch: Batch, step: int) -> Tensor:
-        setting, structure = self._setting, self._setting.config.loss.structure
-        lr = self._to_device(batch["lr"])
-        reduced = setting.dtype != torch.float32
-        with torch.autocast(setting.device.type, dtype=torch.bfloat16, enabled=reduced):
-            sr = setting.network(lr)
-        hr = self._to_device(batch["hr"])
-        loss = self._difference(sr, hr, self._teaching(batch, lr, step))
-        return loss + structure * dissimilarity(sr, hr) if structure else loss
+    def _gradients(self, batches: Iterator[Batch], number: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Gradients of one step's batches, of the network and the discriminator; the loss and its terms."""
+        setting, share = self._setting, 1 / self._options.accumulate
+        loss = torch.zeros((), device=setting.device)
+        sums: dict[str, Tensor] = {}
+        for _ in range(self._options.accumulate):
+            asked = time.monotonic()
+            batch = next(batches)
+            self._window.waited += time.monotonic() - asked
+            sr, hr = self._restore(batch["lr"]), self._to_device(batch["hr"])
+            terms = self._terms(batch, sr, hr, number)
+            part = setting.objective.total(terms, number) / self._options.accumulate
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+            if (adversary := setting.objective.adversary) is not None:
+                with setting.objective.autocast():
+                    terms["discriminator"] = adversary.own_loss(sr, hr)
+                (share * terms["discriminator"]).backward()  # type: ignore[no-untyped-call]
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0) + share * term.detach()
+            self._window.pixels += batch["lr"].numel() // 3 * setting.processes.count
+        return loss, sums
 
-    def _difference(self, sr: Tensor, hr: Tensor, teaching: Tensor | None) -> Tensor:
-        """Charbonnier against the ground truth and the teacher's clips, where there are any."""
-        options = self._setting.config.teacher
-        if teaching is None:
-            return charbonnier(sr, hr)
-        if options.combine == "targets":
-            return charbonnier(sr, torch.lerp(hr, teaching, options.weight))
-        share = options.weight
-        return share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
+    def _restore(self, lr: Tensor) -> Tensor:
+        with self._setting.objective.autocast():
+            restored: Tensor = self._setting.network(self._to_device(lr))
+        return restored
 
-    def _teaching(self, batch: Batch, lr: Tensor, step: int) -> Tensor | None:
+    def _terms(self, batch: Batch, sr: Tensor, hr: Tensor, step: int) -> dict[str, Tensor]:
+        objective = self._setting.objective
+        reversed_sr = None
+        if objective.compares_reversed:
+            with torch.no_grad():
+                reversed_sr = self._restore(batch["lr"].flip(1)).flip(1)
+        return objective.terms(sr, hr, self._teaching(batch, step), reversed_sr)
+
+    def _teaching(self, batch: Batch, step: int) -> Tensor | None:
         """The teacher's clips: stored ones, and live ones for samples without; None without a teacher."""
         teacher = self._setting.teacher
-        seen = lr
-        if self._setting.config.teacher.input == "clean" and "clean" in batch:
-            seen = self._to_device(batch["clean"])
+        if teacher is None and "target" not in batch:
+            return None
+        clean = self._setting.config.teacher.input == "clean" and "clean" in batch
+        seen = self._to_device(batch["clean" if clean else "lr"])
         if "target" not in batch:
             return None if teacher is None else teacher(seen, step)
         teaching = self._to_device(batch["target"])
@@ -225,6 +243,7 @@ class Trainer:
 
     def _save(self) -> None:
         setting = self._setting
+        adversary = setting.objective.adversary
         if setting.processes.leads:
             checkpoint = Checkpoint(
                 config=setting.network.config,
@@ -232,6 +251,7 @@ class Trainer:
                 model=setting.network.state_dict(),
                 average=setting.average.network.state_dict(),
                 optimiser=setting.optimiser.tensors(),
+                adversary=adversary.tensors() if adversary else {},
             )
             save_checkpoint(setting.out / "checkpoint.safetensors", checkpoint)
         self._saved_at = time.monotonic()
@@ -280,21 +300,26 @@ class _Window:
         self.speed = 0.0
         self._losses: list[float] = []
         self._norms: list[float] = []
+        self._terms: dict[str, list[float]] = {}
 
-    def add(self, loss: float, norm: float) -> None:
+    def add(self, loss: float, norm: float, terms: Mapping[str, float]) -> None:
         self._losses.append(loss)
         self._norms.append(norm)
+        for name, value in terms.items():
+            self._terms.setdefault(name, []).append(value)
 
     def note_speed(self) -> None:
         if self.seconds > 0:
             self.speed = self.pixels / self.seconds
 
-    def figures(self) -> dict[str, float | None]:
-        """Means; None where every step was skipped. waiting: share of the time spent without a batch."""
+    def figures(self) -> dict[str, float | dict[str, float] | None]:
+        """Means; None where every step was skipped. terms: of the loss, not weighted. waiting: share of the
+        time spent without a batch."""
         self.note_speed()
         count = len(self._losses)
         return {
             "loss": sum(self._losses) / count if count else None,
+            "terms": {name: sum(values) / count for name, values in self._terms.items()},
             "norm": sum(self._norms) / count if count else None,
             "lr_pixels_per_second": round(self.speed, 1),
             "waiting": round(self.waited / self.seconds, 4) if self.seconds else 0.0,

@@ -23,6 +23,7 @@ from tcnet.training.distillation.teacher import EnsembleTeacher, describe_teache
 from tcnet.training.held_out import HeldOutClip, open_held_out
 from tcnet.training.interruption import Interruption
 from tcnet.training.loop import Progress, Setting, Trainer
+from tcnet.training.losses.objective import Objective
 from tcnet.training.optimisation import MovingAverage, Optimiser
 from tcnet.training.processes import Processes, join_processes
 from tcnet.training.run_log import RunLog
@@ -230,10 +231,11 @@ def _setting(
     if checkpoint is not None:
         average.network.load_state_dict(checkpoint.average)
         optimiser.load(checkpoint.optimiser)
+    dtype = _dtype(config, device)
+    objective = _objective(config, checkpoint, device, dtype)
     if config.compile:
         for part in (network.propagation.trunk, network.refinement.trunk, network.reconstruction):
             part.compile()  # after the average was copied, which runs as it is
-    dtype = _dtype(config, device)
     teacher = None
     if names := _live_teacher(config):
         networks = _load_teachers(config, names, samples.sources, device)
@@ -243,6 +245,7 @@ def _setting(
         network=network,
         average=average,
         optimiser=optimiser,
+        objective=objective,
         teacher=teacher,
         held_out=held_out,
         processes=processes,
@@ -253,6 +256,24 @@ def _setting(
         log=log,
         range_clips=range_clips(samples, device) if processes.leads else (),
     )
+
+
+def _objective(
+    config: TrainingConfig, checkpoint: Checkpoint | None, device: torch.device, dtype: torch.dtype
+) -> Objective:
+    objective = Objective(config, device, dtype)
+    adversary = objective.adversary
+    if checkpoint is None:
+        return objective
+    if (adversary is not None) != bool(checkpoint.adversary):
+        has, no = ("no", "without") if adversary is not None else ("a", "with")
+        raise UsageError(
+            f"the checkpoint has {has} discriminator: continue {no} [adversarial], or start a new run from "
+            "its weights (start.from)"
+        )
+    if adversary is not None:
+        adversary.load(checkpoint.adversary)
+    return objective
 
 
 def range_clips(samples: SampleMaker, device: torch.device, count: int = RANGE_SAMPLES) -> tuple[Tensor, ...]:
