@@ -25,21 +25,21 @@ def upscale_windows(
     scenes: Iterable[Iterator[Frame]],
     skip: int = 0,
     align: int | None = None,
+    begin: int = 0,
 ) -> Iterator[Frame]:
     """SR frames window by window; no window reaches from one scene into another.
 
-    skip: frames at the beginning that are not yielded. Windows with none of the others are not computed; the
-    window in which the others begin is computed as without skip and its first frames are dropped, because
-    each frame counts for whether the window has to be computed in float32. align: as for
-    `plan_windows`.
+    begin: number of the first frame. skip: frames with lower numbers are not yielded. Windows with none of
+    the others are not computed; the window in which the others begin is computed as without skip and its
+    first frames are dropped, because each frame counts for whether the window has to be computed in float32.
+    align: as for `plan_windows`.
 
     Where memory runs out, the rest is computed in smaller tiles and shorter windows. Raises MediaError when
     there are none smaller, and for frames that are not finite in float32.
     """
     statistics = compute.statistics
     group = compute.network.config.group_size
-    begin = 0  # number of the scene's first frame
-    for scene in scenes:
+    for scene in scenes:  # `begin`: number of its first frame
         for span, window in iter_windows(
             scene, layout.window, layout.overlap, group, begin=begin, align=align
         ):

@@ -112,14 +112,7 @@ def plan_with(upscaler: Upscaler, info: VideoInfo, *, model: str, measure: bool 
         seconds_per_frame=per_frame,
         seconds=known,
         notices=(*upscaler.memory_notices(layout, sample_bytes), *((COMPILING,) if options.compile else ())),
-        options=replace(
-            options,
-            device=compute.device.type,
-            precision=compute.precision.name,
-            window=layout.window or options.window,
-            overlap=layout.overlap if layout.window else options.overlap,
-            tile=layout.tile,
-        ),
+        options=upscaler.decided(layout),
         source=info,
         seconds_per_pixel=None if speed is None else speed.per_frame,
     )

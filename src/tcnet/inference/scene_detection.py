@@ -237,7 +237,8 @@ def _same_scene(first: Picture, second: Picture, step: Step, thresholds: Thresho
 
 
 def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
-    """(whether a scene begins with it, frame) for each frame, LOOK_AHEAD frames late; False for the first."""
+    """(whether a scene begins with it, frame) for each frame, LOOK_AHEAD frames late; False for the first
+    unless it says so itself."""
     before: deque[Picture] = deque(maxlen=MEMORY)
     waiting: deque[tuple[Frame, Picture]] = deque()
     newest: Thumbnail | None = None
@@ -253,7 +254,7 @@ def mark_cuts(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
 
 def _decided(before: deque[Picture], waiting: deque[tuple[Frame, Picture]]) -> tuple[bool, Frame]:
     frame, now = waiting.popleft()
-    cut = is_cut(before, now, [picture for _, picture in waiting])
+    cut = is_cut(before, now, [picture for _, picture in waiting]) if frame.cut is None else frame.cut
     if cut:
         before.clear()
     before.append(now)

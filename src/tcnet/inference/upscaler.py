@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -76,6 +77,17 @@ class Upscaler:
         made.options = options
         return made
 
+    def decided(self, layout: Layout) -> UpscaleOptions:
+        """The options with all that `layout` and this machine decided, which give the same at any time."""
+        return replace(
+            self.options,
+            device=self.compute.device.type,
+            precision=self.compute.precision.name,
+            window=layout.window or self.options.window,
+            overlap=layout.overlap if layout.window else self.options.overlap,
+            tile=layout.tile,
+        )
+
     @property
     def statistics(self) -> Statistics:
         return self.compute.statistics
@@ -130,21 +142,26 @@ class Upscaler:
 
     @overload
     def stream(
-        self, frames: Iterable[Frame], *, skip: int = ..., align: int | None = ...
+        self, frames: Iterable[Frame], *, skip: int = ..., align: int | None = ..., begin: int = ...
     ) -> Iterator[Frame]: ...
     @overload
     def stream(
-        self, frames: Iterable[Pixels], *, skip: int = ..., align: int | None = ...
+        self, frames: Iterable[Pixels], *, skip: int = ..., align: int | None = ..., begin: int = ...
     ) -> Iterator[Pixels]: ...
     def stream(
-        self, frames: Iterable[Frame] | Iterable[Pixels], *, skip: int = 0, align: int | None = None
+        self,
+        frames: Iterable[Frame] | Iterable[Pixels],
+        *,
+        skip: int = 0,
+        align: int | None = None,
+        begin: int = 0,
     ) -> Iterator[Frame | Pixels]:
         """Upscale frames as they come.
 
         As many frames come out as go in, in the same sample type, with alpha where the input has it (resized
         by bicubic interpolation). A bidirectional network yields them window by window, a forward network as
         soon as it can. Windows and recurrence end at scene cuts, which are detected in all frames, skipped
-        ones included.
+        ones included, unless the frames tell them (`Frame.cut`).
 
         Args:
             frames: of one size and type, in order; each a Frame, or an array (H, W, 3) of R'G'B' as uint8 or
@@ -153,6 +170,7 @@ class Upscaler:
                 them. The others are bit-identical to those of a run without skip, as long as both have the
                 same options and memory does not run out.
             align: windows also end at multiples of this many frames, as in `plan_windows`.
+            begin: number of the first of `frames` in its video, from which multiples of `align` are counted.
 
         Yields:
             The SR frames in the order of `frames`: Frames with the pts, duration and time base of theirs, or
@@ -161,21 +179,21 @@ class Upscaler:
         Raises:
             MediaError: for frames that are too small, that change size or type in mid-stream, or that are not
                 finite when computed in float32.
-            ValueError: for a negative skip and for arrays that are not pictures.
+            ValueError: for a negative skip or begin, and for arrays that are not pictures.
             TypeError: for arrays of another type, and for what is neither Frame nor array.
         """
-        if skip < 0:
-            raise ValueError(f"skip must be at least 0, got {skip}")
+        if skip < 0 or begin < 0:
+            raise ValueError(f"skip and begin must be at least 0, got {skip} and {begin}")
         given = iter(frames)
         first = next(given, None)
         if first is None:
             return
         arrays = isinstance(first, np.ndarray)
-        upscaled = self._upscaled(_as_frames(chain([first], given)), skip, align)
+        upscaled = self._upscaled(_as_frames(chain([first], given)), skip, align, begin)
         del first  # or it would live as long as the stream
         yield from (frame.pixels for frame in upscaled) if arrays else upscaled
 
-    def _upscaled(self, frames: Iterator[Frame], skip: int, align: int | None) -> Iterator[Frame]:
+    def _upscaled(self, frames: Iterator[Frame], skip: int, align: int | None, begin: int) -> Iterator[Frame]:
         """What `stream` yields, for at least one frame."""
         checked = of_one_size(frames)
         first = next(checked)
@@ -189,7 +207,7 @@ class Upscaler:
             hold = self._frames_to_hold(layout, itemsize) if skip else 0
             yield from upscale_recurrent(self.compute, self.options, layout, scenes, skip, hold)
         else:
-            yield from upscale_windows(self.compute, self.options, layout, scenes, skip, align)
+            yield from upscale_windows(self.compute, self.options, layout, scenes, begin + skip, align, begin)
 
     def _frames_to_hold(self, layout: Layout, sample_bytes: int) -> int:
         """LR frames that fit beside the computation, for a stream that first has to find where to begin."""

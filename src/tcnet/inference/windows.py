@@ -29,6 +29,11 @@ def smallest_size(overlap: int, multiple: int = 1) -> int:
     return 2 * overlap + multiple
 
 
+def kept_frames(size: int, overlap: int, multiple: int = 1) -> int:
+    """What a window of `size` can keep at most if it begins whole steps of `multiple` before it."""
+    return size - overlap - -(-overlap // multiple) * multiple
+
+
 def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[Span]:
     """Split [0, length) into spans of at most `size` computed items.
 

@@ -27,6 +27,7 @@ class Frame:
         captions: closed captions that come with the picture, CEA-708 cc_data triplets; mostly none.
         overshoot: (H, W) of the picture that was read: how far its luma lies beyond the nominal range, which
             pixels end at, in 1/256 of an 8-bit code. None: nowhere.
+        cut: whether a scene begins with the picture; None: not known, and detected where it matters.
     """
 
     pixels: Pixels
@@ -36,6 +37,7 @@ class Frame:
     alpha: Pixels | None = None
     captions: bytes = b""
     overshoot: Overshoot | None = None
+    cut: bool | None = None
 
     @property
     def seconds(self) -> Fraction:
