@@ -1,4 +1,5 @@
-"""Words in pictures, of letters drawn beforehand (scripts/make_label_font.py): no font has to be found."""
+"""Bitmap-font text rendering. The font (scripts/make_label_font.py) is in the package, Greek and Cyrillic
+letters included: no other has to be found, and no dependency draws it."""
 
 import unicodedata
 from functools import cache, lru_cache
