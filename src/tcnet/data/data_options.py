@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -59,6 +59,37 @@ class VideoOptions(Table):
         10,
     ]
     """Range of the quantiser of MPEG-2."""
+    vp9_crf: Annotated[list[Annotated[int, Field(ge=0, le=63)]], Field(min_length=2, max_length=2)] = [24, 50]
+    """Range of the quality of VP9."""
+    codecs: Annotated[list[Literal["h264", "hevc", "mpeg2", "vp9"]], Field(min_length=1)] = [
+        "h264",
+        "h264",
+        "h264",
+        "hevc",
+        "mpeg2",
+    ]
+    """One of these is drawn for each clip; repeat what shall come more often."""
+    kernels: Annotated[list[Literal["bicubic", "bilinear", "lanczos3"]], Field(min_length=1)] = ["bicubic"]
+    """One of these is drawn for each resize."""
+    anisotropic: Share = 0.0
+    """Of the blurs: of two widths and at any angle."""
+    two_rounds: Share = 0.0
+    """Of the samples: were blurred, made smaller and enlarged once before."""
+    ringing: Share = 0.0
+    """Of the samples that are not clean: a filter that leaves waves beside edges."""
+    noise_kinds: Annotated[list[Literal["gaussian", "grain", "sensor", "chroma"]], Field(min_length=1)] = [
+        "gaussian"
+    ]
+    """One of these is drawn for each noisy clip: even; of film; more in light; coarse and in colour alone."""
+    dark: Share = 0.0
+    """Of the samples: dark, and so is their ground truth. Not with stored targets."""
+
+    @field_validator("crf", "mpeg2_quantiser", "vp9_crf")
+    @classmethod
+    def _ranges(cls, bounds: list[int]) -> list[int]:
+        if bounds[0] > bounds[1]:
+            raise ValueError(f"{bounds} runs from more to less; write the lower number first")
+        return bounds
 
 
 class DataOptions(Table):

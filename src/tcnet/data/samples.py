@@ -24,6 +24,7 @@ from tcnet.data.data_options import STILL_KINDS, DataOptions, SourceOptions
 from tcnet.data.degradation import DEGRADATIONS, SCALE, degrade_bi, to_8bit
 from tcnet.data.synthetic import generated_still, moving_clip
 from tcnet.data.video_degradation import degrade_video_clip
+from tcnet.data.wear import darken
 from tcnet.errors import MediaError
 from tcnet.video import Pixels, read_image
 
@@ -168,6 +169,9 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         cut = self._moving(source, rng) if self._is_still(source) else self._cut(source, rng)
         orientation = draw_orientation(rng)
         hr, target, margins = orientation.apply(cut.hr), cut.target, orientation.turn(cut.margins)
+        dark = self._options.video.dark if self._options.degradation == "video" else 0.0
+        if dark and rng.random() < dark:
+            hr = darken(hr, rng)
         sample = {"hr": _to_tensor(margins.crop(hr, SCALE))}
         if self._targets:
             taught = hr if target is None else orientation.apply(target)

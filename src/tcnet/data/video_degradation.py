@@ -1,14 +1,17 @@
 """The degradation "video": what cameras and codecs do to pictures in real files.
 
-Blur and downscale, sensor noise, then a real codec over the whole LR clip, so that artefacts are the codec's
-own, with its temporal consistency.
+Blur and downscale, once or twice, noise, then a real codec over the whole LR clip, so that artefacts are the
+codec's own, with its temporal consistency.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from tcnet.data.data_options import VideoOptions
 from tcnet.data.degradation import SCALE, degrade_bi, imresize, to_8bit
+from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, ring, wear_once
 from tcnet.video import Pixels
 from tcnet.video.write.recompress import Compression, recompress
 
@@ -20,17 +23,24 @@ def degrade_video_clip(hr: Pixels, rng: np.random.Generator, options: VideoOptio
     lr = _downscale(hr, rng, options)
     if rng.random() < options.clean:
         return lr
+    if options.ringing and rng.random() < options.ringing:
+        lr = ring(lr, rng)
     if rng.random() < options.noise:
-        lr = _add_noise(lr, rng, rng.uniform(0, options.noise_sigma))
+        kind, sigma = _drawn(rng, options.noise_kinds), rng.uniform(0, options.noise_sigma)
+        even = kind == "gaussian"
+        lr = _add_noise(lr, rng, sigma) if even else add_noise_of_kind(lr, rng, kind, sigma)
     return recompress(lr, draw_compression(rng, options))
 
 
 def draw_compression(rng: np.random.Generator, options: VideoOptions) -> Compression:
     """Mostly H.264, mostly 4:2:0, as files are."""
-    kind = rng.choice(["h264", "h264", "h264", "hevc", "mpeg2"])
+    kind = rng.choice(options.codecs)
     if kind == "mpeg2":
         low, high = options.mpeg2_quantiser
         return Compression("mpeg2", int(rng.integers(low, high + 1)))
+    if kind == "vp9":
+        low, high = options.vp9_crf
+        return Compression("vp9", int(rng.integers(low, high + 1)))
     low, high = options.crf
     quality = int(rng.integers(low, high + 1))
     preset = str(rng.choice(["superfast", "veryfast", "faster"]))
@@ -40,17 +50,33 @@ def draw_compression(rng: np.random.Generator, options: VideoOptions) -> Compres
 
 def _downscale(hr: Pixels, rng: np.random.Generator, options: VideoOptions) -> Pixels:
     pictures = torch.from_numpy(np.ascontiguousarray(hr)).permute(0, 3, 1, 2).float() / 255  # (T, 3, H, W)
+    if options.two_rounds and rng.random() < options.two_rounds:
+        pictures = wear_once(pictures, rng, list(options.kernels), options.blur_sigma)
+    size = (pictures.shape[-2] // SCALE, pictures.shape[-1] // SCALE)
     if rng.random() < options.blur:
-        horizontal = rng.uniform(0.2, options.blur_sigma)
-        vertical = horizontal if rng.random() < 0.7 else rng.uniform(0.2, options.blur_sigma)
-        pictures = _blur(_blur(pictures, horizontal, -1), vertical, -2)
-        size = (pictures.shape[-2] // SCALE, pictures.shape[-1] // SCALE)
+        pictures = _blurred(pictures, rng, options)
+        kernel = _drawn(rng, options.kernels)
         # Some scalers filter before they shrink, some do not; after a blur both are seen.
-        lr = imresize(pictures, size=size, antialias=bool(rng.random() < 0.7))
+        lr = imresize(pictures, size=size, kernel=kernel, antialias=bool(rng.random() < 0.7))
+    elif (kernel := _drawn(rng, options.kernels)) != "bicubic":
+        lr = imresize(pictures, size=size, kernel=kernel)
     else:
         lr = degrade_bi(pictures)
     codes: Pixels = to_8bit(lr).permute(0, 2, 3, 1).contiguous().numpy()
     return codes
+
+
+def _drawn(rng: np.random.Generator, choices: Sequence[str]) -> str:
+    """Of several; where there is one nothing is drawn, so that older configurations give the same clips."""
+    return choices[0] if len(choices) == 1 else str(rng.choice(choices))
+
+
+def _blurred(pictures: torch.Tensor, rng: np.random.Generator, options: VideoOptions) -> torch.Tensor:
+    if options.anisotropic and rng.random() < options.anisotropic:
+        return blur_at_an_angle(pictures, rng, options.blur_sigma)
+    horizontal = rng.uniform(0.2, options.blur_sigma)
+    vertical = horizontal if rng.random() < 0.7 else rng.uniform(0.2, options.blur_sigma)
+    return _blur(_blur(pictures, horizontal, -1), vertical, -2)
 
 
 def _blur(pictures: torch.Tensor, sigma: float, axis: int) -> torch.Tensor:

@@ -225,6 +225,8 @@ class TrainingConfig(Table):
                 'teacher.stored with degradation "video" and teacher.input "same": its networks see the '
                 'damaged clips; leave out "@BI" and "@BD"'
             )
+        if teacher.stored and self.data.video.dark:
+            raise ValueError("data.video.dark darkens the ground truth, but no stored target: set it to 0")
         if not self.damaged_targets and (teacher.versions > 1 or teacher.version_frames):
             raise ValueError(
                 "teacher.versions and teacher.version_frames are of damaged clips that are stored: "

@@ -11,7 +11,7 @@ def frames():
     return np.stack(ramps).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg2"])
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg2", "vp9"])
 def test_a_round_trip_keeps_the_picture_and_repeats_itself(frames, codec):
     compression = Compression(codec, 4)
     once, again = recompress(frames, compression), recompress(frames, compression)
@@ -20,7 +20,9 @@ def test_a_round_trip_keeps_the_picture_and_repeats_itself(frames, codec):
     assert 0 < np.abs(once.astype(int) - frames).mean() < 6
 
 
-@pytest.mark.parametrize(("codec", "low", "high"), [("h264", 10, 45), ("hevc", 10, 45), ("mpeg2", 2, 31)])
+@pytest.mark.parametrize(
+    ("codec", "low", "high"), [("h264", 10, 45), ("hevc", 10, 45), ("mpeg2", 2, 31), ("vp9", 10, 60)]
+)
 def test_lower_quality_is_worse(frames, codec, low, high):
     noisy = np.random.default_rng(0).integers(-20, 20, frames.shape) + frames.clip(20, 235)
     noisy = noisy.astype(np.uint8)

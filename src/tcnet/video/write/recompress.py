@@ -17,19 +17,25 @@ from tcnet.video.frame import ColorSpec, Pixels
 SMALLEST_SIDE = 64  # x265 writes outside its buffers for less
 BLOCK = 16  # whole macroblocks: x264 decides by unwritten memory otherwise
 _ENCODERS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"h264": ("libx264", "h264"), "hevc": ("libx265", "hevc"), "mpeg2": ("mpeg2video", "mpeg2video")}
+    {
+        "h264": ("libx264", "h264"),
+        "hevc": ("libx265", "hevc"),
+        "mpeg2": ("mpeg2video", "mpeg2video"),
+        "vp9": ("libvpx-vp9", "vp9"),
+    }
 )
 _RATE = Fraction(25)
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """quality: crf of h264 and hevc (0 to 51), quantiser of mpeg2 (1 to 31); lower is better.
+    """quality: crf of h264, hevc (0 to 51) and vp9 (0 to 63), quantiser of mpeg2 (1 to 31); lower is better.
 
-    pixel_format: "yuv420p", "yuv422p" or "yuv444p" (mpeg2: the first two). preset: speed of h264 and hevc.
+    pixel_format: "yuv420p", "yuv422p" or "yuv444p" (mpeg2: the first two; vp9: the first). preset: speed of
+    h264 and hevc.
     """
 
-    codec: Literal["h264", "hevc", "mpeg2"]
+    codec: Literal["h264", "hevc", "mpeg2", "vp9"]
     quality: int
     pixel_format: str = "yuv420p"
     preset: str = "veryfast"
@@ -78,6 +84,8 @@ def _options(compression: Compression) -> dict[str, str]:
     quality = str(compression.quality)
     if compression.codec == "mpeg2":
         return {"qmin": quality, "qmax": quality, "g": "12", "bf": "2"}
+    if compression.codec == "vp9":  # at constant quality, whatever the bit rate
+        return {"crf": quality, "b": "0", "deadline": "good", "cpu-used": "5"}
     options = {"crf": quality, "preset": compression.preset}
     if compression.codec == "h264":
         return options | {"x264-params": "mbtree=0:log-level=-1"}

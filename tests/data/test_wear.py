@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from tcnet.data.data_options import DataOptions, SourceOptions, VideoOptions
+from tcnet.data.samples import SampleMaker, open_sources
+from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, ring
+
+
+def noise_on(level, kind):
+    """What a flat clip of that level gets, (T, H, W, 3)."""
+    flat = np.full((3, 48, 48, 3), level, np.uint8)
+    return add_noise_of_kind(flat, np.random.default_rng(0), kind, 12.0).astype(float) - level
+
+
+def test_sensor_noise_grows_with_light_and_grain_is_most_in_middle_tones():
+    assert noise_on(200, "sensor").std() > 1.5 * noise_on(30, "sensor").std()
+    assert noise_on(128, "grain").std() > 1.5 * max(noise_on(25, "grain").std(), noise_on(230, "grain").std())
+
+
+def test_grain_is_in_luma_and_chroma_noise_leaves_it_and_both_are_over_more_than_a_pixel():
+    grain, chroma = noise_on(128, "grain"), noise_on(128, "chroma")
+    assert np.array_equal(grain[..., 0], grain[..., 2])
+    assert chroma.std() > 3 * chroma.mean(axis=-1).std()
+    for noise, least in ((grain, 0.03), (chroma, 0.4)):
+        plane = noise[..., 0]
+        assert np.corrcoef(plane[:, :, 1:].ravel(), plane[:, :, :-1].ravel())[0, 1] > least
+
+
+@pytest.mark.parametrize("kind", ["grain", "sensor", "chroma"])
+def test_noise_keeps_the_mean_and_differs_from_frame_to_frame(kind):
+    noise = noise_on(128, kind)
+    assert abs(noise.mean()) < 0.8
+    assert np.abs(noise[0] - noise[1]).mean() > 2
+
+
+def test_ringing_leaves_waves_beside_an_edge_and_nothing_on_flat_ground():
+    step = np.full((1, 32, 32, 3), 80, np.uint8)
+    assert np.array_equal(ring(step, np.random.default_rng(0)), step)
+    step[:, :, 16:] = 160
+    row = ring(step, np.random.default_rng(0))[0, 16, :, 0].astype(int)
+    assert row.max() > 163
+    assert row.min() < 77
+
+
+def test_blur_at_an_angle_keeps_light_and_differs_along_and_across():
+    dot = torch.zeros(1, 3, 33, 33)
+    dot[..., 16, 16] = 1.0
+    spread = blur_at_an_angle(dot, np.random.default_rng(1), 3.0)[0, 0].double()
+    assert spread.sum().item() == pytest.approx(1, abs=1e-4)
+    places = torch.arange(33, dtype=torch.float64) - 16
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    moments = torch.stack(((x * x * spread).sum(), (x * y * spread).sum(), (y * y * spread).sum()))
+    extents = torch.linalg.eigvalsh(moments[[0, 1, 1, 2]].view(2, 2))
+    assert extents[1] > 1.5 * extents[0]
+
+
+def test_dark_samples_are_dark_in_truth_too():
+    def sample(dark):
+        video = VideoOptions(clean=1.0, blur=0.0, dark=dark)
+        sources = [SourceOptions(kind="generated")]
+        options = DataOptions(sources=sources, degradation="video", frames=1, size=16, video=video)
+        return SampleMaker(open_sources(options), options, 1)[0]
+
+    dark, light = sample(1.0), sample(0.0)
+    share = dark["hr"].float().mean() / light["hr"].float().mean()
+    assert 0.2 < share < 0.8
+    for name in ("lr", "clean"):
+        assert dark[name].float().mean().item() == pytest.approx(dark["hr"].float().mean().item(), abs=2)
