@@ -50,6 +50,8 @@ def test_from_upload_to_result(shared, clip):
     [
         ({"scale": 2}, (64, 48), "clip.x2.mp4"),
         ({"scale": 3}, (96, 72), "clip.x3.mp4"),
+        ({"scale": 1.5}, (48, 36), "clip.x1.5.mp4"),
+        ({"scale": 1}, (32, 24), "clip.x1.mp4"),
         ({"height": 60, "crf": 30}, (80, 60), "clip.60p.mp4"),
     ],
 )

@@ -28,7 +28,9 @@ class Changed(_Asked):
     """Choices for a job. Omitted ones stay unchanged; scale and height exclude each other."""
 
     model: str | None = Field(default=None, max_length=100, description="a name that /api/server lists")
-    scale: int | None = Field(default=None, ge=2, le=4, description="4 (default), 3 or 2")
+    scale: float | None = Field(
+        default=None, ge=1, le=4, description="4 (default) to 1: cleaned, at the input's size"
+    )
     height: int | None = Field(
         None, ge=2, le=MAX_HEIGHT, multiple_of=2, description="of the result, in pixels"
     )

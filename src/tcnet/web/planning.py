@@ -27,7 +27,7 @@ class JobRequest:
     """A client's choices."""
 
     weights: str
-    scale: int | None
+    scale: float | None
     height: int | None
     crf: int | None
     trim: Trim

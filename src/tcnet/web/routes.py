@@ -67,7 +67,7 @@ def server_routes(service: Service) -> APIRouter:
                 )
                 for model in settings.models
             ],
-            sizes=["x4", "x3", "x2"],
+            sizes=["x4", "x3", "x2", "x1"],
             heights=Bounds(min=2, max=MAX_HEIGHT),
             limits=ServerLimits(
                 upload_bytes=limits.upload_bytes, duration_seconds=limits.duration_seconds,

@@ -37,7 +37,7 @@ class Choice:
     """A client's choices for a job; None: the default."""
 
     model: str | None = None
-    scale: int | None = None
+    scale: float | None = None
     height: int | None = None
     crf: int | None = None
     trim: Trim | None = None

@@ -100,7 +100,7 @@ class Job(_Value):
     created: float
     finished: float | None = None
     model: str
-    scale: int | None = None
+    scale: float | None = None
     height: int | None = None
     crf: int | None = None
     start: float | None = Field(default=None, description="seconds; null: from the first frame")
@@ -119,8 +119,8 @@ class Job(_Value):
 
     @property
     def size(self) -> str:
-        """The size for file names: x4, x2, 1080p."""
-        return f"x{self.scale or 4}" if self.height is None else f"{self.height}p"
+        """The size for file names: x4, x1.5, 1080p."""
+        return f"x{self.scale or 4:g}" if self.height is None else f"{self.height}p"
 
     @property
     def suffix(self) -> str:

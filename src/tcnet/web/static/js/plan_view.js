@@ -109,6 +109,7 @@ export class PlanView {
   #setForm(job) {
     this.#chosen = choiceOf(job);
     const { elements } = this.parts.form;
+    this.#offerScale(job.height ? null : job.scale);
     elements.size.value = job.height ? "height" : String(job.scale ?? 4);
     elements.model.value = job.model;
     this.parts.more.open ||= this.parts.benchmarks.querySelector(":checked") !== null;
@@ -121,6 +122,14 @@ export class PlanView {
       elements.height.value = job.height;
     }
     this.#showHeight();
+  }
+
+  /** Another factor than the usual ones, which a job that was made by a program may have. */
+  #offerScale(scale) {
+    const offered = [...this.parts.form.elements.size].map(({ value }) => value);
+    if (scale && !offered.includes(String(scale))) {
+      this.parts.sizes.lastElementChild.before(radio({ name: "size", value: String(scale), label: `× ${scale}` }));
+    }
   }
 
   #showHeight() {
