@@ -52,6 +52,23 @@ def test_units_give_what_a_stream_gives(skip):
     assert sum(each.windows for each in done) == upscaler.statistics.windows
 
 
+def test_near_repeats_are_copied_by_workers_as_by_a_stream():
+    options = replace(OPTIONS, repeated="near", scene_cuts=False)
+    lr = [
+        replace(frame, pixels=np.full_like(frame.pixels, 90 + i // 8))
+        for i, frame in enumerate(make_frames(30))
+    ]
+    for i in range(1, 30, 2):
+        lr[i].pixels[4:12, 4:12] += np.tile(np.array([[2], [0]], np.uint8), (4, 8))[..., None]
+    worker, network = Worker(), TemporalBox(4)
+    worker.take_on("run", work_for(network, options), weights_identity(network))
+    done = [read_done(worker.compute("run", segment_message(segment))) for segment in cut(lr)]
+    upscaler = Upscaler(network, options)
+    whole = list(upscaler.stream(lr, align=10))
+    assert [png for each in done for png in each.encoded.files] == [encode_png(f.pixels, None) for f in whole]
+    assert sum(each.repeated_frames for each in done) == upscaler.statistics.repeated_frames > 20
+
+
 def test_a_unit_survives_the_journey():
     lr = list(make_frames(12, dtype=np.uint16))
     alpha = np.full((24, 32), 7, np.uint16)

@@ -8,72 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
+from cut_runs import OPTIONS, assert_same, cut, folder, names, pictures, run
 
-from fake_networks import Nearest, TemporalBox, make_frames, make_info
+from fake_networks import Nearest, TemporalBox
 from tcnet.errors import MediaError, UsageError
-from tcnet.inference import UpscaleOptions
-from tcnet.inference.plan import MeasuredSpeed
-from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.output.checkpoint import Checkpoint
-from tcnet.video import EncodeOptions, ReadOptions, open_sink, open_source
-
-OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
-LOSSLESS = EncodeOptions(codec="ffv1", pixel_format="bgr0")
-
-
-class CutError(Exception):
-    """Stops a run."""
-
-
-@pytest.fixture
-def source(tmp_path):
-    """Noise, so that no two frames are alike; 30 of them."""
-    path = tmp_path / "in.mkv"
-    sink = open_sink(path, info=make_info(None), options=LOSSLESS)
-    for frame in make_frames(30):
-        sink.write(frame)
-    sink.finish()
-    return path
-
-
-def run(source, output, *, stop_at=None, model=None, **changes):
-    """Upscale in segments of 5 frames; raise CutError when `stop_at` frames are computed."""
-
-    def progress(now):
-        if now.frames_done == stop_at:
-            raise CutError
-
-    arguments = {"options": OPTIONS, "encode": EncodeOptions(crf=20), "segment_frames": 5} | changes
-    return upscale_video(source, output, model=model or TemporalBox(4), progress=progress, **arguments)
-
-
-def cut(source, output, at, **changes):
-    with pytest.raises(CutError):
-        run(source, output, stop_at=at, **changes)
-    assert not output.exists()
-
-
-def pictures(path):
-    with open_source(path) as reader:
-        return [(frame.seconds, frame.duration, frame.pixels) for frame in reader]
-
-
-def assert_same(path, expected):
-    got, wanted = pictures(path), pictures(expected)
-    assert len(got) == len(wanted)
-    for (time, duration, pixels), (time2, duration2, pixels2) in zip(got, wanted, strict=True):
-        assert (time, duration) == (time2, duration2)
-        np.testing.assert_array_equal(pixels, pixels2)
-
-
-def folder(output):
-    return Checkpoint(output).path
-
-
-def names(path):
-    return sorted(entry.name for entry in path.iterdir())
+from tcnet.video import EncodeOptions, ReadOptions
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "ffv1"])
@@ -183,22 +124,6 @@ def test_another_input_is_refused_and_named(source, tmp_path):
     source.write_bytes(data)
     with pytest.raises(UsageError, match=r"another input \(the file has changed"):
         run(source, out)
-
-
-def test_the_plan_of_the_first_run_holds(source, tmp_path):
-    """What is left to choose depends on the memory there is, which is another the next time."""
-    run(source, tmp_path / "whole.mkv", options=replace(OPTIONS, window=None))
-    out = tmp_path / "out.mkv"
-    free = replace(OPTIONS, window=None, overlap=None)
-    cut(source, out, 29, options=free)
-    header, lines = Checkpoint(out).stored()
-    assert header["plan"]["window"] == 56
-    header["plan"]["window"] = 16
-    journal = folder(out) / "journal.jsonl"
-    journal.write_text("".join(json.dumps(line) + "\n" for line in [header, *lines]))
-    told = []
-    run(source, out, options=free, on_plan=told.append)
-    assert told[0].window == 16
 
 
 HOLD = """
@@ -365,40 +290,3 @@ def test_a_name_too_long_for_the_output_is_refused_with_the_way_out(source, tmp_
     source.rename(long)
     with pytest.raises(MediaError, match=r"has 257 bytes, file systems take 255; give a shorter one \(-o\)"):
         run(long, None)
-
-
-@pytest.fixture
-def speed(monkeypatch):
-    """Sets the seconds for a frame that plans measure."""
-
-    def set_to(seconds):
-        measured = MeasuredSpeed(seconds / (24 * 32))
-        monkeypatch.setattr("tcnet.inference.plan.measure_speed", lambda compute, layout: measured)
-
-    return set_to
-
-
-def test_a_continued_run_has_the_segments_it_began_with(source, tmp_path, speed):
-    speed(200)
-    free = {"segment_frames": None, "model": TemporalBox(7)}  # not exact in windows, so that they show
-    whole = run(source, tmp_path / "whole.mkv", **free)
-    assert whole.plan.segment_frames == 8
-    out = tmp_path / "out.mkv"
-    cut(source, out, 19, **free)
-    assert len(list(folder(out).glob("*.segment"))) in (2, 3)  # the third may be begun
-    speed(0.01)
-    assert plan_video(source, out, model=TemporalBox(7), options=OPTIONS).segment_frames == 8
-    with pytest.raises(UsageError, match=r"segment frames \(then 8, now 48\)"):
-        run(source, out, segment_frames=48, model=TemporalBox(7))
-    assert run(source, out, **free).frames == 30
-    assert_same(out, tmp_path / "whole.mkv")
-
-
-def test_images_are_computed_in_the_same_windows_when_a_run_is_continued(source, tmp_path, speed):
-    speed(200)
-    free = {"segment_frames": None, "model": TemporalBox(7)}
-    run(source, tmp_path / "whole", **free)
-    cut(source, tmp_path / "out", 19, **free)
-    speed(0.01)
-    run(source, tmp_path / "out", **free)
-    assert_same(tmp_path / "out", tmp_path / "whole")

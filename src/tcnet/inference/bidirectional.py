@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import pairwise
 
-import numpy as np
 from torch import Tensor
 
 from tcnet.inference.compute import Compute, check_finite, without_gradients
@@ -16,6 +14,7 @@ from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.windows import Span, iter_windows, plan_windows
 from tcnet.network.counted_steps import Advance, counted_frames
 from tcnet.video.frame import Frame
+from tcnet.video.repetition import shown_pictures
 
 
 def upscale_windows(
@@ -99,7 +98,7 @@ def _piece(
 ) -> Iterator[Frame]:
     """The SR frames `kept` of frames that are computed together.
 
-    A frame that repeats the one before (many videos are made of fewer pictures than they have frames) is left
+    A frame that repeats an earlier one (many videos are made of fewer pictures than they have frames) is left
     out, and its picture copied. With several tiles all pictures are held until the last tile, which completes
     them one by one.
     """
@@ -108,7 +107,7 @@ def _piece(
     statistics = compute.statistics
     dtype = window[0].pixels.dtype
     last = layout.tiles[-1]
-    shown = _shown(window)
+    shown = shown_pictures([frame.pixels for frame in window], near=compute.near_repeats)
     first = [i for i, picture in enumerate(shown) if i == 0 or picture > shown[i - 1]]
     pictures = [window[i] for i in first]
     wanted = range(shown[kept.start], shown[kept.stop - 1] + 1)
@@ -128,14 +127,6 @@ def _piece(
                         statistics.repeated_frames += i > 0 and shown[i - 1] == number
                         yield canvas.finish(window[i])
                 del canvas  # or it would live while the next picture is computed
-
-
-def _shown(window: list[Frame]) -> list[int]:
-    """Which picture each frame shows, counted from 0: that of the frame before if all pixels are the same."""
-    shown = [0]
-    for before, frame in pairwise(window):
-        shown.append(shown[-1] + (not np.array_equal(before.pixels, frame.pixels)))
-    return shown
 
 
 def _pictures(

@@ -40,13 +40,20 @@ class Compute:
     """A network ready to run on one device in one precision; the network given is never changed."""
 
     def __init__(
-        self, network: VideoNetwork, device: torch.device, precision: Precision, *, compiled: bool = False
+        self,
+        network: VideoNetwork,
+        device: torch.device,
+        precision: Precision,
+        *,
+        compiled: bool = False,
+        near_repeats: bool = False,
     ) -> None:
-        """Raises UsageError for an impossible placement."""
+        """near_repeats: as for `shown_pictures`. Raises UsageError for an impossible placement."""
         if device.type == "cpu":
             on_computing()
         self.device = device
         self.precision = precision
+        self.near_repeats = near_repeats
         self.uncompiled = working_copy(network, device, precision)
         self.network = compiled_copy(self.uncompiled) if compiled else self.uncompiled
         self.statistics = Statistics()

@@ -7,6 +7,7 @@ from typing import TypedDict
 from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
+from tcnet.video.repetition import REPETITIONS
 
 DEFAULT_KEPT = 48
 """Frames that a window of bidirectional networks keeps, where memory allows: a segment of the output."""
@@ -53,6 +54,9 @@ class UpscaleOptions:
     """Bytes that the run should stay under; None: a share of what is available."""
     scene_cuts: bool = True
     """Whether cuts in the video are found and nothing is carried across them."""
+    repeated: str = "exact"
+    """Which frames are copied, not computed: those that repeat the picture before ("exact"), or also those
+    that do but for a codec's noise ("near"; for bidirectional networks only)."""
     ensemble: str = "none"
     """"none", or the mean over the reversed clip too ("time", twice the time), or over all eight orientations
     as well ("full", 16 times); for bidirectional networks only."""
@@ -76,6 +80,8 @@ class UpscaleOptions:
             raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if self.device not in DEVICES:
             raise UsageError(f"unknown device {self.device!r}: choose one of {', '.join(DEVICES)}")
+        if self.repeated not in REPETITIONS:
+            raise UsageError(f"unknown repeated {self.repeated!r}: choose one of {', '.join(REPETITIONS)}")
         if self.ensemble not in ("none", *ENSEMBLES):
             raise UsageError(
                 f"unknown ensemble {self.ensemble!r}: choose one of {', '.join(('none', *ENSEMBLES))}"
@@ -118,6 +124,7 @@ class NamedUpscaleOptions(TypedDict, total=False):
     width: int | None
     memory_limit: int | None
     scene_cuts: bool
+    repeated: str
     ensemble: str
     engine: str
     compile: bool

@@ -62,6 +62,10 @@ class Upscaler:
             raise UsageError(
                 f"engine {self.options.engine} is requested, but this network runs on {engine_of(network)}"
             )
+        if self.options.repeated == "near" and network.config.propagation == "forward":
+            raise UsageError(
+                "repeated near needs a bidirectional model, this one streams: leave it out, or choose another"
+            )
         network = ensembled(network, self.options.ensemble)
         self.compute = Compute(
             network,
@@ -69,6 +73,7 @@ class Upscaler:
                 network, self.options.device, self.options.precision, compiled=self.options.compile
             ),
             compiled=self.options.compile,
+            near_repeats=self.options.repeated == "near",
         )
 
     def with_options(self, options: UpscaleOptions) -> "Upscaler":

@@ -110,6 +110,14 @@ def upscale(
             rich_help_panel=PICTURE,
         ),
     ] = True,
+    repeated: Annotated[
+        str,
+        typer.Option(
+            help="Frames that are copied: exact (those that repeat a picture) or near (but for a codec's "
+            "noise: for cartoons and screen recordings).",
+            rich_help_panel=SPEED,
+        ),
+    ] = "exact",
     ensemble: Annotated[
         str,
         typer.Option(
@@ -245,7 +253,7 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
-                ensemble=ensemble, engine=engine, compile=compile,
+                ensemble=ensemble, engine=engine, compile=compile, repeated=repeated,
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format,

@@ -57,6 +57,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found = []
     for key, value in new.items():
         before = old.get(key)
+        if key in _DEFAULTS and isinstance(before, Mapping):
+            before = {**_DEFAULTS[key], **before}  # options that came later
         if before == value:
             continue
         if key == "input":
@@ -84,3 +86,11 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """As it comes back from JSON; fractions as text."""
     found: dict[str, Any] = json.loads(json.dumps(values, default=str))
     return found
+
+
+_DEFAULTS = {
+    "options": plain(asdict(UpscaleOptions())),
+    "plan": plain(asdict(UpscaleOptions())),
+    "read": plain(asdict(ReadOptions())),
+}
+"""Options of runs whose journals do not know them yet."""
