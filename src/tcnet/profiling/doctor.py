@@ -17,7 +17,7 @@ from tcnet.machine import processor
 from tcnet.models import load_model
 from tcnet.profiling import convolution_limit
 from tcnet.version import __version__
-from tcnet.video import available_codecs
+from tcnet.video import available_codecs, available_hardware
 
 PACKAGES = ("torch", "av", "numpy", "safetensors", "typer", "rich", "pydantic")
 
@@ -42,6 +42,8 @@ def examine() -> list[tuple[str, str]]:
     speeds = [f"{p.name} {convolution_limit(device, p, 180, 320) / 1e12:.2f} TFLOP/s" for p in precisions]
     rows.append(("convolution", ", ".join(speeds) + " (64 channels, 180x320)"))
     rows.append(("codecs", ", ".join(available_codecs())))
+    hardware = [f"{kind} ({', '.join(codecs)})" for kind, codecs in available_hardware().items()]
+    rows.append(("hardware encoders", ", ".join(hardware) or "none that works"))
     rows += [("model", f"{card.name}: sha256 {weights_hash(card.name)}…") for card in list_models()]
     rows.append(("default model", _try_model()))
     rows.append(("BasicVSR weights", _basicvsr_weights()))

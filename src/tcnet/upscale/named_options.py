@@ -18,6 +18,7 @@ class NamedOptions(NamedUpscaleOptions, total=False):
     crf: int | None
     pixel_format: str | None
     encoder_options: Mapping[str, str]
+    encoder: str
     frame_rate: Fraction | float
     start: Fraction | float | None
     end: Fraction | float | None

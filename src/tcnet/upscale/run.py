@@ -10,6 +10,7 @@ from typing import Unpack
 import torch
 
 from tcnet.catalogue import DEFAULT_MODEL
+from tcnet.errors import UsageError
 from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.memory import peak_memory
@@ -22,6 +23,7 @@ from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.progress import Progress
 from tcnet.video import EncodeOptions, ImageReader, ReadOptions, VideoReader, default_output, open_source
 from tcnet.video.frame import Frame, FrameSource
+from tcnet.video.write.hardware import HARDWARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
     """
     options = request.options
     check_model(request.model, options.engine)
+    if request.cluster is not None and request.encode.encoder in HARDWARE:
+        raise UsageError(
+            f"encoder {request.encode.encoder} encodes on this machine alone: leave it out, or --cluster"
+        )
     with open_source(request.input, request.read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
         height, width = output_size(source.info.height, source.info.width, options)

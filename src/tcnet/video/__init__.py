@@ -34,6 +34,7 @@ from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.reader import VideoReader
 from tcnet.video.source_file import SourceFile
 from tcnet.video.write.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
+from tcnet.video.write.encoder_choice import available_hardware
 from tcnet.video.write.writer import VideoWriter
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "available_codecs",
+    "available_hardware",
     "check_output",
     "default_output",
     "image_sources",

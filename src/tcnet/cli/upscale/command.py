@@ -150,6 +150,14 @@ def upscale(
             rich_help_panel=ENCODING,
         ),
     ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="auto (software), software, or a graphics processor's: nvenc, videotoolbox, qsv, vaapi or "
+            "amf.",
+            rich_help_panel=ENCODING,
+        ),
+    ] = "auto",
     encoder_option: Annotated[
         list[str] | None, typer.Option(help="K=V, passed to the encoder.", rich_help_panel=ENCODING)
     ] = None,
@@ -256,7 +264,7 @@ def upscale(
                 ensemble=ensemble, engine=engine, compile=compile, repeated=repeated,
             ),
             encode=EncodeOptions(
-                codec=codec, crf=crf, pixel_format=pixel_format,
+                codec=codec, crf=crf, pixel_format=pixel_format, encoder=encoder,
                 encoder_options=parse_pairs(encoder_option or []),
             ),
             read=ReadOptions(

@@ -12,6 +12,7 @@ from tcnet.video.color.h273 import bit_depth, has_alpha, is_rgb_like
 from tcnet.video.color.hdr import encoder_parameters, is_hdr
 from tcnet.video.frame import ColorSpec, VideoInfo
 from tcnet.video.write.captions import CAPTIONED_CODECS
+from tcnet.video.write.hardware import ENCODERS, HardwareEncoder, hardware_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,22 @@ class EncodeOptions:
         crf: constant quality, lower is better.
         pixel_format: FFmpeg's name, such as "yuv444p10le".
         encoder_options: passed to the encoder unchanged, such as {"preset": "slow"}.
+        encoder: "auto" (software), "software", or a graphics processor's: "nvenc", "videotoolbox", "qsv",
+            "vaapi" or "amf"; where that does not work, software encodes and a notice says so.
 
     Raises:
-        UsageError: for an unknown codec.
+        UsageError: for an unknown codec or encoder.
     """
 
     codec: str | None = None
     crf: int | None = None
     pixel_format: str | None = None
     encoder_options: Mapping[str, str] = field(default_factory=dict)
+    encoder: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise UsageError(f"unknown encoder {self.encoder!r}; choose {', '.join(ENCODERS)}")
         if self.codec is not None and self.codec.lower() not in CODECS:
             raise UsageError(f"unknown codec {self.codec!r}; choose {', '.join(CODECS)}")
 
@@ -59,7 +65,8 @@ class CodecChoice:
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """A checked choice. color: what the pictures are encoded with. notices: for the user."""
+    """A checked choice. color: what the pictures are encoded with. notices: for the user. surface: the
+    pixel format in which a graphics processor takes the pictures; None for software."""
 
     codec: str
     encoder: str
@@ -67,6 +74,7 @@ class EncoderPlan:
     options: Mapping[str, str]
     color: ColorSpec
     notices: tuple[str, ...]
+    surface: str | None = None
 
 
 # crf 16 of x264 is visually lossless at upscaled sizes; the others are set to about the same quality. Its
@@ -122,6 +130,8 @@ def plan_encoding(
     """
     notices: list[str] = []
     name = (options.codec or _codec_for(info, options, default_codec, muxer, notices)).lower()
+    if (hardware := hardware_encoder(options.encoder, name)) is not None:
+        return _plan_hardware(info, options, name, hardware, notices)
     choice = CODECS[name]
     codec = _find_encoder(name, choice)
     pixel_format = options.pixel_format or _default_format(name, choice, info, notices)
@@ -153,18 +163,45 @@ def plan_encoding(
     return EncoderPlan(name, codec.name, pixel_format, settings, color, tuple(notices))
 
 
+def _plan_hardware(
+    info: VideoInfo, options: EncodeOptions, name: str, hardware: HardwareEncoder, notices: list[str]
+) -> EncoderPlan:
+    """The plan for a graphics processor; whether it works is not tried."""
+    software = CODECS[name]
+    crf = _quality(name, software, options.crf).get("crf", software.options.get("crf"))
+    choice = replace(software, formats=tuple(hardware.surfaces), alpha_formats=())
+    pixel_format = options.pixel_format or _default_format(name, choice, info, notices)
+    if pixel_format not in hardware.surfaces:
+        raise UsageError(
+            f"pixel format {pixel_format!r} cannot be written with {hardware.name}; choose "
+            f"{', '.join(hardware.surfaces)}, or encoder software"
+        )
+    _check_size(pixel_format, info.width, info.height)
+    codec = encoder_or_none(hardware.name)
+    if codec is not None:
+        _check_options(codec, options.encoder_options)
+    most = 0 if software.crf is None else software.crf.stop - 1
+    settings = {**hardware.options(None if crf is None else int(crf), most), **options.encoder_options}
+    _state_hdr(name, hardware.name, info, settings, notices)
+    notices += _losses(name, pixel_format, info)
+    color = replace(info.color, full_range=False) if name in _ALWAYS_LIMITED else info.color
+    surface = hardware.surfaces[pixel_format]
+    return EncoderPlan(name, hardware.name, pixel_format, settings, color, tuple(notices), surface)
+
+
 def available_codecs() -> dict[str, str]:
     """Codec name -> encoder, of those that this build of FFmpeg can encode."""
     found = {}
     for name, choice in CODECS.items():
         for encoder in choice.encoders:
-            if encoder in av.codecs_available and _encoder_or_none(encoder) is not None:
+            if encoder in av.codecs_available and encoder_or_none(encoder) is not None:
                 found[name] = encoder
                 break
     return found
 
 
-def _encoder_or_none(name: str) -> Codec | None:
+def encoder_or_none(name: str) -> Codec | None:
+    """An encoder by FFmpeg's name; None where this build has none."""
     try:
         return Codec(name, "w")
     except UnknownCodecError:
@@ -173,7 +210,7 @@ def _encoder_or_none(name: str) -> Codec | None:
 
 def _find_encoder(name: str, choice: CodecChoice) -> Codec:
     for encoder in choice.encoders:
-        codec = _encoder_or_none(encoder)
+        codec = encoder_or_none(encoder)
         if codec is not None:
             return codec
     raise UsageError(
@@ -185,6 +222,7 @@ def _find_encoder(name: str, choice: CodecChoice) -> Codec:
 def _codec_for(info: VideoInfo, options: EncodeOptions, default: str, muxer: str, notices: list[str]) -> str:
     """The codec where none is asked for, with a notice where it is not the usual one."""
     free = options.pixel_format is None and options.crf is None and not options.encoder_options
+    free = free and options.encoder in ("auto", "software")
     if info.alpha and free and muxer in _ALPHA_CODECS:
         name = _ALPHA_CODECS[muxer]
         notices.append(
@@ -205,9 +243,10 @@ def _state_hdr(
         return
     parameters = encoder_parameters(encoder, info.hdr)
     if parameters is None:
-        notices.append(
-            f"{name} cannot state the mastering display and light levels of the input; hevc and av1 can"
-        )
+        which, can = name, "hevc and av1 can"
+        if encoder not in CODECS[name].encoders:
+            which, can = encoder, "hevc and av1 by software can"
+        notices.append(f"{which} cannot state the mastering display and light levels of the input; {can}")
         return
     for key, value in parameters.items():
         settings[key] = ":".join(part for part in (value, settings.get(key, "")) if part)

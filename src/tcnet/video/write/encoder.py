@@ -44,6 +44,7 @@ class PictureEncoder:
         self._info = info
         self._path = path
         self._from_rgb = FromRgb(plan.pixel_format, plan.color, info.width, info.height)
+        self._surface = plan.surface
         self._codec = plan.codec
         self._durations: dict[int, int] = {}
         self._captions: dict[int, bytes] = {}
@@ -68,6 +69,8 @@ class PictureEncoder:
                 f"frame times must increase: {pts} after {self._last_pts} ({self._info.time_base} s)"
             )
         picture = self._from_rgb(frame.pixels, frame.alpha, frame.overshoot)
+        if self._surface not in (None, picture.format.name):
+            picture = picture.reformat(format=self._surface)  # the same samples, laid out otherwise
         picture.pts = pts
         picture.time_base = self._info.time_base
         picture.duration = self._ticks(frame.duration, frame.time_base)
@@ -177,7 +180,11 @@ def add_video(container: OutputContainer, plan: EncoderPlan, info: VideoInfo, pa
 
 def _describe(stream: VideoStream, plan: EncoderPlan, info: VideoInfo, color: ColorSpec) -> None:
     context = stream.codec_context
-    context.width, context.height, context.pix_fmt = info.width, info.height, plan.pixel_format
+    context.width, context.height, context.pix_fmt = (
+        info.width,
+        info.height,
+        plan.surface or plan.pixel_format,
+    )
     context.time_base = info.time_base
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.colorspace, context.color_primaries, context.color_trc = (

@@ -8,8 +8,9 @@ from pathlib import Path
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.codecs import EncodeOptions, EncoderPlan, plan_encoding
+from tcnet.video.write.codecs import EncodeOptions, EncoderPlan
 from tcnet.video.write.encoder import SeparateEncoder
+from tcnet.video.write.encoder_choice import choose_encoder
 from tcnet.video.write.muxer import Muxer
 from tcnet.video.write.packet_file import PacketFile, joined
 
@@ -123,5 +124,5 @@ def plan_video_encoding(
 ) -> VideoEncoding:
     """info: of the output. copy_from: the input. Raises UsageError for invalid options."""
     muxer, default_codec = output_container(path)
-    plan = plan_encoding(info, options, default_codec, muxer=muxer)
+    plan = choose_encoder(path, info, options, default_codec, muxer=muxer)
     return VideoEncoding(path, info, muxer, plan, copy_from)

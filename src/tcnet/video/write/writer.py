@@ -7,8 +7,9 @@ from tcnet.video.atomic_file import TargetFile
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.codecs import EncodeOptions, plan_encoding
+from tcnet.video.write.codecs import EncodeOptions
 from tcnet.video.write.encoder import EncodedPacket, PictureEncoder
+from tcnet.video.write.encoder_choice import choose_encoder
 from tcnet.video.write.muxer import Muxer
 
 
@@ -30,7 +31,7 @@ class VideoWriter:
         written; neither leaves anything behind.
         """
         muxer, default_codec = output_container(path)
-        plan = plan_encoding(info, options, default_codec, muxer=muxer)
+        plan = choose_encoder(path, info, options, default_codec, muxer=muxer)
         self._path = path
         self._notices = plan.notices
         self._target = TargetFile(
