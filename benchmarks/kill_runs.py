@@ -103,7 +103,11 @@ def run_all(folder: Path, runs: int, chance: random.Random) -> dict[str, object]
         left = sorted(path.name for path in place.iterdir() if path.name != "text")
         if left != [target] or contents(place / target) != wholes[target]:
             different.append(f"run {number} ({target}), killed at {', '.join(kills)}; left {left}")
-        print(f"run {number} {target}: killed {len(kills)} times ({', '.join(kills)})", file=sys.stderr)
+        outcome = "DIFFERS" if different and different[-1].startswith(f"run {number} ") else "same"
+        print(
+            f"run {number} {target}: killed {len(kills)} times ({', '.join(kills)}), {outcome}",
+            file=sys.stderr,
+        )
     return {
         "runs": runs,
         "different": different,
@@ -153,7 +157,8 @@ def run_until_done(
         output = Path(arguments[arguments.index("-o") + 1])
         if output.exists() and checkpoint_of(output).stored()[0] is None:
             # Killed after its last step: the output exists, and at most an empty folder is left beside it.
-            checkpoint_of(output).remove()
+            if checkpoint_of(output).path.exists():
+                checkpoint_of(output).remove()
             return kills
     raise AssertionError(f"{target}: not done after {MOST_ATTEMPTS} attempts")
 

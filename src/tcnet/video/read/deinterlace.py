@@ -226,27 +226,27 @@ class Deinterlacer:
 class ShownPictures:
     """The pictures of a stream after what is done about fields, in one pass.
 
-    Times are in ticks of 1 / `finer` of the stream's. wish: "auto", "double", "on" or "off". gaps: in the
+    Times are in ticks of 1 / `finer` of the stream's. asked: "auto", "double", "on" or "off". gaps: in the
     stream's ticks.
     """
 
     def __init__(
-        self, stream: PictureStream, wish: str, scan: Scan, *, tick: Fraction, rate: Fraction | None
+        self, stream: PictureStream, asked: str, scan: Scan, *, tick: Fraction, rate: Fraction | None
     ) -> None:
         """tick: of the stream, seconds. rate: its pictures a second, where known."""
         self.stream = stream
         self.gaps = Gaps(0 if rate is None else round(1 / (rate * tick)))
-        self._wish = wish
+        self._asked = asked
         self._scan = scan
-        self.finer = finer_ticks(wish, scan, tick)
-        film = wish in _MEASURED and scan.kind != PROGRESSIVE and scan.video_rate
+        self.finer = finer_ticks(asked, scan, tick)
+        film = asked in _MEASURED and scan.kind != PROGRESSIVE and scan.video_rate
         picture = 1 / rate if rate and (not film or is_picture_step(1 / rate)) else PICTURE_SECONDS
         self._clock = _Clock(
-            tick, self.finer, film=film, picture=picture / tick * self.finer, double=wish == "double"
+            tick, self.finer, film=film, picture=picture / tick * self.finer, double=asked == "double"
         )
         self._filter: Deinterlacer | None = None
-        if wish == "on" or (wish in _MEASURED and scan.kind != PROGRESSIVE):
-            self._filter = Deinterlacer(scan, only_combed=wish in _MEASURED, clock=self._clock)
+        if asked == "on" or (asked in _MEASURED and scan.kind != PROGRESSIVE):
+            self._filter = Deinterlacer(scan, only_combed=asked in _MEASURED, clock=self._clock)
         self._late = self._filter is None
 
     def pictures(self) -> Iterator[TimedPicture]:
@@ -268,7 +268,7 @@ class ShownPictures:
                 if before is not None:
                     self.gaps.add(entry.pts - before)
                 before = entry.pts
-            if self._filter is None and self._wish in _MEASURED and entry.picture.interlaced_frame:
+            if self._filter is None and self._asked in _MEASURED and entry.picture.interlaced_frame:
                 self._filter = Deinterlacer(self._scan, only_combed=True)
             if self._filter is None:
                 yield entry
@@ -289,41 +289,41 @@ class ShownPictures:
         return [f"{combed} of {count} frames were interlaced and were deinterlaced"]
 
 
-def finer_ticks(wish: str, scan: Scan, tick: Fraction) -> int:
+def finer_ticks(asked: str, scan: Scan, tick: Fraction) -> int:
     """Into how many a tick of the stream is split, so that film frames and fields stand at their own
     times."""
-    if wish not in _MEASURED or scan.kind == PROGRESSIVE:
+    if asked not in _MEASURED or scan.kind == PROGRESSIVE:
         return 1
-    finer = 4 if scan.video_rate else 2 if wish == "double" else 1
+    finer = 4 if scan.video_rate else 2 if asked == "double" else 1
     return finer if finer * tick.denominator <= _MOST_TICKS else 1
 
 
-def rate_factor(wish: str, scan: Scan, rate: Fraction | None) -> Fraction:
+def rate_factor(asked: str, scan: Scan, rate: Fraction | None) -> Fraction:
     """Frames that come out for each at `rate`, about."""
-    if wish not in _MEASURED or rate is None or scan.kind == PROGRESSIVE:
+    if asked not in _MEASURED or rate is None or scan.kind == PROGRESSIVE:
         return Fraction(1)
     film = scan.film_share if is_picture_step(1 / rate) else Fraction(0)
-    return film * Fraction(4, 5) + (1 - film) * (2 if wish == "double" and scan.kind != TELECINED else 1)
+    return film * Fraction(4, 5) + (1 - film) * (2 if asked == "double" and scan.kind != TELECINED else 1)
 
 
-def describe_fields(wish: str, scan: Scan) -> str | None:
+def describe_fields(asked: str, scan: Scan) -> str | None:
     """What was found and what is done about it, for people; None for progressive video."""
     if scan.kind == PROGRESSIVE:
-        return "the input is progressive: its frame rate stays as it is" if wish == "double" else None
+        return "the input is progressive: its frame rate stays as it is" if asked == "double" else None
     order = {"tff": " (top field first)", "bff": " (bottom field first)"}.get(scan.parity, "")
     kind = {
         INTERLACED: f"interlaced{order}",
         TELECINED: "telecined: film of 24 frames a second, spread over 60 fields",
         MIXED: f"mixed: telecined film, and video beside it{order}",
     }[scan.kind]
-    if wish == "off":
+    if asked == "off":
         return f"the input is {kind}, and stays so: its combs are enlarged (--deinterlace off)"
-    if wish == "double" and scan.kind == INTERLACED:
+    if asked == "double" and scan.kind == INTERLACED:
         return f"the input is {kind}: each field becomes a frame, at twice the rate"
-    if wish == "on" or scan.kind == INTERLACED:
+    if asked == "on" or scan.kind == INTERLACED:
         return f"the input is {kind}: it is deinterlaced (--deinterlace off leaves it as it is)"
     done = "film frames are put together again, at their own times"
     if scan.kind == MIXED:
         rest = "the rest is deinterlaced where it is interlaced"
-        done += ", and " + ("each field of the rest becomes a frame" if wish == "double" else rest)
+        done += ", and " + ("each field of the rest becomes a frame" if asked == "double" else rest)
     return f"the input is {kind}; {done} (--deinterlace off leaves it as it is)"
