@@ -97,7 +97,11 @@ def test_inference_knows_frames_but_no_files():
     assert not offenders(
         lambda module: within(module, "tcnet.inference"),
         lambda name: (
-            within(name, *foreign) or (within(name, "tcnet.video") and not within(name, "tcnet.video.frame"))
+            within(name, *foreign)
+            or (
+                within(name, "tcnet.video")
+                and not within(name, "tcnet.video.frame", "tcnet.video.repetition")
+            )
         ),
     )
 
