@@ -96,7 +96,8 @@ export class PlanView {
   /** Puts the job's choice into the form, if it is new: it may have been made in another tab. */
   #followChoice(job) {
     const chosen = choiceOf(job);
-    if (chosen !== this.#chosen && !this.#changing) {
+    const wrong = !this.parts.form.checkValidity() || this.#wrongPart(job) !== null; // still being typed
+    if (chosen !== this.#chosen && !this.#changing && !wrong) {
       this.#setForm(job);
     }
   }
