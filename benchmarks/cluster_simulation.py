@@ -29,12 +29,12 @@ from pathlib import Path
 import numpy as np
 import ray
 import torch
-from torch import nn
 
 from tcnet.cluster.cluster import RayCluster
 from tcnet.cluster.connection import LOCAL
 from tcnet.cluster.ray_crew import RayCrew
 from tcnet.inference import Plan, UpscaleOptions, plan_upscale
+from tcnet.network.torch_network import TorchNetwork
 from tcnet.upscale.executor import ClusterExecutor
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.journal import Journal
@@ -69,7 +69,7 @@ class Waits:
         }  # fmt: skip
 
 
-class Nothing(nn.Module):
+class Nothing(TorchNetwork):
     """What the driver needs of a network."""
 
     scale = 4

@@ -40,7 +40,7 @@ def timings(model: str, folder: Path) -> dict[str, VideoNetwork]:
         exported = open_export(folder / "model", engine)
         for precision in exported.runtime.precisions:
             name = f"{engine} {exported.runtime.version} {precision}"
-            found[name] = exported.to(device=CPU, dtype=choose_precision(precision, CPU).dtype)
+            found[name] = exported.placed(CPU, choose_precision(precision, CPU).dtype)
     return found
 
 

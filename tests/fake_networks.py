@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tcnet.network.torch_network import TorchNetwork
 from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 
 
@@ -23,7 +24,7 @@ def enlarge(pictures):
     return pictures.repeat_interleave(4, -1).repeat_interleave(4, -2)
 
 
-class Nearest(nn.Module):
+class Nearest(TorchNetwork):
     """Each output frame is its input frame enlarged. Records the (T, H, W) of each clip it is given."""
 
     scale = 4

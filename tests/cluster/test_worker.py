@@ -18,7 +18,6 @@ from tcnet.inference.upscaler import split_scenes
 from tcnet.models import load_model
 from tcnet.upscale import upscale_video
 from tcnet.upscale.executor import Work
-from tcnet.upscale.output.fingerprint import weights_identity
 from tcnet.upscale.output.run_output import frames_kept
 from tcnet.upscale.progress import Activity
 from tcnet.upscale.segment_input import iter_segment_inputs
@@ -43,7 +42,7 @@ def test_units_give_what_a_stream_gives(skip):
     lr = list(make_scenes(14, 3, 23))
     network = TemporalBox(4)
     worker = Worker()
-    worker.take_on("run", work_for(network), weights_identity(network))
+    worker.take_on("run", work_for(network), network.identity())
     done = [read_done(worker.compute("run", segment_message(segment))) for segment in cut(lr, skip=skip)]
     pngs = [png for each in done for png in each.encoded.files]
     upscaler = Upscaler(network, OPTIONS)
@@ -61,7 +60,7 @@ def test_near_repeats_are_copied_by_workers_as_by_a_stream():
     for i in range(1, 30, 2):
         lr[i].pixels[4:12, 4:12] += np.tile(np.array([[2], [0]], np.uint8), (4, 8))[..., None]
     worker, network = Worker(), TemporalBox(4)
-    worker.take_on("run", work_for(network, options), weights_identity(network))
+    worker.take_on("run", work_for(network, options), network.identity())
     done = [read_done(worker.compute("run", segment_message(segment))) for segment in cut(lr)]
     upscaler = Upscaler(network, options)
     whole = list(upscaler.stream(lr, align=10))
@@ -96,7 +95,7 @@ def test_a_unit_survives_the_journey():
 
 def test_other_weights_are_refused_and_both_named():
     network = TemporalBox(4)
-    with pytest.raises(MediaError, match=rf"weights {weights_identity(network)}, this machine has 0123"):
+    with pytest.raises(MediaError, match=rf"weights {network.identity()}, this machine has 0123"):
         Worker().take_on("run", work_for(network), "0123")
 
 
@@ -104,7 +103,7 @@ def test_runs_with_the_same_model_share_it():
     network = TemporalBox(4)
     worker = Worker()
     for number in range(KEPT_RUNS + 1):
-        worker.take_on(f"run {number}", work_for(network), weights_identity(network))
+        worker.take_on(f"run {number}", work_for(network), network.identity())
     assert not worker.knows("run 0")
     assert worker.knows(f"run {KEPT_RUNS}")
     assert len({id(run.compute) for run in worker._runs.values()}) == 1
@@ -116,7 +115,7 @@ def test_a_recomputed_frame_is_counted_and_the_newest_sent_where_wanted():
     options = UpscaleOptions(device="cpu", precision="bf16", window=12, overlap=4)
     network = BreaksInReducedPrecision()
     worker = Worker()
-    worker.take_on("run", work_for(network, options, wants_frames=True), weights_identity(network))
+    worker.take_on("run", work_for(network, options, wants_frames=True), network.identity())
     (segment,) = cut(lr)
     done = read_done(worker.compute("run", segment_message(segment)))
     assert done.recomputed_frames > 0
@@ -130,7 +129,7 @@ def test_damaged_weights_are_an_error_of_the_run():
     lr = list(make_frames(10))
     lr[4].pixels[0, 0] = 255
     worker = Worker()
-    worker.take_on("run", work_for(network), weights_identity(network))
+    worker.take_on("run", work_for(network), network.identity())
     message = worker.compute("run", segment_message(cut(lr)[0]))
     with pytest.raises(MediaError, match=r"frame 4 .*NaN or infinity even in float32"):
         read_done(message)
@@ -144,7 +143,7 @@ def test_want_of_memory_is_said_with_what_is_to_be_done():
 
     network = TooLarge(4)
     worker = Worker()
-    worker.take_on("run", work_for(network), weights_identity(network))
+    worker.take_on("run", work_for(network), network.identity())
     message = worker.compute("run", segment_message(cut(list(make_frames(10)))[0]))
     with pytest.raises(MediaError, match=r"ran out of memory on cpu .*windows of 12 frames.*smaller --tile"):
         read_done(message)
@@ -158,7 +157,7 @@ def test_other_failures_are_not_taken_for_want_of_memory():
 
     network = Broken(4)
     worker = Worker()
-    worker.take_on("run", work_for(network), weights_identity(network))
+    worker.take_on("run", work_for(network), network.identity())
     with pytest.raises(RuntimeError, match="shape mismatch"):
         worker.compute("run", segment_message(cut(list(make_frames(10)))[0]))
 
@@ -197,7 +196,7 @@ class OneWorker:
         return replace(plan, seconds_per_pixel=self.seconds / (info.height * info.width))
 
     def compute(self, work, segments, waiting):
-        self.worker.take_on("run", work, weights_identity(work.network))
+        self.worker.take_on("run", work, work.network.identity())
         for segment in segments:
             done = read_done(self.worker.compute("run", segment_message(segment)))
             self.sizes.append(done.encoded.frames)

@@ -12,11 +12,10 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.export import ExportedNetwork, open_export
 from tcnet.export.parity import moving_clip
 from tcnet.inference import Plan, UpscaleOptions, Upscaler, plan_upscale
-from tcnet.inference.backends import check_model, engine_of, load_network
+from tcnet.inference.backends import check_model, load_network
 from tcnet.inference.state import all_finite, in_float32
 from tcnet.models import save_model
 from tcnet.upscale import upscale_video
-from tcnet.upscale.output.fingerprint import weights_identity
 from tcnet.video import Frame, open_source, write_png
 
 FP32 = UpscaleOptions(precision="fp32", device="cpu")
@@ -124,15 +123,15 @@ def test_a_network_becomes_an_export_for_the_run(networks, pngs, tmp_path, monke
     assert (plans[0].model, plans[0].window) == ("lite.safetensors", None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lite.safetensors", "out", "torch"]
     name, same = load_network(networks["lite"], "torch")
-    assert (name, engine_of(same)) == ("TCNet", "torch")
+    assert (name, same.engine) == ("TCNet", "torch")
     assert same is networks["lite"]
 
 
 def test_the_identity_of_a_run_names_the_engine(networks, exports):
-    found = {weights_identity(open_export(exports["lite"], engine)) for engine in ("onnxruntime", "openvino")}
+    found = {open_export(exports["lite"], engine).identity() for engine in ("onnxruntime", "openvino")}
     found |= {
-        weights_identity(networks["lite"]),
-        weights_identity(open_export(exports["forward"], "onnxruntime")),
+        networks["lite"].identity(),
+        open_export(exports["forward"], "onnxruntime").identity(),
     }
     assert len(found) == 4
 

@@ -62,9 +62,9 @@ def test_bf16_keeps_motion_in_float32(networks, exports):
     exported = open_export(exports["forward"], "openvino")
     if exported.runtime.precisions == ("fp32",):
         pytest.skip("this processor has no bf16")
-    reduced = exported.to(device=CPU, dtype=torch.bfloat16)
-    assert exported.to(device=CPU, dtype=torch.float32) is exported
-    assert reduced.to(device=CPU, dtype=torch.float32) is not reduced
+    reduced = exported.placed(CPU, torch.bfloat16)
+    assert exported.placed(CPU, torch.float32) is exported
+    assert reduced.placed(CPU, torch.float32) is not reduced
     first, second = (np.ascontiguousarray(f) for f in moving_clip(2, 24, 40)[0][:, None].numpy())
     for one, other in zip(
         exported.runtime.run("motion", first, second),
@@ -81,11 +81,11 @@ def test_bf16_keeps_motion_in_float32(networks, exports):
 
 def test_onnxruntime_computes_in_float32_on_the_cpu(exports):
     exported = open_export(exports["lite"], "onnxruntime")
-    assert exported.to(device=CPU, dtype=torch.float32) is exported
+    assert exported.placed(CPU, torch.float32) is exported
     with pytest.raises(UsageError, match="onnxruntime computes in fp32 here, not bf16"):
-        exported.to(device=CPU, dtype=torch.bfloat16)
+        exported.placed(CPU, torch.bfloat16)
     with pytest.raises(UsageError, match="computes on the cpu here, not on cuda"):
-        exported.to(device=torch.device("cuda"), dtype=torch.float32)
+        exported.placed(torch.device("cuda"), torch.float32)
 
 
 def test_the_engine_must_fit_the_files(exports, openvino_export):

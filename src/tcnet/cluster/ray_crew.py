@@ -18,7 +18,6 @@ from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.upscale.executor import SegmentResult, Work
-from tcnet.upscale.output.fingerprint import weights_identity
 from tcnet.upscale.segment_input import SegmentInput
 from tcnet.video.frame import VideoInfo
 
@@ -135,7 +134,7 @@ class RayCrew:
     def begin(self, work: Work) -> Any:  # noqa: ANN401 - a run's name, and what its workers need
         self._runs += 1
         # Inside a list a reference is passed unresolved: a worker fetches it when it lacks it.
-        return f"run {self._runs}", [ray.put(work), weights_identity(work.network)]
+        return f"run {self._runs}", [ray.put(work), work.network.identity()]
 
     def send(self, worker: str, run: Any, segment: Any) -> Any:  # noqa: ANN401
         name, shared = run

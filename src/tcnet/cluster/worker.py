@@ -20,7 +20,6 @@ from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.inference.upscaler import Upscaler
 from tcnet.upscale.executor import SegmentResult, Work
 from tcnet.upscale.output.encoded_segment import encode_segment
-from tcnet.upscale.output.fingerprint import weights_identity
 from tcnet.upscale.segment_input import upscale_segment
 from tcnet.version import __version__
 from tcnet.video.frame import Frame, VideoInfo
@@ -78,14 +77,14 @@ class Worker:
 
         Raises MediaError if those that arrived have another, UsageError for a missing device.
         """
-        found = weights_identity(work.network)
+        found = work.network.identity()
         if found != weights:
             raise MediaError(
                 f"the worker on {self._host} has the weights {found}, this machine has {weights}: a damaged "
                 "transfer, or another network of the same name; install the same tcnet on all machines"
             )
         for other in self._runs.values():
-            if other.work.options == work.options and weights_identity(other.work.network) == weights:
+            if other.work.options == work.options and other.work.network.identity() == weights:
                 compute = other.compute
                 break
         else:

@@ -40,7 +40,7 @@ class ExportedNetwork(Recurrence):
 
     config: ExportedConfig
     one_clip = True
-    training = False
+    sums_pictures = False
     dtype = torch.float32
 
     def __init__(self, runtime: StepRuntime) -> None:
@@ -53,6 +53,20 @@ class ExportedNetwork(Recurrence):
         self.spatial_multiple = manifest.spatial_multiple
 
     @property
+    def engine(self) -> str:
+        """One of `tcnet.export.ENGINES`."""
+        return self.runtime.engine
+
+    @property
+    def inner(self) -> Self:
+        return self
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """What its engine computes in here, the fastest last."""
+        return self.runtime.precisions
+
+    @property
     def weight_bytes(self) -> int:
         """Of the weights in float32, about."""
         return self.runtime.file_bytes * (2 if self.manifest.weight_type == "float16" else 1)
@@ -61,13 +75,14 @@ class ExportedNetwork(Recurrence):
         """None: the weights are the runtime's."""
         return iter(())
 
-    def eval(self) -> Self:
-        return self
+    def identity(self) -> str:
+        """The hash of the weights it was exported from, and what runs them."""
+        return f"{self.manifest.weights} in {self.manifest.weight_type}, run by {self.engine}"
 
-    def to(self, *, device: torch.device, dtype: torch.dtype) -> Self:
+    def placed(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Itself, or one that computes in `dtype`. Raises UsageError where the runtime cannot."""
         if device.type != "cpu":
-            raise UsageError(f"{self.runtime.engine} computes on the cpu here, not on {device.type}")
+            raise UsageError(f"{self.engine} computes on the cpu here, not on {device.type}")
         runtime = self.runtime.in_precision(_PRECISIONS.get(dtype, str(dtype)))
         return self if runtime is self.runtime else type(self)(runtime)
 

@@ -6,7 +6,7 @@ from tcnet.catalogue import NAMES, WEIGHTS_NAME, weights_path
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
-from tcnet.export.network import ExportedNetwork, open_export
+from tcnet.export.network import open_export
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.inference.contract import VideoNetwork
 from tcnet.models import load_model
@@ -42,16 +42,11 @@ def load_network(model: Model, engine: str) -> tuple[str, VideoNetwork]:
         return str(folder), open_export(folder, engine)
     name = str(model) if isinstance(model, str | Path) else type(model).__name__
     network = load_model(model) if isinstance(model, str | Path) else model
-    if engine in ("torch", engine_of(network)):
+    if engine in ("torch", network.engine):
         return name, network
     if not isinstance(network, TCNet):
         raise UsageError(f"{engine} runs TCNets, not a {name}: leave out the engine")
     return name, exported_for_run(network, engine)
-
-
-def engine_of(network: VideoNetwork) -> str:
-    """What computes a network: "torch", "onnxruntime" or "openvino"."""
-    return network.runtime.engine if isinstance(network, ExportedNetwork) else "torch"
 
 
 def _export_folder(model: Model) -> Path | None:

@@ -26,13 +26,10 @@ import torch
 
 from tcnet.cgroup import memory_left_by_limits
 from tcnet.errors import MediaError
-from tcnet.export.network import ExportedNetwork
-from tcnet.inference.backends import engine_of
 from tcnet.inference.compute import Compute
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.tiling import Layout, smaller_layout
 from tcnet.inference.upscale_options import UpscaleOptions
-from tcnet.network.ensemble import SelfEnsemble
 from tcnet.network.tcnet import observed_at_once
 
 HELD_MAPS = 2
@@ -51,9 +48,9 @@ ENCODER_BYTES = 170 * 2**20
 2560x1440, 303 and 702 to 753 MiB."""
 FIXED_BYTES = 220 * 2**20
 """Interpreter, torch and codec libraries."""
-ENGINE_MAPS = {"onnxruntime": 20, "openvino": 48}
+ENGINE_MAPS = {"torch": 0, "onnxruntime": 20, "openvino": 48}
 """Feature maps that other engines keep beyond what torch does: each graph has buffers of its own."""
-ENGINE_BYTES = {"onnxruntime": 60 * 2**20, "openvino": 240 * 2**20}
+ENGINE_BYTES = {"torch": 0, "onnxruntime": 60 * 2**20, "openvino": 240 * 2**20}
 """Their libraries and compiled graphs. Both measured with 64 channels at 90x160 and 180x320."""
 QUEUED_FRAMES = 8
 """Decoded frames and SR frames between the stages, those in the stages' hands included."""
@@ -83,20 +80,20 @@ def estimate_memory(
     layout: Layout, network: VideoNetwork, dtype: torch.dtype, sample_bytes: int
 ) -> MemoryEstimate:
     """Peak of a run; sample_bytes: 1 for 8-bit frames, 2 for deeper ones."""
-    exported = isinstance(network, ExportedNetwork)
-    # Between the graphs of an export all is float32.
-    feature_map = network.config.channels * (4 if exported else dtype.itemsize)  # bytes for each LR pixel
+    # Between the graphs of other engines all is float32.
+    itemsize = dtype.itemsize if network.engine == "torch" else 4
+    feature_map = network.config.channels * itemsize  # bytes for each LR pixel
     area = layout.tile_area
     # A stream holds a group and those waiting for the next one, and does so for every tile at once.
     held = area * layout.window if layout.window else layout.computed_area * 2 * network.config.group_size
-    working_maps = WORKING_MAPS + (ENGINE_MAPS[engine_of(network)] if exported else 0)
+    working_maps = WORKING_MAPS + ENGINE_MAPS[network.engine]
     on_device = (
         held * (HELD_MAPS * feature_map + HELD_FLOATS * 4)
         + area * working_maps * feature_map
         + area * (observed_at_once(area) - 1) * MOTION_MAPS * feature_map
         + area * network.scale**2 * 3 * 4 * PICTURE_COPIES
     )
-    if isinstance(network, SelfEnsemble):
+    if network.sums_pictures:
         on_device += area * layout.window * network.scale**2 * 3 * 4
     lr_frame = layout.height * layout.width * 3 * sample_bytes
     sr_frame = layout.out_height * layout.out_width * 3 * sample_bytes
@@ -108,12 +105,8 @@ def estimate_memory(
         + sr_frame * QUEUED_FRAMES
         + encoder_memory(layout)
     )
-    weights = sum(parameter.numel() * 4 for parameter in network.parameters())
-    fixed = FIXED_BYTES
-    if isinstance(network, ExportedNetwork):
-        weights = network.weight_bytes
-        fixed += ENGINE_BYTES[engine_of(network)]
-    return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=fixed + 3 * weights)
+    fixed = FIXED_BYTES + ENGINE_BYTES[network.engine] + 3 * network.weight_bytes
+    return MemoryEstimate(network=on_device, frames=in_main_memory, fixed=fixed)
 
 
 def encoder_memory(layout: Layout) -> int:

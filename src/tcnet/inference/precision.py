@@ -8,12 +8,10 @@ import torch
 
 from tcnet.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
 from tcnet.errors import UsageError
-from tcnet.export.network import ExportedNetwork
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import DEVICES, PRECISIONS
 from tcnet.network import TCNet
 from tcnet.network.compilation import compile_stages
-from tcnet.network.ensemble import SelfEnsemble
 from tcnet.network.quantisation import quantise
 
 AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
@@ -55,13 +53,13 @@ def choose_placement(
     can be quantised and is not to be compiled: two thirds of the time or less, for 0.01 dB (docs/results.md).
     Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
     """
-    if not isinstance(network, ExportedNetwork):
+    if network.engine == "torch":
         place = choose_device(device)
         chosen = choose_precision(precision, place)
-        if precision == "auto" and chosen == FP32 and not compiled and _quantisable(network):
+        if precision == "auto" and chosen == FP32 and not compiled and "int8" in network.precisions:
             return place, preferred_integers(place) or chosen
         return place, chosen
-    engine, there = network.runtime.engine, network.runtime.precisions
+    engine, there = network.engine, network.precisions
     if device not in ("auto", "cpu"):
         raise UsageError(
             f"engine {engine} computes on the cpu here: leave out device {device}, or the engine"
@@ -129,15 +127,16 @@ def working_copy(network: AnyNetwork, device: torch.device, precision: Precision
 
     Raises UsageError for int8 and a network that cannot be quantised.
     """
-    if isinstance(network, ExportedNetwork):
-        return network.to(device=device, dtype=precision.dtype)
-    parameter = next(iter(network.parameters()), None)
-    as_wanted = parameter is None or (parameter.device, parameter.dtype) == (device, precision.dtype)
-    if as_wanted and not network.training and not precision.quantised:
-        return network
-    made = copy.deepcopy(network).eval().to(device=device, dtype=precision.dtype)
-    if precision.quantised:
-        _quantise(made)
+    if not precision.quantised:
+        return network.placed(device, precision.dtype)
+    request = ("precision int8", "use auto")
+    _tcnet(network, *request)  # or it would be copied in vain
+    placed = network.placed(device, precision.dtype)
+    made = copy.deepcopy(network) if placed is network else placed
+    try:
+        quantise(_tcnet(made, *request))
+    except ValueError as error:
+        raise UsageError(f"precision int8: {error}; use auto, or train the model a little further") from error
     return made
 
 
@@ -151,26 +150,9 @@ def compiled_copy(network: AnyNetwork) -> AnyNetwork:
     return made
 
 
-def _inner(network: VideoNetwork) -> VideoNetwork:
-    """The network inside an ensemble, or itself."""
-    return network.network if isinstance(network, SelfEnsemble) else network
-
-
-def _quantisable(network: VideoNetwork) -> bool:
-    inner = _inner(network)
-    return isinstance(inner, TCNet) and bool(inner.ranges)
-
-
 def _tcnet(network: VideoNetwork, request: str, instead: str) -> TCNet:
     """The TCNet itself or inside an ensemble. Raises UsageError, with the request and advice, for others."""
-    inner = _inner(network)
+    inner = network.inner
     if not isinstance(inner, TCNet):
         raise UsageError(f"{request} is for TCNets, not for a {type(inner).__name__}: {instead}")
     return inner
-
-
-def _quantise(network: VideoNetwork) -> None:
-    try:
-        quantise(_tcnet(network, "precision int8", "use auto"))
-    except ValueError as error:
-        raise UsageError(f"precision int8: {error}; use auto, or train the model a little further") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError, UsageError
-from tcnet.inference.backends import engine_of, load_network
+from tcnet.inference.backends import load_network
 from tcnet.inference.bidirectional import upscale_windows
 from tcnet.inference.compute import Compute, Statistics
 from tcnet.inference.contract import VideoNetwork
@@ -58,9 +58,9 @@ class Upscaler:
         self.options = with_named(options, named)
         if isinstance(network, str | Path):
             network = load_network(network, self.options.engine)[1]
-        if self.options.engine not in ("torch", engine_of(network)):
+        if self.options.engine not in ("torch", network.engine):
             raise UsageError(
-                f"engine {self.options.engine} is requested, but this network runs on {engine_of(network)}"
+                f"engine {self.options.engine} is requested, but this network runs on {network.engine}"
             )
         if self.options.repeated == "near" and network.config.propagation == "forward":
             raise UsageError(
@@ -270,7 +270,7 @@ def ensembled(network: VideoNetwork, name: str) -> VideoNetwork:
     kind = next((kind for kind in ENSEMBLES if kind == name), None)
     if kind is None:
         return network
-    if (engine := engine_of(network)) != "torch":
+    if (engine := network.engine) != "torch":
         raise UsageError(f"ensemble {name} is computed by torch alone: leave it out, or engine {engine}")
     if not isinstance(network, TCNet) or network.config.propagation != "bidirectional":
         raise UsageError(

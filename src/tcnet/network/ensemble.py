@@ -9,9 +9,10 @@ from itertools import islice, product
 from typing import Literal, NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tcnet.network.tcnet import TCNet, TCNetConfig
+from tcnet.network.torch_network import TorchNetwork
 from tcnet.network.transforms import ClipTransform
 
 EnsembleKind = Literal["time", "full"]
@@ -22,11 +23,13 @@ ENSEMBLES: dict[EnsembleKind, tuple[ClipTransform, ...]] = {
 """time: the clip and its reverse, twice the cost; full: both in all eight orientations, 16 times the cost."""
 
 
-class SelfEnsemble(nn.Module):
+class SelfEnsemble(TorchNetwork):
     """A bidirectional TCNet over all transforms of ENSEMBLES[kind], with the interface of the network.
 
     Holds the SR frames of the whole clip in float32, unlike the network.
     """
+
+    sums_pictures = True
 
     def __init__(self, network: TCNet, kind: EnsembleKind) -> None:
         """Raises ValueError for a streaming network: a stream has no reverse."""
@@ -43,6 +46,14 @@ class SelfEnsemble(nn.Module):
     @property
     def config(self) -> TCNetConfig:
         return self.network.config
+
+    @property
+    def inner(self) -> TCNet:
+        return self.network
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        return self.network.precisions
 
     @property
     def spatial_multiple(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tcnet.network.flow import Flow, shared_flow, warp
 from tcnet.network.fusion import ProgressiveFusion
@@ -18,6 +18,7 @@ from tcnet.network.propagation import Motion, RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
 from tcnet.network.stability import SpatioTemporalStability
+from tcnet.network.torch_network import TorchNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,7 @@ CONFIGS = {
 operations, "lite" the small streaming one; "paper" has the paper's widths and depths."""
 
 
-class TCNet(Recurrence, nn.Module):
+class TCNet(Recurrence, TorchNetwork):
     """x4 video super-resolution for any number of frames T >= 1, any height and width >= 16.
 
     Computes in the dtype of its parameters (or under autocast); motion, sampling positions and the bilinear
@@ -224,6 +225,10 @@ class TCNet(Recurrence, nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.reconstruction.fuse.weight.dtype
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        return (*super().precisions, "int8") if self.ranges else super().precisions
 
     @property
     def spatial_multiple(self) -> int:

@@ -62,15 +62,15 @@ def run_benchmark(
             f"BasicVSR ran in {number_format.floating.name}, of which its fraction of the limit is low",
         )
     dtype = number_format.dtype
-    networks: dict[str, _Network] = {
-        **ours,
+    baselines = {
         PLAIN: _copy(baseline, chosen, dtype, torch.contiguous_format),
         "BasicVSR, channels_last": _copy(baseline, chosen, dtype, torch.channels_last),
     }
     lead = max(1 + network.config.group_size for network in ours.values())
     texture = moving_texture(lead + frames, height, width).to(chosen)
     before, clip = texture[:, :lead], texture[:, lead:]
-    works = {name: _work(network, before, clip) for name, network in networks.items()}
+    works = {name: _work(network, before, clip) for name, network in ours.items()}
+    works |= {name: _whole_clip(network, clip) for name, network in baselines.items()}
     as_written = dict(zip(ours, plain.values(), strict=True))
     counted = dict(works)
     if compiled:
@@ -80,7 +80,7 @@ def run_benchmark(
     for name, work in works.items():
         operations, peaks[name] = _warm_up(work, counted[name], chosen)
         flops[name] = operations / frames
-    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    seconds: dict[str, list[float]] = {name: [] for name in works}
     stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
     limits, bandwidths = [], []
     for _ in range(rounds):
@@ -117,7 +117,7 @@ def run_benchmark(
                 if name in ours
                 else (),
             )
-            for name in networks
+            for name in works
         ),
         remarks=(
             f"convolution limit: {limit / 1e12:.3f} TFLOP/s "
@@ -211,17 +211,20 @@ def _copy(
     return copy.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
-def _work(network: _Network, before: Tensor, clip: Tensor) -> Callable[[], None]:
-    """The pictures of `clip`, or as many of a network that streams: `before` is given to it first, now, since
-    it has more to do where a scene begins."""
-
+def _whole_clip(network: _Network, clip: Tensor) -> Callable[[], None]:
     @torch.inference_mode()
     def whole() -> None:
         for _ in network.frames(clip):
             pass
 
-    if not isinstance(network, TCNet) or network.config.propagation == "bidirectional":
-        return whole
+    return whole
+
+
+def _work(network: TCNet, before: Tensor, clip: Tensor) -> Callable[[], None]:
+    """The pictures of `clip`, or as many of a network that streams: `before` is given to it first, now, since
+    it has more to do where a scene begins."""
+    if network.config.propagation == "bidirectional":
+        return _whole_clip(network, clip)
     with torch.inference_mode():
         _, begun = network.stream(before[:, -1 - network.config.group_size :])
 

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Protocol
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.inference.backends import engine_of
 from tcnet.inference.compute import Statistics
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan, plan_with
@@ -149,7 +148,7 @@ class ClusterExecutor:
         Raises like `plan_upscale`, and UsageError for a network whose frames depend on all before them, or
         that cannot be sent.
         """
-        if (engine := engine_of(network)) != "torch":
+        if (engine := network.engine) != "torch":
             raise UsageError(f"engine {engine} computes on this machine alone: leave it out, or --cluster")
         if network.config.propagation == "forward":
             raise UsageError(

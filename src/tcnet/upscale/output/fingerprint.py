@@ -1,20 +1,14 @@
 """What the frames of a run depend on, as JSON: by it a later run knows whether it may continue."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
-from tcnet.export.network import ExportedNetwork
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.version import __version__
 from tcnet.video import ReadOptions
-
-_DIGITS = 16
 
 
 def run_identity(
@@ -30,26 +24,13 @@ def run_identity(
     return {
         "tcnet version": __version__,
         "input": source,
-        "model weights": weights_identity(network),
+        "model weights": network.identity(),
         "read": plain(asdict(replace(read, allow_network=False))),
         "options": {
             **plain(asdict(replace(options, memory_limit=None))),
             "segment_frames": segment_frames,
         },
     }
-
-
-def weights_identity(network: VideoNetwork) -> str:
-    """A hash of the network's weights and configuration, whatever file or name they came by."""
-    if isinstance(network, ExportedNetwork):
-        return (
-            f"{network.manifest.weights} in {network.manifest.weight_type}, run by {network.runtime.engine}"
-        )
-    digest = hashlib.sha256(f"{type(network).__name__} {network.config!r}".encode())
-    for value in network.parameters():
-        digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:_DIGITS]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
