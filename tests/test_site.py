@@ -1,6 +1,7 @@
 """The site of `make docs` is whole, as far as can be seen without MkDocs."""
 
 import ast
+import inspect
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +19,14 @@ REFERENCE = [
     for page in sorted(DOCS.glob("reference/*.md"))
     for line in page.read_text(encoding="utf-8").splitlines()
     if line.startswith("::: ")
+]
+
+FUNCTIONS = [
+    name
+    for name in REFERENCE
+    if name.rpartition(".")[2].islower()
+    if name
+    not in ("tcnet.plan_video", "tcnet.vapoursynth.upscale")  # arguments of upscale_video; not importable
 ]
 
 
@@ -55,6 +64,18 @@ def test_names_of_the_reference_are_there(name):
         assert documented[last]
     else:
         assert getattr(import_module(module), last).__doc__
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_the_reference_say_what_they_take_and_return(name):
+    module, _, last = name.rpartition(".")
+    function = inspect.unwrap(getattr(import_module(module), last))
+    text = inspect.getdoc(function)
+    for argument in inspect.signature(function).parameters:
+        assert f"\n    {argument}: " in text, argument
+    assert (
+        "\nReturns:" in text or "\nYields:" in text or inspect.signature(function).return_annotation is None
+    )
 
 
 def test_the_reference_has_all_public_names():

@@ -38,7 +38,13 @@ _PICTURE = ".png"
 
 @dataclass(frozen=True, slots=True)
 class CompareResult:
-    """frames: shown, or columns of a profile."""
+    """What a comparison wrote.
+
+    Attributes:
+        output: the file or folder.
+        frames: shown, or columns of a profile.
+        notices: what the user should know, a line each.
+    """
 
     output: Path
     frames: int
@@ -64,8 +70,13 @@ def compare_videos(
         output: a video file, a .png for one moment (of a profile: always .png), or a folder of PNGs; by
             default NAME.VIEW.mp4, .mkv or .png beside the first input.
         options: the view and what it shows.
+        encode: codec and quality of the output.
+        read: which part of the inputs, and how.
         overwrite: whether an existing output may be replaced.
         progress: called after each frame with the number of frames done and, where known, of all.
+
+    Returns:
+        What was written.
 
     Raises:
         UsageError: for invalid options.

@@ -82,6 +82,9 @@ def evaluate(
             it starts over and says so in the notices.
         progress: called as the evaluation proceeds.
 
+    Returns:
+        The figures of each method, as means and by clip; `write_report` makes a report of them.
+
     Raises:
         UsageError: for unknown names, impossible options, missing packages of metrics, and a method that
             breaks its contract.

@@ -36,7 +36,14 @@ FORMATS = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """output: the folder. size: of its files, in bytes."""
+    """What an export wrote.
+
+    Attributes:
+        output: the folder.
+        manifest: what its manifest says.
+        parity: how far its pictures differ from the network's.
+        size: of its files, in bytes.
+    """
 
     output: Path
     manifest: Manifest
@@ -56,15 +63,27 @@ def export_model(
     tolerance: float = TOLERANCE,
     on_step: Callable[[str], None] | None = None,
 ) -> ExportResult:
-    """Write the step graphs of a model, with a manifest, into a folder (default: NAME-FORMAT here).
+    """Write the step graphs of a model, with a manifest, into a folder.
 
-    model: a name, a weight file or a network, which is exported in float32. format: of FORMATS.
-    half_weights: store weights in half precision; exact for weights that were stored so, as the package's.
-    on_step: called with what is being done. The folder appears only when its graphs have given the same
-    pictures as the network, to `tolerance`, on clips of all `sizes` (height, width) and `clip_lengths`.
+    The folder appears only when its graphs have given the same pictures as the network.
 
-    Raises UsageError for an unknown format, a missing package and networks that cannot be exported,
-    MediaError for an output that must not or cannot be written, and for graphs that differ.
+    Args:
+        model: a name, a weight file or a network, which is exported in float32.
+        format: "onnx" or "openvino".
+        output: the folder; by default NAME-FORMAT here.
+        half_weights: store weights in half precision; exact for those that were stored so, as the package's.
+        overwrite: whether an existing folder may be replaced.
+        sizes: (height, width) of the LR clips on which the pictures are compared.
+        clip_lengths: their frames; each length with each size.
+        tolerance: by how much the pictures, in [0, 1], may differ.
+        on_step: called with what is being done.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: for an unknown format, a missing package and networks that cannot be exported.
+        MediaError: for an output that must not or cannot be written, and for graphs that differ.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}: choose one of {', '.join(FORMATS)}")

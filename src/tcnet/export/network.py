@@ -138,9 +138,17 @@ class ExportedNetwork(Recurrence):
 
 
 def open_export(folder: Path, engine: str) -> ExportedNetwork:
-    """An exported model, in float32, run by `engine`.
+    """Open an exported model, in float32.
 
-    Raises UsageError for an unknown engine, one that is not installed, and one that does not read the files;
-    MediaError for a folder that is not an export or is damaged.
+    Args:
+        folder: what `export_model` wrote.
+        engine: what runs it, "onnxruntime" or "openvino".
+
+    Returns:
+        A network that `tcnet.Upscaler` and `tcnet.upscale_video` take as a model.
+
+    Raises:
+        UsageError: for an unknown engine, one that is not installed, and one that does not read the files.
+        MediaError: for a folder that is not an export or is damaged.
     """
     return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))

@@ -283,10 +283,18 @@ def network_config(network: dict[str, Any]) -> TCNetConfig:
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
-    """Read a TOML file and apply `overrides`, each "a.b=value" with a value in TOML (a bare word is text).
+    """Read the TOML file of a training.
 
-    Raises UsageError, one line that names the key, for a missing file, wrong TOML, unknown keys, wrong
-    types and values out of range.
+    Args:
+        path: the file.
+        overrides: applied to it, each "a.b=value" with a value in TOML (a bare word is text).
+
+    Returns:
+        The configuration, checked.
+
+    Raises:
+        UsageError: one line that names the key, for a missing file, wrong TOML, unknown keys, wrong types and
+            values out of range.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

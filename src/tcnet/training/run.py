@@ -35,8 +35,13 @@ RANGE_SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """stopped_by: the signal that interrupted the run, None if it is finished. weights: the file with the
-    best weights, None if there is none yet."""
+    """How a training ended.
+
+    Attributes:
+        stopped_by: the signal that interrupted the run, None if it is finished.
+        counters: how far it has come.
+        weights: the file with the best weights, None if there is none yet.
+    """
 
     stopped_by: signal.Signals | None
     counters: Counters
@@ -45,8 +50,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Progress callbacks: `decoding` and `teaching` (clips done, of all), `shrinking` (a line for each
-    stage), `notice` (a line for the user), `progress`."""
+    """Progress callbacks.
+
+    Attributes:
+        decoding: called with the clips decoded, and of how many.
+        teaching: the same for clips whose targets the teachers have computed.
+        shrinking: called with a line for each stage of shrinking a network.
+        notice: called with a line for the user.
+        progress: called as the training proceeds.
+    """
 
     decoding: Callable[[int, int], None] | None = None
     teaching: Callable[[int, int], None] | None = None
@@ -58,9 +70,18 @@ class Watcher:
 def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | None = None) -> Outcome:
     """Train as `config` says, alone or as one of torchrun's processes.
 
-    resume: continue from the checkpoint in `config.out`, or begin if there is none yet.
-    Raises UsageError (among others if `out` holds a run and `resume` is not given), MediaError for data or
-    weights that cannot be used and files that cannot be written, TcnetError when the training diverges.
+    Args:
+        config: what is trained, on which data, and where the run is kept.
+        resume: continue from the checkpoint in `config.out`, or begin if there is none yet.
+        watcher: told of progress.
+
+    Returns:
+        How it ended; an interrupted run is no error.
+
+    Raises:
+        UsageError: among others if `config.out` holds a run and `resume` is not given.
+        MediaError: for data or weights that cannot be used and files that cannot be written.
+        TcnetError: when the training diverges.
     """
     watcher = watcher or Watcher()
     with join_processes(choose_device(config.device)) as (processes, device):

@@ -163,8 +163,8 @@ def upscale_video(
         read: which part of the input, and how.
         overwrite: whether an output that exists may be replaced.
         resume: False starts over where an unfinished run is there.
-        segment_frames: frames of a segment; None: 48, or fewer where frames are slow (`with_segments`), as an
-            unfinished run has it.
+        segment_frames: frames of a segment; None: as an unfinished run has it, else 48, or fewer where frames
+            are slow.
         cluster: where to compute, in place of this machine.
         on_plan: called in this thread before anything is written.
         on_frame: called with every frame that is computed; from a cluster with the last of each segment.

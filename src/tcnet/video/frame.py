@@ -134,6 +134,11 @@ class FrameSource(Protocol):
 class FrameSink(Protocol):
     """Takes frames in order. The output appears only with `finish`; `abort` leaves nothing."""
 
-    def write(self, frame: Frame) -> None: ...
-    def finish(self) -> None: ...
-    def abort(self) -> None: ...
+    def write(self, frame: Frame) -> None:
+        """Takes the next frame."""
+
+    def finish(self) -> None:
+        """Ends the output and puts it in its place."""
+
+    def abort(self) -> None:
+        """Removes what was written."""

@@ -31,8 +31,17 @@ def write_report(result: EvaluationResult, out_dir: Path) -> tuple[Path, ...]:
     """Write the three files into `out_dir`, created if missing, and the pictures as PNGs into its `images`.
 
     Files of an earlier report are replaced, its other pictures removed. All are written under temporary names
-    before the first is moved into place. Returns the paths of the three.
-    Raises MediaError if the folder cannot be created or written.
+    before the first is moved into place.
+
+    Args:
+        result: what `evaluate` returned.
+        out_dir: the folder.
+
+    Returns:
+        The paths of the three.
+
+    Raises:
+        MediaError: if the folder cannot be created or written.
     """
     texts = {JSON_NAME: to_json(result), CSV_NAME: to_csv(result), HTML_NAME: render_html(result)}
     contents = {name: text.encode("utf-8") for name, text in texts.items()}
