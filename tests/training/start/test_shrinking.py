@@ -171,7 +171,7 @@ def save_larger(tiny):
 def test_a_run_starts_from_a_larger_model(tiny):
     said = []
     config = tiny.config("run", save_larger(tiny), *SHRINKING)
-    assert train(config, watcher=Watcher(shrinking=said.append)).finished
+    assert train(config, watcher=Watcher(shrinking=said.append)).stopped_by is None
     stages = [line.split(":")[0] for line in said]
     assert stages == ["propagation", "stability and fusion", "refinement", "reconstruction"]
     assert tiny.log()[0]["rates"]["new"] > 0
