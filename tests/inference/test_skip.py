@@ -18,6 +18,7 @@ SMALL = {
     "refinement_blocks": 1,
     "fusion_width": 8,
     "alignment_window": 16,
+    "motion": "tiny",  # SPyNet would take most of the time, and looks at two frames like this
 }
 COUNT = 22
 OPTIONS = {"window": 10, "overlap": 2, "device": "cpu", "precision": "fp32"}
