@@ -38,8 +38,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found = []
     for key, value in new.items():
         before = old.get(key)
-        if key in _DEFAULTS and isinstance(before, Mapping):
-            before = {**_DEFAULTS[key], **before}  # options that came later
+        if key in _DEFAULTS and isinstance(before, Mapping) and isinstance(value, Mapping):
+            later = {name: default for name, default in _DEFAULTS[key].items() if name in value}
+            before = {**later, **before}
         if before == value:
             continue
         if key == "input":
