@@ -104,5 +104,5 @@ def test_a_stream_begins_with_the_scene_that_is_wanted(hold):
 
 
 def test_a_negative_skip_is_refused():
-    with pytest.raises(ValueError, match="skip must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="skip and begin must be at least 0, got -1 and 0"):
         upscaled(Nearest(), make_frames(3), -1, **OPTIONS)
