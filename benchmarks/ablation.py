@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         began = time.monotonic()
         print(f"{index + 1}/{len(runs)} {run.config.name}", end=" ", flush=True)
-        if not train(run.config, resume=True).finished:
+        if train(run.config, resume=True).stopped_by is not None:
             raise SystemExit("interrupted and saved; the same command continues")
         print(f"{time.monotonic() - began:.0f} s", flush=True)
     sets = {"held-out": ("folder", options.data / "heldout")}

@@ -47,13 +47,12 @@ def test_frames_before_the_start_are_context(both):
 
 def test_what_the_pipeline_asks_of_a_network_is_there(both):
     network, exported = both
-    for name in ("scale", "minimum_size", "spatial_multiple", "training"):
+    for name in ("scale", "minimum_size", "spatial_multiple"):
         assert getattr(exported, name) == getattr(network, name)
     for name in ("propagation", "group_size", "channels"):
         assert getattr(exported.config, name) == getattr(network.config, name)
     weights = sum(value.numel() * 4 for value in network.parameters())
     assert weights < exported.weight_bytes < weights + 2**20
-    assert list(exported.parameters()) == []
 
 
 @pytest.mark.parametrize("name", ["forward", "lite"])
