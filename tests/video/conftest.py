@@ -149,3 +149,12 @@ def clips() -> SimpleNamespace:
         read=read_all,
         picture=picture,
     )
+
+
+@pytest.fixture
+def cases(data_dir):
+    """Small files that came out wrong once, beside the development data."""
+    folder = data_dir.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no case files in {folder}")
+    return folder

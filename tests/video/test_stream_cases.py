@@ -8,14 +8,6 @@ from tcnet.video.color.planes import plane_samples
 from tcnet.video.pyav import layout_of
 
 
-@pytest.fixture
-def cases(data_dir):
-    folder = data_dir.parent / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"no case files in {folder}")
-    return folder
-
-
 def read(path):
     with open_source(path) as reader:
         frames = list(reader)

@@ -14,14 +14,6 @@ from tcnet.video import ReadOptions, open_source
 MILLISECOND = Fraction(1, 1000)
 
 
-@pytest.fixture
-def cases(data_dir):
-    folder = data_dir.parent / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"no case files in {folder}")
-    return folder
-
-
 def packets(path, kind):
     """(start, end, bytes) in seconds of what is not outside of an edit list; empty texts of MP4 left out."""
     with av.open(str(path)) as container:

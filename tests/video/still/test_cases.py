@@ -9,14 +9,6 @@ from tcnet.video import open_source
 from tcnet.video.still.image_file import decode_image
 
 
-@pytest.fixture
-def cases(data_dir):
-    folder = data_dir.parent / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"no case files in {folder}")
-    return folder
-
-
 @pytest.mark.parametrize("name", ["exif/o2.jpg", "exif/o5.jpg", "grid.avif", "jpeg_in_tiff.tif", "rgb.tga"])
 def test_images(cases, name):
     with Image.open(cases / name) as other:

@@ -13,7 +13,6 @@ standard prescribes; for those that do not, `ToRgb(left_sited=True)` supplies it
 left-sited (the default of H.264, HEVC and MPEG-2), so that chroma does not creep with each generation.
 """
 
-from fractions import Fraction
 from typing import cast
 
 import av
@@ -39,6 +38,7 @@ from tcnet.video.color.h273 import (
 )
 from tcnet.video.color.overshoot import add_overshoot
 from tcnet.video.color.planes import fill_plane, plane_samples
+from tcnet.video.filter_graph import TICK, filter_graph
 from tcnet.video.frame import ColorSpec, Overshoot, Pixels
 
 # Names of the same matrices for libavfilter's `scale`; those absent go through numpy.
@@ -137,8 +137,8 @@ class ToRgb:
     def _set_left_siting(self, frame: av.VideoFrame) -> av.VideoFrame:
         key = (frame.width, frame.height, frame.format.name)
         if key not in self._siting:
-            self._siting[key] = _graph(*key, [("setparams", "chroma_location=left")])
-        frame.time_base = Fraction(1, 1000)  # the graph's; times were read from the frame before
+            self._siting[key] = filter_graph(*key, [("setparams", "chroma_location=left")])
+        frame.time_base = TICK  # the graph's; times were read from the frame before
         graph = self._siting[key]
         graph.vpush(frame)
         return graph.vpull()
@@ -191,7 +191,7 @@ class FromRgb:
                     f"out_color_matrix={name}:out_range=limited:out_chroma_loc=left:flags={_FLAG_NAMES}"
                 )
                 steps = [("scale", arguments), ("format", f"pix_fmts={pixel_format}")]
-                self._scale = _graph(width, height, "rgb24", steps)
+                self._scale = filter_graph(width, height, "rgb24", steps)
 
     @property
     def color(self) -> ColorSpec:
@@ -230,7 +230,7 @@ class FromRgb:
             return self._to_rgb(pixels, peak, opacity)
         if self._scale is not None and peak == 255:
             frame = av.VideoFrame.from_ndarray(_contiguous(pixels), "rgb24")
-            frame.time_base = Fraction(1, 1000)
+            frame.time_base = TICK
             self._scale.vpush(frame)
             frame = self._scale.vpull()
         else:
@@ -307,19 +307,6 @@ WRITABLE_FORMATS: frozenset[str] = frozenset(
     + [f"gbrap{depth}" for depth in ("", "10le", "12le", "16le")]
     + ["rgba", "bgra", "rgba64le"]
 )
-
-
-def _graph(width: int, height: int, pixel_format: str, steps: list[tuple[str, str]]) -> Graph:
-    graph = Graph()
-    node = graph.add_buffer(
-        width=width, height=height, format=av.VideoFormat(pixel_format), time_base=Fraction(1, 1000)
-    )
-    for name, arguments in [*steps, ("buffersink", "")]:
-        following = graph.add(name, arguments or None)
-        node.link_to(following)
-        node = following
-    graph.configure()
-    return graph
 
 
 def _contiguous(pixels: Pixels) -> Pixels:

@@ -1,11 +1,9 @@
 """FFmpeg's filters over pictures, whose times do not go through them."""
 
-from fractions import Fraction
-
 import av
 from av.filter import Graph
 
-_TICK = Fraction(1, 1000)
+from tcnet.video.filter_graph import TICK, filter_graph
 
 
 class PictureFilter:
@@ -20,8 +18,8 @@ class PictureFilter:
     def feed(self, picture: av.VideoFrame) -> list[av.VideoFrame]:
         """What comes out by now. The picture's pts and time base are overwritten."""
         if self._graph is None:
-            self._graph = _graph(picture, self._steps)
-        picture.pts, picture.time_base = self._count, _TICK
+            self._graph = filter_graph(picture.width, picture.height, picture.format.name, self._steps)
+        picture.pts, picture.time_base = self._count, TICK
         self._count += 1
         self._graph.vpush(picture)
         return _drained(self._graph)
@@ -33,19 +31,6 @@ class PictureFilter:
             return []
         graph.vpush(None)
         return _drained(graph)
-
-
-def _graph(picture: av.VideoFrame, steps: list[tuple[str, str]]) -> Graph:
-    graph = Graph()
-    node = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=_TICK
-    )
-    for name, arguments in [*steps, ("buffersink", "")]:
-        following = graph.add(name, arguments or None)
-        node.link_to(following)
-        node = following
-    graph.configure()
-    return graph
 
 
 def _drained(graph: Graph) -> list[av.VideoFrame]:
