@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tcnet.machine import machine
+
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample-lr.mkv"
 BUSY = "import torch\na = torch.rand(512, 512)\nwhile True: a = (a @ a).softmax(0)"
 LIBRARY = "import sys, tcnet\ntcnet.upscale_video(sys.argv[1], sys.argv[2], model=sys.argv[3])"
@@ -76,7 +78,8 @@ def main() -> None:
         ratio = medians[way] / medians["command"]
         print(f"{way}: median {medians[way]:.1f} s, {ratio:.2f} of the command ({each})")
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"busy": arguments.busy, "seconds": seconds}, indent=1) + "\n")
+        result = {"busy": arguments.busy, "model": arguments.model, "machine": machine(), "seconds": seconds}
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Planned against measured time: how long `tcnet upscale` says that a run takes, and how long it then takes.
 
     python benchmarks/plan_accuracy.py [--models tcnet-lite ...] [--sizes 96x64:30 ...] [--again]
-    python benchmarks/plan_accuracy.py --table       # the results as a table for docs/results.md
 
 Each case is a generated file (a texture that moves, H.264), upscaled by a fresh process on a machine
 without other work. Measured are the seconds from the plan to the finished output: what a reader of the plan
@@ -31,8 +30,6 @@ from tcnet.video.frame import ColorSpec, Frame, VideoInfo
 RESULTS = Path(__file__).parent / "results" / "plan_accuracy.json"
 SIZES = ("96x64:30", "180x120:24", "320x180:16")
 """width x height : frames."""
-MOST_OFF = 0.35
-"""Of the measured time, that a plan may be off by."""
 
 
 def main() -> None:
@@ -44,7 +41,6 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES)
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--again", action="store_true")
-    parser.add_argument("--table", action="store_true")
     parser.add_argument(
         "--case", nargs=2, help=argparse.SUPPRESS
     )  # model and file: what the fresh process does
@@ -53,20 +49,18 @@ def main() -> None:
         print(json.dumps(run_case(*arguments.case)))
         return
     results = json.loads(arguments.json.read_text()) if arguments.json.exists() else []
-    if not arguments.table:
-        here = [result for result in results if result["machine"] == machine()]
-        done = set() if arguments.again else {(each["model"], each["size"]) for each in here}
-        for size in arguments.sizes:
-            for model in arguments.models:
-                if (model, size) not in done:
-                    results = [
-                        each
-                        for each in results
-                        if (each["machine"], each["model"], each["size"]) != (machine(), model, size)
-                    ]
-                    results.append(measured(model, size))
-                    arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(table([each for each in results if arguments.table or each["machine"] == machine()]))
+    here = [result for result in results if result["machine"] == machine()]
+    done = set() if arguments.again else {(each["model"], each["size"]) for each in here}
+    for size in arguments.sizes:
+        for model in arguments.models:
+            if (model, size) not in done:
+                results = [
+                    each
+                    for each in results
+                    if (each["machine"], each["model"], each["size"]) != (machine(), model, size)
+                ]
+                results.append(measured(model, size))
+                arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def measured(model: str, size: str) -> dict[str, Any]:
@@ -122,22 +116,6 @@ def write_clip(path: Path, size: str) -> None:
         part = np.ascontiguousarray(pixels[number : number + height, number : number + width])
         sink.write(Frame(part, number, 1, Fraction(1, 25)))
     sink.finish()
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """In Markdown, with a line on how many are near enough."""
-    rows = [
-        "| model | file | precision | planned, s | measured, s | planned / measured |",
-        "|---|---|---|---|---|---|",
-    ]
-    for each in sorted(results, key=lambda each: (each["machine"], each["model"], each["measured"])):
-        size, _, frames = each["size"].partition(":")
-        rows.append(
-            f"| {each['model']} | {size}, {frames} frames | {each['precision']} | {each['planned']:.1f} "
-            f"| {each['measured']:.1f} | {each['planned'] / each['measured']:.2f} |"
-        )
-    near = sum(abs(each["planned"] / each["measured"] - 1) <= MOST_OFF for each in results)
-    return "\n".join([*rows, "", f"{near} of {len(results)} within {MOST_OFF:.0%}"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +34,14 @@ VARIANTS = {
     "without-matching": "without correlative matching",
     "without-stability": "without both (no stability module)",
 }
+PLAN_MAY_BE_OFF = 0.35
+BUSY_WAYS = {
+    "command": "`tcnet upscale`",
+    "library": "`tcnet.upscale_video`",
+    "late": "the same, torch imported before tcnet",
+}
 
-Measurement = dict[str, Any]
+Measurement = Any
 
 
 def main() -> None:
@@ -186,6 +192,43 @@ def long_video(measurements: Sequence[Measurement]) -> list[str]:
     return _table(header, [row])
 
 
+def plan_accuracy(measurements: Sequence[Measurement]) -> list[str]:
+    """A row for each model and file, and how many plans are near enough."""
+    [cases] = measurements
+    rows = []
+    for case in sorted(cases, key=lambda case: (case["machine"], case["model"], case["measured"])):
+        size, _, frames = case["size"].partition(":")
+        rows.append(
+            (
+                case["model"],
+                f"{size}, {frames} frames",
+                case["precision"],
+                f"{case['planned']:.1f}",
+                f"{case['measured']:.1f}",
+                f"{case['planned'] / case['measured']:.2f}",
+            )
+        )
+    near = sum(abs(case["planned"] / case["measured"] - 1) <= PLAN_MAY_BE_OFF for case in cases)
+    header = ("model", "file", "precision", "planned, s", "measured, s", "planned / measured")
+    return [*_table(header, rows), "", f"Within {100 * PLAN_MAY_BE_OFF:.0f} %: {near} of {len(cases)}."]
+
+
+def busy_machine(measurements: Sequence[Measurement]) -> list[str]:
+    """A row for each way to upscale the sample clip."""
+    [measurement] = measurements
+    command = median(measurement["seconds"]["command"])
+    rows = [
+        (
+            BUSY_WAYS[way],
+            f"{median(seconds):.1f}",
+            f"{median(seconds) / command:.2f}",
+            ", ".join(f"{each:.1f}" for each in seconds),
+        )
+        for way, seconds in measurement["seconds"].items()
+    ]
+    return _table(("way", "median, s", "of the command", "rounds, s"), rows)
+
+
 TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "speed": speed,
     "stages": stages,
@@ -196,6 +239,8 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "odd-inputs": odd_inputs,
     "kill-runs": kill_runs,
     "long-video": long_video,
+    "plan-accuracy": plan_accuracy,
+    "busy-machine": busy_machine,
 }
 
 

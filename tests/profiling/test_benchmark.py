@@ -8,9 +8,9 @@ from tcnet.errors import MediaError, UsageError
 from tcnet.inference.precision import FP32, choose_precision
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
-from tcnet.profiling import convolution_limit, memory_bandwidth, run_benchmark, write_json
-from tcnet.profiling.benchmark import moving_texture
-from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows
+from tcnet.profiling.benchmark import moving_texture, run_benchmark
+from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows, write_json
+from tcnet.profiling.roofline import convolution_limit, memory_bandwidth
 from tcnet.profiling.stages import REST, STAGES
 
 

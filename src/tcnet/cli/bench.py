@@ -8,8 +8,8 @@ import typer
 from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.cli.console import err, out, print_table
 from tcnet.errors import UsageError
-from tcnet.profiling import run_benchmark, write_json
-from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows
+from tcnet.profiling.benchmark import run_benchmark
+from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows, write_json
 
 
 def bench(

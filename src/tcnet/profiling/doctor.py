@@ -15,7 +15,7 @@ from tcnet.inference.memory import available_memory
 from tcnet.inference.precision import FP32, Precision, preferred_integers
 from tcnet.machine import processor
 from tcnet.models import load_model
-from tcnet.profiling import convolution_limit
+from tcnet.profiling.roofline import convolution_limit
 from tcnet.version import __version__
 from tcnet.video import available_codecs, available_hardware
 
