@@ -49,6 +49,17 @@ def test_times_of_others_follow_the_speeds_kept_and_what_the_machine_does_today(
     assert all(each.seconds == pytest.approx(2250 * 2e-5 / 4e-4) for each in advise(plan).alternatives)
 
 
+def test_speeds_of_a_busy_machine_are_replaced_once_it_is_faster(plan, monkeypatch):
+    monkeypatch.setattr(advice, "measure_models", lambda cards, *rest: [])
+    keep_speeds([speed(DEFAULT_MODEL, 16e-4), *(speed(name, 8e-5) for name in OTHERS)])
+    first, second = advise(plan), advise(plan)
+    assert first == second
+    assert all(each.seconds == pytest.approx(2250 * 2e-5 / 4e-4) for each in first.alternatives)
+    assert {each.model: each.seconds_per_pixel for each in kept_speeds()} == pytest.approx(
+        {DEFAULT_MODEL: 4e-4, **dict.fromkeys(OTHERS, 2e-5)}
+    )
+
+
 def test_what_was_not_measured_is_measured_once(plan, monkeypatch):
     calls = []
 
