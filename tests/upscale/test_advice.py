@@ -49,10 +49,17 @@ def test_times_of_others_follow_the_speeds_kept_and_what_the_machine_does_today(
     assert all(each.seconds == pytest.approx(2250 * 2e-5 / 4e-4) for each in advise(plan).alternatives)
 
 
-def test_speeds_of_a_busy_machine_are_replaced_once_it_is_faster(plan, monkeypatch):
-    monkeypatch.setattr(advice, "measure_models", lambda cards, *rest: [])
-    keep_speeds([speed(DEFAULT_MODEL, 16e-4), *(speed(name, 8e-5) for name in OTHERS)])
+def test_speeds_of_a_busy_machine_are_measured_anew_once_it_is_faster(plan, monkeypatch):
+    calls = []
+
+    def measure(cards, device, precision):
+        calls.append([card.name for card in cards])
+        return [speed(card.name, 2e-5) for card in cards]
+
+    monkeypatch.setattr(advice, "measure_models", measure)
+    keep_speeds([speed(DEFAULT_MODEL, 16e-4), *(speed(name, 7e-5) for name in OTHERS)])
     first, second = advise(plan), advise(plan)
+    assert calls == [OTHERS, []]
     assert first == second
     assert all(each.seconds == pytest.approx(2250 * 2e-5 / 4e-4) for each in first.alternatives)
     assert {each.model: each.seconds_per_pixel for each in kept_speeds()} == pytest.approx(

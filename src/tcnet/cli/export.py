@@ -23,9 +23,11 @@ def export(
 ) -> None:
     """Write a model as graphs that other programs run: ONNX, or OpenVINO's format.
 
-    One graph for each step between two decisions of the recurrences, with the state going in and out, for any
-    height, width and number of frames (docs/export.md). Before the folder gets its name the graphs are run
-    and their pictures compared with PyTorch's. Prints where it is.
+    The graphs take any height, width and number of frames; docs/export.md says how to run them.
+
+    They are run, and their pictures compared with PyTorch's, before the folder gets its name.
+
+    Prints where it is.
     """
     with err.status("loading") as status:
         result = export_model(

@@ -92,10 +92,8 @@ def _alternatives(plan: Plan, precision: str) -> tuple[Alternative, ...]:
     if plan.model in NAMES:
         own = kept.get((plan.model, weights_hash(plan.model)))
     today = 1.0 if own is None else plan.seconds_per_pixel / own.seconds_per_pixel
-    if today < _CLEARLY_FASTER:  # the machine was busy when they were measured
-        kept = {which: _scaled(each, today) for which, each in kept.items()}
-        keep_speeds(list(kept.values()))
-        today = 1.0
+    if today < _CLEARLY_FASTER:  # the machine was busy when they were measured: all anew
+        kept, own, today = {}, None, 1.0
     cards = [card for card in list_models() if card.use == "files" and card.name != plan.model]
     missing = [card for card in cards if (card.name, weights_hash(card.name)) not in kept]
     measured = [_scaled(each, 1 / today) for each in measure_models(missing, device, precision)]
