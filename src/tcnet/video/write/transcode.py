@@ -10,12 +10,15 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from tcnet.video.write.sound.converter import AudioConverter, SoundForm, keeps_speakers, sound_forms
+from tcnet.video.write.text_spans import TextSpan, TextSpans, joined
 
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = frozenset(["subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"])
 _NAMES = {"subrip": "srt"}
+_ONE_AT_A_TIME = ("mp4", "mov")
 _STYLE_FORMAT = (
     "Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, "
     "Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, "
@@ -60,10 +63,41 @@ class _TextConverter:
         text = None if packet is None else self._source.decode2(packet)
         if packet is None or text is None or not len(text):
             return []
+        return [self._encoded(text, packet.pts, packet.duration, packet.time_base)]
+
+    def _encoded(
+        self, text: SubtitleSet, pts: int | None, duration: int | None, tick: Fraction
+    ) -> "Packet[Stream]":
         encoded = self._encoder.codec_context.encode_subtitle(text)
-        encoded.pts, encoded.dts, encoded.duration = packet.pts, packet.pts, packet.duration
-        encoded.time_base = packet.time_base
-        return [encoded]
+        encoded.pts, encoded.dts, encoded.duration = pts, pts, duration
+        encoded.time_base = tick
+        return encoded
+
+
+class _OneTextAtATime(_TextConverter):
+    """For containers in which a text lasts until the next one; each is given when the next one has come."""
+
+    def __init__(self, output: OutputContainer, source: SubtitleStream, encoder: str) -> None:
+        super().__init__(output, source, encoder)
+        self._spans = TextSpans()
+        self._tick = Fraction(1, 1000)
+
+    def convert(self, packet: "Packet[Stream] | None") -> "list[Packet[Stream]]":
+        if packet is None:
+            return [self._of_span(span) for span in self._spans.finish()]
+        found = self._source.decode2(packet)
+        dialogues = [each.ass for each in found or () if isinstance(each, AssSubtitle)]
+        if packet.pts is None or not dialogues:
+            return []
+        self._tick = packet.time_base
+        end = packet.pts + packet.duration if packet.duration else None
+        spans = self._spans.add(TextSpan(packet.pts, end, joined(dialogues)))
+        return [self._of_span(span) for span in spans]
+
+    def _of_span(self, span: TextSpan) -> "Packet[Stream]":
+        length = 0 if span.end is None else span.end - span.start
+        text = SubtitleSet.create(span.dialogue, 0, length)
+        return self._encoded(text, span.start, length, self._tick)
 
 
 def convert_stream(output: OutputContainer, source: Stream) -> Converter | None:
@@ -76,7 +110,8 @@ def convert_stream(output: OutputContainer, source: Stream) -> Converter | None:
     if source.type == "subtitle" and source.codec_context.name in _TEXT_CODECS and muxer in _TEXT:
         text = cast(SubtitleStream, source)
         if _holds_text(muxer, text):
-            return _TextConverter(output, text, _TEXT[muxer])
+            made = _OneTextAtATime if muxer in _ONE_AT_A_TIME else _TextConverter
+            return made(output, text, _TEXT[muxer])
     return None
 
 
