@@ -107,7 +107,9 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
         assert (tmp_path / "report" / name).stat().st_size
         assert any(name in line for line in done.out)
     results = json.loads((tmp_path / "report" / "results.json").read_text())
-    assert results["metrics"] == ["psnr", "ssim", "warp", "tof", "tgrad", "flicker"]
+    assert results["metrics"] == [
+        *("psnr", "ssim", "detail", "warp", "tof", "tgrad", "flicker", "change", "static-change"),
+    ]
     assert results["limit_frames"] == 2
     assert any("not the published protocol" in line for line in done.err)
     page = (tmp_path / "report" / "report.html").read_text()

@@ -167,7 +167,7 @@ def test_what_an_upscaler_must_not_do(clips, change, error, message):
         ({"degradation": "video"}, "'video' is unknown; choose one of BI, BD"),
         ({"upscalers": []}, "at least one model"),
         ({"upscalers": [BicubicUpscaler(), BicubicUpscaler()]}, "'bicubic' is given twice"),
-        ({"metrics": ["niqe"]}, "'niqe' is unknown; choose from psnr, ssim, lpips, vmaf"),
+        ({"metrics": ["brisque"]}, "'brisque' is unknown; choose from psnr, ssim, lpips, features, niqe"),
         ({"metrics": ["psnr", "psnr"]}, "'psnr' is given twice"),
         ({"metrics": []}, "at least one metric"),
         ({"limit_frames": 0}, "limit of 0 frames"),

@@ -28,7 +28,9 @@ def test_the_protocol_has_a_name():
 
 def test_a_report_measures_consistency_where_clips_have_frames():
     assert default_metrics("vid4", consistency=False) == ("psnr", "ssim")
-    assert default_metrics("vid4", consistency=True) == ("psnr", "ssim", "warp", "tof", "tgrad", "flicker")
+    assert default_metrics("vid4", consistency=True) == (
+        *("psnr", "ssim", "detail", "warp", "tof", "tgrad", "flicker", "change", "static-change"),
+    )
     assert default_metrics("vimeo90k", consistency=True) == ("psnr", "ssim")
     with pytest.raises(UsageError, match="'set5' is unknown"):
         default_metrics("set5", consistency=True)
@@ -40,6 +42,7 @@ def test_a_report_measures_consistency_where_clips_have_frames():
         ("pairs", "BI", "pairs brings its LR clips; give the degradation 'none'"),
         ("vid4", "none", "are made; choose one of BI, BD"),
         ("vid4", "bi", "'bi' is unknown"),
+        ("vid4", "BI+crf99", "after \\+ comes H.264"),
     ],
 )
 def test_a_degradation_must_go_with_the_set(set_name, degradation, message):

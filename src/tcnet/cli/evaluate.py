@@ -35,9 +35,9 @@ def evaluate(
         list[str],
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models` and weight files, with +time "
-            "or +full for its self-ensemble; bicubic, lanczos, basicvsr-bi, basicvsr-bd, basicvsr-reds; "
-            "ONNX files (whole clips or single frames); your own functions as module:function or "
-            "file.py:function."
+            "or +full for its self-ensemble; bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
+            "basicvsr-reds; ONNX files (whole clips or single frames); your own functions as "
+            "module:function or file.py:function."
         ),
     ],
     set_name: Annotated[
@@ -50,13 +50,17 @@ def evaluate(
     ] = "vid4",
     data: Annotated[Path | None, typer.Option(help="Folder of the set; by default $TCNET_DATA/SET.")] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="BI (the default) or BD; none for pairs.", show_default=False)
+        str | None,
+        typer.Option(
+            help="BI (the default) or BD, BI+crf23 with H.264 of that quality after it; none for pairs.",
+            show_default=False,
+        ),
     ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
-            help=f"Some of {', '.join(METRICS)}. By default psnr and ssim, and for a report (--out) the "
-            "temporal ones; lpips and vmaf need additional packages.",
+            help=f"Some of {', '.join(METRICS)}. By default psnr and ssim, and for a report (--out) also "
+            "detail and the temporal ones; lpips, features and vmaf need additional packages.",
             show_default=False,
         ),
     ] = None,

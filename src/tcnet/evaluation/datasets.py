@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tcnet.data.degradation import SCALE, crop_to_multiple, find_degradation
+from tcnet.data.condition import degrade_under
+from tcnet.data.degradation import SCALE, crop_to_multiple
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import SSIM_WINDOW
 from tcnet.evaluation.protocol import EvaluationSet
@@ -126,8 +127,7 @@ def prepare_clip(
     truth = read_clip(clip, limit_frames=limit_frames, frame_count=chosen.frame_count)
     hr_clip, notices = truth.frames, truth.notices  # (T, 3, H, W) uint8
     if clip.lr_path is None:
-        degrade = find_degradation(degradation)
-        lr_clip = torch.stack([degrade(hr_frame / 255) for hr_frame in hr_clip])  # (T, 3, H/4, W/4)
+        lr_clip = degrade_under(hr_clip, degradation) / 255  # (T, 3, H/4, W/4)
     else:
         codes, lr_notices = _read_frames(clip.lr_path, limit_frames, None)
         _check_pair(clip.path, hr_clip, clip.lr_path, codes)

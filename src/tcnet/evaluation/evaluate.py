@@ -23,7 +23,7 @@ from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler
 from tcnet.evaluation.metrics.definitions import METRICS, check_metrics
 from tcnet.evaluation.metrics.estimators import Estimators, load_estimators
 from tcnet.evaluation.metrics.fidelity import Channel
-from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
+from tcnet.evaluation.metrics.temporal import TrueMotion
 from tcnet.evaluation.protocol import EvaluationSet, check_degradation, evaluation_set, protocol_id
 from tcnet.evaluation.result import ClipPictures, ClipScores, CropBox, EvaluationResult, ModelScores
 from tcnet.evaluation.scoring import ClipMeter, RestoredClip
@@ -178,11 +178,14 @@ class _Bench:
         return record, records
 
     def _true_figures(self, clip: PreparedClip, motion: TrueMotion | None) -> dict[str, tuple[float, ...]]:
-        """The temporal metrics of the ground truth, where they are not trivially perfect."""
+        """The ground truth's own values, of metrics in which it is not trivially perfect."""
         metrics = [metric for metric in self.metrics if METRICS[metric].of_truth]
-        meter = TemporalMeter(metrics, clip.hr_clip, self.channel, motion)
-        found = [meter.measure(index, frame) for index, frame in enumerate(clip.hr_clip)] if metrics else []
-        return {metric: tuple(figures[metric] for figures in found) for metric in metrics}
+        if not metrics:
+            return {}
+        meter = ClipMeter(clip, metrics, self.channel, self.estimators, motion)
+        for index, frame in enumerate(clip.hr_clip):
+            meter.add(index, frame)
+        return dict(meter.scores(seconds=0.0).frames)
 
     def _measure_one(
         self,

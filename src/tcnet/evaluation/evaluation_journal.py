@@ -27,8 +27,8 @@ FORMAT = 2
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipRecord:
     """A clip itself. source: tells its files from changed ones. references: crop and profile by version;
-    overview: the ground truth's whole frame, where the clip is shown. truth: temporal figures of the ground
-    truth itself, by metric.
+    overview: the ground truth's whole frame, where the clip is shown. truth: the ground truth's
+    own values, by metric.
     """
 
     clip: str

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tcnet.data.degradation import DEGRADATIONS, find_degradation
+from tcnet.data.condition import check_condition
+from tcnet.data.degradation import DEGRADATIONS
 from tcnet.errors import UsageError
 from tcnet.evaluation.metrics.definitions import METRICS, metric_label
 from tcnet.evaluation.metrics.fidelity import Channel
@@ -95,7 +96,7 @@ def evaluation_set(name: str) -> EvaluationSet:
 
 
 def default_metrics(set_name: str, consistency: bool) -> tuple[str, ...]:
-    """PSNR and SSIM; with `consistency` also the temporal metrics, where the set's clips have several frames.
+    """PSNR and SSIM; with `consistency` also detail and the temporal metrics, for clips of several frames.
 
     Raises UsageError for an unknown set.
     """
@@ -103,7 +104,7 @@ def default_metrics(set_name: str, consistency: bool) -> tuple[str, ...]:
     single = ("psnr", "ssim")
     if not consistency or chosen.centre_of_mirrored:
         return single
-    return (*single, *(name for name, definition in METRICS.items() if definition.temporal))
+    return (*single, "detail", *(name for name, definition in METRICS.items() if definition.temporal))
 
 
 def check_degradation(chosen: EvaluationSet, degradation: str) -> None:
@@ -113,7 +114,7 @@ def check_degradation(chosen: EvaluationSet, degradation: str) -> None:
     if not chosen.lr_layouts and degradation == GIVEN:
         raise UsageError(f"the LR clips of {chosen.name} are made; choose one of {', '.join(DEGRADATIONS)}")
     if degradation != GIVEN:
-        find_degradation(degradation)
+        check_condition(degradation)
 
 
 def protocol_id(

@@ -99,7 +99,7 @@ class EvaluationResult:
 
     protocol: see `tcnet.evaluation.protocol.protocol_id`. environment: versions, for repeating it.
     notices: oddities of the ground truth. pictures: of the first clips at least.
-    truth: temporal figures of the ground truth itself, where it has any.
+    truth: the ground truth's own values, of metrics in which it has some.
     """
 
     protocol: str

@@ -12,6 +12,7 @@ from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.datasets import PreparedClip
 from tcnet.evaluation.methods.method import ClipUpscaler
 from tcnet.evaluation.metrics.definitions import METRICS
+from tcnet.evaluation.metrics.detail import CHANGES, ChangeMeter, detail_ratio
 from tcnet.evaluation.metrics.estimators import Estimators
 from tcnet.evaluation.metrics.fidelity import FIDELITY, Channel, rgb_to_y
 from tcnet.evaluation.metrics.temporal import TemporalMeter, TrueMotion
@@ -93,23 +94,24 @@ class ClipMeter:
         self._estimators = estimators or Estimators()
         self._figures: dict[str, list[float]] = {metric: [] for metric in metrics}
         self._lumas: list[Tensor] = []
-        temporal = [metric for metric in metrics if METRICS[metric].temporal]
+        temporal = [metric for metric in metrics if METRICS[metric].temporal and metric not in CHANGES]
         self._temporal = TemporalMeter(temporal, clip.hr_clip, channel, motion)
+        self._changes = [metric for metric in metrics if metric in CHANGES]
+        self._change = ChangeMeter()
 
     def add(self, index: int, codes: Tensor) -> None:
         """The frame `index` as uint8 (3, H, W); frames come in order."""
         hr_frame = self._clip.hr_clip[index]
         found = self._temporal.measure(index, codes)
+        if self._changes:
+            self._change.add(codes, hr_frame)
+        if "vmaf" in self._figures:
+            self._lumas.append(_luma_codes(codes))
         for metric, figures in self._figures.items():
-            if metric in FIDELITY:
-                figures.append(FIDELITY[metric](codes, hr_frame, self._channel).item())
-            elif metric == "lpips":
-                assert self._estimators.lpips is not None
-                figures.append(self._estimators.lpips(codes, hr_frame))
-            elif metric == "vmaf":
-                self._lumas.append(_luma_codes(codes))
-            else:
+            if metric in found:
                 figures.append(found[metric])
+            elif metric not in self._changes and metric != "vmaf":
+                figures.append(self._of_frame(metric, codes, hr_frame))
 
     def scores(self, seconds: float) -> ClipScores:
         if "vmaf" in self._figures:
@@ -117,7 +119,21 @@ class ClipMeter:
             true_lumas = torch.stack([_luma_codes(frame) for frame in self._clip.hr_clip])
             self._figures["vmaf"] = list(self._estimators.vmaf(torch.stack(self._lumas), true_lumas))
         frames = {metric: tuple(figures) for metric, figures in self._figures.items()}
+        frames |= {metric: self._change.ratios(metric) for metric in self._changes}
         return ClipScores(self._clip.name, frames, seconds, upscaled=len(self._clip.lr_clip))
+
+    def _of_frame(self, metric: str, codes: Tensor, hr_frame: Tensor) -> float:
+        """A metric that compares single frames, or looks at one."""
+        if metric in FIDELITY:
+            return FIDELITY[metric](codes, hr_frame, self._channel).item()
+        if metric == "detail":
+            return detail_ratio(codes, hr_frame)
+        if metric == "niqe":
+            assert self._estimators.niqe is not None
+            return self._estimators.niqe(codes)
+        distance = self._estimators.lpips if metric == "lpips" else self._estimators.features
+        assert distance is not None
+        return distance(codes, hr_frame)
 
 
 def _luma_codes(codes: Tensor) -> Tensor:

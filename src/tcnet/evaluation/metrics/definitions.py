@@ -8,6 +8,10 @@ from typing import Literal
 from tcnet.errors import UsageError
 from tcnet.evaluation.metrics.fidelity import Channel
 
+Best = Literal["highest", "lowest", "nearest"]
+"""nearest: to the ground truth's own value."""
+EstimatorKind = Literal["flow", "lpips", "features", "niqe", "vmaf"]
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -16,39 +20,44 @@ class Metric:
     temporal: it compares frames with each other, so the first ones of a clip have no value (NaN).
     estimator: what it needs beside frames, a field of `Estimators`.
     whole_clips: it has values only once all frames of a clip are available.
-    of_truth: the ground truth has a value of its own that is not zero; below it a video is blurred.
+    of_truth: the ground truth has a value of its own, which is measured and shown.
+    ratio: the value is divided by the ground truth's, which is 1 therefore.
     """
 
     name: str
     title: str
     decimals: int
-    lower_is_better: bool
-    temporal: bool
+    best: Best
+    temporal: bool = False
     channels: str = "set"
-    estimator: Literal["flow", "lpips", "vmaf"] | None = None
+    estimator: EstimatorKind | None = None
     whole_clips: bool = False
     of_truth: bool = False
+    ratio: bool = False
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        known.name: known
-        for known in (
-            Metric("psnr", "PSNR, dB", 2, lower_is_better=False, temporal=False),
-            Metric("ssim", "SSIM", 4, lower_is_better=False, temporal=False),
-            Metric("lpips", "LPIPS (AlexNet)", 4, True, False, channels="rgb", estimator="lpips"),
-            Metric("vmaf", "VMAF", 2, False, False, channels="y", estimator="vmaf", whole_clips=True),
-            Metric(
-                "warp", "warping error, 1e-3", 3, True, True, channels="rgb", estimator="flow", of_truth=True
-            ),
-            Metric("tof", "tOF, pixels", 3, True, True, channels="none", estimator="flow"),
-            Metric("tgrad", "temporal gradient error, 8-bit steps", 3, True, True),
-            Metric(
-                "flicker", "static-region flicker, 8-bit steps", 3, True, True, channels="y", of_truth=True
-            ),
-        )
-    }
+_FIDELITY = (
+    Metric("psnr", "PSNR, dB", 2, "highest"),
+    Metric("ssim", "SSIM", 4, "highest"),
+    Metric("lpips", "LPIPS (AlexNet)", 4, "lowest", channels="rgb", estimator="lpips"),
+    Metric(
+        "features", "feature distance (EfficientNet-Lite0)", 4, "lowest", channels="rgb", estimator="features"
+    ),
+    Metric("niqe", "NIQE (own model)", 3, "lowest", channels="y", estimator="niqe", of_truth=True),
+    Metric("detail", "gradient energy over the truth's", 3, "nearest", channels="y", ratio=True),
+    Metric("vmaf", "VMAF", 2, "highest", channels="y", estimator="vmaf", whole_clips=True),
 )
+_TEMPORAL = (
+    Metric(
+        "warp", "warping error, 1e-3", 3, "nearest", True, channels="rgb", estimator="flow", of_truth=True
+    ),
+    Metric("tof", "tOF, pixels", 3, "lowest", True, channels="none", estimator="flow"),
+    Metric("tgrad", "temporal gradient error, 8-bit steps", 3, "lowest", True),
+    Metric("flicker", "static-region flicker, 8-bit steps", 3, "lowest", True, channels="y", of_truth=True),
+    Metric("change", "change between frames over the truth's", 3, "nearest", True, channels="y", ratio=True),
+    Metric("static-change", "the same in static regions", 3, "nearest", True, channels="y", ratio=True),
+)
+METRICS: Mapping[str, Metric] = MappingProxyType({known.name: known for known in (*_FIDELITY, *_TEMPORAL)})
 
 
 def check_metrics(metrics: Sequence[str]) -> None:

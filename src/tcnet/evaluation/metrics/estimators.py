@@ -1,13 +1,15 @@
-"""What some metrics need beside frames: a flow estimator, a network or a program."""
+"""What some metrics need beside frames: a flow estimator, a network, a model of photographs or a program."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
 from tcnet.evaluation.metrics.definitions import METRICS, check_metrics
+from tcnet.evaluation.metrics.features import load_features
 from tcnet.evaluation.metrics.flow_estimator import load_flow_estimator
 from tcnet.evaluation.metrics.lpips import PerceptualDistance, load_lpips
+from tcnet.evaluation.metrics.niqe import PictureJudge, load_niqe
 from tcnet.evaluation.metrics.temporal import FlowEstimator
 from tcnet.evaluation.metrics.vmaf import ClipJudge, load_vmaf
 
@@ -18,6 +20,8 @@ class Estimators:
 
     flow: FlowEstimator | None = None
     lpips: PerceptualDistance | None = None
+    features: PerceptualDistance | None = None
+    niqe: PictureJudge | None = None
     vmaf: ClipJudge | None = None
 
     def only(self, metrics: Sequence[str]) -> "Estimators":
@@ -30,7 +34,7 @@ class Estimators:
     @property
     def names(self) -> dict[str, str]:
         """For the record: values by different estimators are not comparable."""
-        there = {"flow": self.flow, "lpips": self.lpips, "vmaf": self.vmaf}
+        there = {field.name: getattr(self, field.name) for field in fields(self)}
         return {kind: estimator.name for kind, estimator in there.items() if estimator is not None}
 
 
@@ -44,6 +48,8 @@ def load_estimators(metrics: Sequence[str], device: torch.device) -> Estimators:
     return Estimators(
         flow=load_flow_estimator(device) if "flow" in needed else None,
         lpips=load_lpips(device) if "lpips" in needed else None,
+        features=load_features(device) if "features" in needed else None,
+        niqe=load_niqe() if "niqe" in needed else None,
         vmaf=load_vmaf() if "vmaf" in needed else None,
     )
 

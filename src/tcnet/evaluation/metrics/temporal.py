@@ -1,7 +1,8 @@
 """Temporal consistency: does the output move as the ground truth moves, and stay static where it does?
 
-All are better when lower, and all compare a frame with the frames before it, so a clip of one frame has no
-value. They say nothing about detail: a blurred video is a steady one. Read them beside PSNR.
+All compare a frame with the frames before it, so a clip of one frame has no value. All are better when lower,
+but the warping error, which is best near the ground truth's own: a blurred video has less of it. They say
+nothing about detail; read them beside PSNR, and beside the ratios of `tcnet.evaluation.metrics.detail`.
 Images are uint8 RGB (3, H, W); flows are float32 (1, 2, H, W) in pixels, x before y, from the earlier frame
 to the later one: `warp(later, flow)` resembles the earlier.
 """
@@ -99,14 +100,18 @@ def temporal_gradient_error(
 def flicker_index(lumas: Tensor, true_lumas: Tensor) -> float:
     """Static-region flicker: standard deviation of luma over time where the truth is static, in 8-bit steps.
 
-    lumas, true_lumas: (T, H, W), the same frames restored and true. The mean over the pixels whose true
-    values lie within FLICKER_STILL of each other of the (population) standard deviation of the restored ones.
-    NaN where no pixel is static.
+    lumas, true_lumas: (T, H, W), the same frames restored and true. The mean over `static_pixels` of the
+    (population) standard deviation of the restored values. NaN where no pixel is static.
     """
-    still = true_lumas.amax(0) - true_lumas.amin(0) <= FLICKER_STILL
+    still = static_pixels(true_lumas)
     if not still.any():
         return math.nan
     return lumas.std(dim=0, correction=0)[still].mean().item()
+
+
+def static_pixels(true_lumas: Tensor) -> Tensor:
+    """Static regions of the truth, bool (H, W): where values (T, H, W) move by at most FLICKER_STILL."""
+    return true_lumas.amax(0) - true_lumas.amin(0) <= FLICKER_STILL
 
 
 class TrueMotion:

@@ -9,6 +9,11 @@ from tcnet.evaluation.report.published import MEAN, published_scores
 from tcnet.evaluation.result import EvaluationResult, ModelScores
 
 SHOWN_CLIPS = 40  # longer tables are unreadable; the files hold all
+_MEANING = {
+    "highest": "higher is better",
+    "lowest": "lower is better",
+    "nearest": "best near the truth's (in brackets: the difference)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +25,37 @@ class Table:
 
 
 def summary_table(result: EvaluationResult) -> Table:
-    """One row per clip, then the averages and the time; one column per model.
+    """One row per clip, then the averages and the time; one column per model, and one of the ground truth
+    where a metric has a value of it.
 
     A cell holds the metrics of single frames in the order measured ("27.23 / 0.8249"); from the second model
     on, it ends with the differences to the first model in brackets. For more than SHOWN_CLIPS clips there are
     only averages. Temporal metrics: see consistency_table.
     """
     metrics = [metric for metric in result.metrics if not METRICS[metric].temporal]
+    truth = result.truth if any(_has_truth(result.truth, metric) for metric in metrics) else None
     rows = []
     if metrics:
-        for clip, figures in _by_clip(result, metrics):
-            rows.append(_row(clip, metrics, figures))
+        for index, (clip, figures) in enumerate(_by_clip(result, metrics)):
+            rows.append(_row(clip, metrics, figures, _true_cell(truth, metrics, index)))
         means = [[model.mean(metric) for metric in metrics] for model in result.models]
-        rows.append(_row("mean of clips", metrics, means))
+        rows.append(_row("mean of clips", metrics, means, _true_cell(truth, metrics, None)))
         over_frames = [[model.mean_of_frames(metric) for metric in metrics] for model in result.models]
-        rows.append(_row("mean of all frames", metrics, over_frames))
-    rows.append(("seconds per frame", *(f"{model.seconds_per_frame:.3f}" for model in result.models)))
+        rows.append(_row("mean of all frames", metrics, over_frames, ("",) if truth else ()))
+    seconds = (f"{model.seconds_per_frame:.3f}" for model in result.models)
+    rows.append(("seconds per frame", *seconds, *(("",) if truth else ())))
     measured = " / ".join(metric_label(metric, result.channel) for metric in metrics)
-    return Table((measured, *(model.name for model in result.models)), tuple(rows))
+    names = (model.name for model in (*result.models, *([truth] if truth else [])))
+    return Table((measured, *names), tuple(rows))
 
 
 def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Table | None:
     """The temporal metrics, the mean of clips and a row per clip each; None where none was measured.
 
-    All are better when lower. From the second model on a cell says how it compares with the first model:
-    "1.204 (12.0 % better)". A clip without a value (no static region) has a dash. The ground truth's own
-    values come last, where they were measured.
+    What each row means: `consistency_legend`. Of metrics that are better when lower a cell says from the
+    second model on how it compares with the first: "1.204 (12.0 % better)"; of those that are best near the
+    ground truth's, how far from that it is: "0.240 (-0.825)". A clip without a value (no static region) has a
+    dash. The ground truth's own values come last, where they were measured.
     """
     rows: list[tuple[str, ...]] = []
     truth = result.truth
@@ -55,22 +65,27 @@ def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Tabl
         if not definition.temporal:
             continue
         means = [model.mean(metric) for model in result.models]
-        label = metric_label(metric, result.channel)
-        rows.append((label, *_compared(means, definition), *_of_truth(truth, metric, None)))
+        cells = _cells(means, definition, _true_value(truth, metric, None))
+        rows.append((metric_label(metric, result.channel), *cells))
         for index, (clip, figures) in enumerate(_by_clip(result, [metric]) if by_clip else ()):
-            cells = _compared([of_model[0] for of_model in figures], definition)
-            rows.append((f"\N{EM SPACE}{clip}", *cells, *_of_truth(truth, metric, index)))
+            values = [of_model[0] for of_model in figures]
+            rows.append(
+                (f"\N{EM SPACE}{clip}", *_cells(values, definition, _true_value(truth, metric, index)))
+            )
     if not rows:
         return None
+    if truth is None:
+        rows = [row[:-1] for row in rows]
     names = (model.name for model in (*result.models, *([] if truth is None else [truth])))
-    return Table(("lower is better", *names), tuple(rows))
+    return Table(("metric", *names), tuple(rows))
 
 
 def consistency_legend(result: EvaluationResult) -> str:
-    """What the rows of the consistency table are: "warp-rgb: warping error, 1e-3; ..."."""
+    """What the rows of the consistency table are: "tof: tOF, pixels, lower is better; ..."."""
     measures = [(metric, METRICS[metric]) for metric in result.metrics if METRICS[metric].temporal]
     return "; ".join(
-        f"{metric_label(metric, result.channel)}: {definition.title}" for metric, definition in measures
+        f"{metric_label(metric, result.channel)}: {definition.title}, {_MEANING[definition.best]}"
+        for metric, definition in measures
     )
 
 
@@ -98,8 +113,10 @@ def _by_clip(result: EvaluationResult, metrics: Sequence[str]) -> Iterator[tuple
             yield clip, [[model.clips[index].mean(metric) for metric in metrics] for model in result.models]
 
 
-def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]]) -> tuple[str, ...]:
-    """figures: one sequence per model, each with one figure per metric."""
+def _row(
+    title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]], truth: Sequence[str]
+) -> tuple[str, ...]:
+    """figures: one sequence per model, each with one figure per metric. truth: its cell, or none."""
     cells = []
     for index, of_model in enumerate(figures):
         pairs = [(value, METRICS[metric]) for value, metric in zip(of_model, metrics, strict=True)]
@@ -108,7 +125,23 @@ def _row(title: str, metrics: Sequence[str], figures: Sequence[Sequence[float]])
             gains = (_gain(value - base, m) for (value, m), base in zip(pairs, figures[0], strict=True))
             cell += f" ({' / '.join(gains)})"
         cells.append(cell)
-    return (title, *cells)
+    return (title, *cells, *truth)
+
+
+def _cells(figures: Sequence[float], definition: Metric, true_value: float | None) -> Iterator[str]:
+    """Each model's figure with what it means, and the ground truth's cell."""
+    if definition.best == "nearest":
+        yield from (_beside_truth(value, definition, true_value) for value in figures)
+    else:
+        yield from _compared(figures, definition)
+    yield "" if true_value is None else _number(true_value, definition)
+
+
+def _beside_truth(value: float, definition: Metric, true_value: float | None) -> str:
+    text = _number(value, definition)
+    if true_value is None or not math.isfinite(value - true_value):
+        return text
+    return f"{text} ({_gain(value - true_value, definition)})"
 
 
 def _compared(figures: Sequence[float], definition: Metric) -> Iterator[str]:
@@ -118,19 +151,30 @@ def _compared(figures: Sequence[float], definition: Metric) -> Iterator[str]:
         text = _number(value, definition)
         if index > 0 and math.isfinite(value) and base > 0:
             change = 100 * (value / base - 1)
-            better = (change < 0) == definition.lower_is_better
+            better = (change < 0) == (definition.best == "lowest")
             text += f" ({abs(change):.1f} % {'better' if better else 'worse'})" if change else " (the same)"
         yield text
 
 
-def _of_truth(truth: ModelScores | None, metric: str, clip: int | None) -> tuple[str, ...]:
-    """The cell of the ground truth for one clip or (None) for all; none where there is no such column."""
+def _true_value(truth: ModelScores | None, metric: str, clip: int | None) -> float | None:
+    """The ground truth's for one clip or (None) for all; None where it is not known."""
+    if METRICS[metric].ratio:
+        return 1.0
+    if truth is None or not _has_truth(truth, metric):
+        return None
+    return truth.mean(metric) if clip is None else truth.clips[clip].mean(metric)
+
+
+def _true_cell(truth: ModelScores | None, metrics: Sequence[str], clip: int | None) -> tuple[str, ...]:
+    """The ground truth's cell in the table of single frames; none where it has no column."""
     if truth is None:
         return ()
-    if metric not in truth.clips[0].frames:
-        return ("",)
-    value = truth.mean(metric) if clip is None else truth.clips[clip].mean(metric)
-    return (_number(value, METRICS[metric]),)
+    values = ((_true_value(truth, metric, clip), METRICS[metric]) for metric in metrics)
+    return (" / ".join("–" if value is None else _number(value, m) for value, m in values),)
+
+
+def _has_truth(truth: ModelScores | None, metric: str) -> bool:
+    return truth is not None and metric in truth.clips[0].frames
 
 
 def _number(value: float, definition: Metric) -> str:
