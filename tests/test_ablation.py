@@ -33,7 +33,7 @@ TINY = [
 
 @pytest.fixture(scope="module")
 def ablation():
-    spec = importlib.util.spec_from_file_location("ablation", ROOT / "benchmarks" / "ablation.py")
+    spec = importlib.util.spec_from_file_location("ablation", ROOT / "benchmarks" / "quality" / "ablation.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

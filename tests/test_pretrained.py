@@ -152,7 +152,7 @@ def test_without_the_hubs_library_its_name_is_said(monkeypatch):
 
 @pytest.mark.parametrize(("features", "dtype"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])
 def test_auto_is_the_format_that_the_processor_computes_fast(folder, monkeypatch, features, dtype):
-    monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: frozenset({features}))
+    monkeypatch.setattr("tcnet.system.cpu_features.cpu_features", lambda: frozenset({features}))
     assert load_model(folder, dtype="auto").dtype == dtype
     with pytest.raises(UsageError, match=r"dtype is .bf16.: give .auto. or a torch\.dtype"):
         load_model(folder, dtype="bf16")

@@ -6,7 +6,7 @@ import pytest
 
 from tcnet.catalogue import DEFAULT_MODEL, model_card, weights_hash
 from tcnet.cli import run
-from tcnet.machine import machine
+from tcnet.system.machine import machine
 from tcnet.speeds import Speed, keep_speeds, kept_speeds, newest_speed, speeds_notice, speeds_path
 
 

@@ -9,10 +9,10 @@ for large in tcnet.upscale_frames(arrays): ...
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tcnet.process import on_import
+from tcnet.system.process import on_import
 from tcnet.version import __version__
 
-on_import()  # before torch is loaded; `tcnet.process` says what it sets, and how to prevent it
+on_import()  # before torch is loaded; `tcnet.system.process` says what it sets, and how to prevent it
 
 if TYPE_CHECKING:
     from tcnet.catalogue import ModelCard, list_models

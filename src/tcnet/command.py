@@ -1,6 +1,6 @@
 """Where the tcnet command begins, before torch is loaded."""
 
-from tcnet.process import on_computing
+from tcnet.system.process import on_computing
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Durations as people say them. The page of `tcnet serve` says the same (static/js/words.js; tests/browser
+"""Durations as people say them. The page of `tcnet serve` says the same (static/js/page/words.js; tests/browser
 holds that)."""
 
 import math

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tcnet.catalogue import DEFAULT_MODEL, WEIGHTS_NAME, weights_path
-from tcnet.cpu_features import fast_dtype
+from tcnet.system.cpu_features import fast_dtype
 from tcnet.errors import MediaError, UsageError
 from tcnet.hub import CONFIG_NAME, find_pretrained
 from tcnet.network import TCNet as Network

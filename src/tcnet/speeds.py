@@ -10,7 +10,7 @@ from typing import Any
 
 from tcnet.catalogue import ModelCard, weights_hash
 from tcnet.errors import MediaError
-from tcnet.machine import machine, replace_settings, settings_folder
+from tcnet.system.machine import machine, replace_settings, settings_folder
 
 FILE_NAME = "speeds.json"
 MINUTE_OF_480P = 854 * 480 * 25 * 60

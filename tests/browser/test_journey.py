@@ -97,7 +97,7 @@ def test_refused_files_are_removed_at_once_and_their_address_says_so(visit, star
 
 def test_a_few_seconds_first_then_the_whole_video(visit, own):
     visitor = visit()
-    visitor.context.route("**/js/plan_view.js", hours_are_milliseconds)
+    visitor.context.route("**/js/job/plan_view.js", hours_are_milliseconds)
     tab = visitor.open()
     tab.choose_file(own("long.mkv", "journey.mkv"))
     start = tab.button("Start anyway")

@@ -5,7 +5,7 @@ import random
 from tcnet.durations import describe_duration, describe_estimate
 
 SAID = """async (seconds) => {
-  const words = await import("./static/js/words.js");
+  const words = await import("./static/js/page/words.js");
   return seconds.map((each) => [words.duration(each), words.estimate(each)]);
 }"""
 
@@ -37,7 +37,7 @@ def test_durations_are_those_of_the_command_line(visit):
 
 def test_sizes_that_are_guesses_have_one_digit(visit):
     said = visit().tab.page.evaluate(
-        "async (sizes) => { const words = await import('./static/js/words.js'); return sizes.map(words.roughBytes); }",
+        "async (sizes) => { const words = await import('./static/js/page/words.js'); return sizes.map(words.roughBytes); }",
         [700, 1_000_000, 1_020_000, 28_900_000, 1_300_000_000, 9.7e11],
     )
     assert said == ["700 bytes", "1 MiB", "1 MiB", "30 MiB", "1 GiB", "900 GiB"]

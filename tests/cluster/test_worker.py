@@ -10,7 +10,7 @@ import torch
 from fake_networks import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
 from tcnet.cluster.messages import read_done, read_segment, segment_message
 from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
-from tcnet.cpu_features import FAST_INT8, cpu_has
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.inference.compute import Statistics
@@ -171,7 +171,7 @@ def test_a_plan_that_cannot_be_comes_back_as_words():
 @pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize(("asked", "precision"), [("auto", "fp32"), ("int8", "int8")])
 def test_a_plan_for_all_workers_is_in_integers_only_if_wanted(monkeypatch, asked, precision):
-    monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: FAST_INT8)
+    monkeypatch.setattr("tcnet.system.cpu_features.cpu_features", lambda: FAST_INT8)
     options = UpscaleOptions(device="cpu", precision=asked)
     plan = Worker().plan(make_info(20, 24, 32), load_model("tcnet-bi"), options, None)
     assert plan.precision == plan.options.precision == precision

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fake_networks import Nearest, make_info, make_scenes
-from tcnet.cpu_features import FAST_INT8, cpu_has
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.inference.plan import plan_upscale
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def processor(monkeypatch):
     def has(features):
-        monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: frozenset(features.split()))
+        monkeypatch.setattr("tcnet.system.cpu_features.cpu_features", lambda: frozenset(features.split()))
 
     return has
 
@@ -91,7 +91,7 @@ def test_upscaling_takes_integers_where_it_would_take_float32(processor, flags, 
 @pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 @pytest.mark.parametrize("compile", [False, True])
 def test_a_plan_for_a_cpu_without_bf16(monkeypatch, compile):
-    monkeypatch.setattr("tcnet.cpu_features.cpu_features", lambda: FAST_INT8)
+    monkeypatch.setattr("tcnet.system.cpu_features.cpu_features", lambda: FAST_INT8)
     options = UpscaleOptions(device="cpu", compile=compile)
     plan = plan_upscale(make_info(8, 24, 32), load_model("tcnet-lite"), options)
     assert (plan.precision, plan.options.precision) == (("fp32", "fp32") if compile else ("int8", "int8"))

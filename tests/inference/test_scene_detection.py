@@ -1,4 +1,4 @@
-"""Cuts in synthetic clips; real clips are measured by benchmarks/scene_cuts.py."""
+"""Cuts in synthetic clips; real clips are measured by benchmarks/video/scene_cuts.py."""
 
 from fractions import Fraction
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tcnet.cpu_features import FAST_INT8, cpu_has
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.layers import ResidualBlock, convolve
 from tcnet.network.quantisation import (

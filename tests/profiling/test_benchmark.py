@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from tcnet.cpu_features import FAST_INT8, cpu_has
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.precision import FP32, choose_precision
 from tcnet.models import save_model

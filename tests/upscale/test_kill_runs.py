@@ -1,4 +1,4 @@
-"""A few of the runs of benchmarks/kill_runs.py: killed, continued, and equal to one that was not."""
+"""A few of the runs of benchmarks/reliability/kill_runs.py: killed, continued, and equal to one that was not."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill_runs.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reliability" / "kill_runs.py"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")

@@ -1,8 +1,8 @@
-"""Damaged files end in a playable output or in an error of one line. benchmarks/damaged_inputs.py has more."""
+"""Damaged files end in a playable output or in an error of one line. benchmarks/reliability/damaged_inputs.py has more."""
 
 import pytest
-from zoo_damage import DAMAGES, FORMATS, PACKETS, build_whole
-from zoo_workers import GOOD, Job, Worker
+from zoo.damage.damages import DAMAGES, FORMATS, PACKETS, build_whole
+from zoo.damage.workers import GOOD, Job, Worker
 
 FORMATS_EACH = 4  # for each damage, others each time
 NO_LENGTH = (".gif", ".ts", ".y4m")

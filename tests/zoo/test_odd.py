@@ -1,12 +1,12 @@
-"""Odd inputs come out as is right; damaged images end in a picture or in one line. benchmarks/damaged_inputs.py has more."""
+"""Odd inputs come out as is right; damaged images end in a picture or in one line. benchmarks/reliability/damaged_inputs.py has more."""
 
 from pathlib import Path
 
 import pytest
-from zoo_damage import BYTES, ODDITY, STRUCTURED, STRUCTURES, build_whole
-from zoo_images import FRAMES, IMAGES
-from zoo_odd import ODD
-from zoo_workers import GOOD, Job, Worker
+from zoo.damage.damages import BYTES, ODDITY, STRUCTURED, STRUCTURES, build_whole
+from zoo.files.images import FRAMES, IMAGES
+from zoo.damage.odd import ODD
+from zoo.damage.workers import GOOD, Job, Worker
 
 LIMITS = {"seconds": 60, "memory": 2 << 30}
 # Once these ended in a traceback or lost pictures without a notice.

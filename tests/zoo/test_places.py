@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import pytest
 import torch
-from zoo_builder import build
-from zoo_catalogue import NAMES
-from zoo_specimen import Audio, Specimen
+from zoo.files.builder import build
+from zoo.files.catalogue import NAMES
+from zoo.files.specimen import Audio, Specimen
 
 from tcnet.cli import run
 from tcnet.models import save_model

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import av
 import pytest
-from zoo_builder import build
-from zoo_catalogue import ZOO
-from zoo_limits import LIMITS
-from zoo_run import OPTIONS, upscale_specimen
+from zoo.files.builder import build
+from zoo.files.catalogue import ZOO
+from zoo.checks.limits import LIMITS
+from zoo.checks.run import OPTIONS, upscale_specimen
 
 from fake_networks import Nearest
 from tcnet.upscale import upscale_video

@@ -26,7 +26,7 @@ def actor_class() -> type:
 
                 facts["versions"] = {"tcnet": __version__}
                 from tcnet.cluster.worker import Worker, versions
-                from tcnet.process import keep_freed_memory
+                from tcnet.system.process import keep_freed_memory
 
                 facts["versions"] = versions()
                 keep_freed_memory()

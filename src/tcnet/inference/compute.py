@@ -10,7 +10,7 @@ from tcnet.errors import MediaError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.precision import FP32, Precision, compiled_copy, working_copy
 from tcnet.inference.state import all_finite
-from tcnet.process import on_computing
+from tcnet.system.process import on_computing
 
 
 @dataclass(slots=True)

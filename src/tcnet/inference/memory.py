@@ -13,7 +13,7 @@ The estimate counts what grows with the frame size and the window:
     engines other than torch: ENGINE_MAPS more in `working`, ENGINE_BYTES more in `fixed`
 
 The constants are set so that no estimate of a process is under its measured peak (64 channels, on a CPU,
-without an encoder; benchmarks/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and
+without an encoder; benchmarks/speed/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and
 tiles, long windows and large frames). Most are up to 30 % over it, short windows of large frames 50 %.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 
-from tcnet.cgroup import memory_left_by_limits
+from tcnet.system.cgroup import memory_left_by_limits
 from tcnet.errors import MediaError
 from tcnet.inference.compute import Compute
 from tcnet.inference.contract import VideoNetwork

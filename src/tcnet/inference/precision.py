@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 
-from tcnet.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
+from tcnet.system.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
 from tcnet.errors import UsageError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import DEVICES, PRECISIONS

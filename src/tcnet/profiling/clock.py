@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tcnet.process import release_freed_memory
+from tcnet.system.process import release_freed_memory
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 

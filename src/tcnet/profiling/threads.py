@@ -11,7 +11,7 @@ import torch
 from tcnet.catalogue import DEFAULT_MODEL, list_models
 from tcnet.errors import MediaError
 from tcnet.inference import choose_device, choose_precision
-from tcnet.machine import machine, replace_settings, settings_folder
+from tcnet.system.machine import machine, replace_settings, settings_folder
 from tcnet.models import load_model
 from tcnet.profiling.clock import clock
 from tcnet.speeds import Speed, keep_speeds

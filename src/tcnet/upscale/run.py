@@ -23,7 +23,7 @@ from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.progress import Progress
 from tcnet.video import EncodeOptions, ImageReader, ReadOptions, VideoReader, default_output, open_source
 from tcnet.video.frame import Frame, FrameSource
-from tcnet.video.write.hardware import HARDWARE
+from tcnet.video.write.encode.hardware import HARDWARE
 
 
 @dataclass(frozen=True, slots=True)

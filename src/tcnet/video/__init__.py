@@ -33,8 +33,8 @@ from tcnet.video.media_kind import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_still_imag
 from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.reader import VideoReader
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
-from tcnet.video.write.encoder_choice import available_hardware
+from tcnet.video.write.encode.codecs import CODECS, EncodeOptions, available_codecs, plan_encoding
+from tcnet.video.write.encode.encoder_choice import available_hardware
 from tcnet.video.write.writer import VideoWriter
 
 __all__ = [

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.cpu_features import FAST_INT8, cpu_has
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
 from tcnet.network.quantisation import QuantisedBlock

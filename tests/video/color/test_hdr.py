@@ -9,7 +9,7 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from tcnet.video import ColorSpec, EncodeOptions, HdrMetadata, open_sink, open_source
 from tcnet.video.color.hdr import encoder_parameters, is_hdr, side_data_of
-from tcnet.video.write.codecs import plan_encoding
+from tcnet.video.write.encode.codecs import plan_encoding
 
 BT2020_PQ = ColorSpec(9, full_range=False, primaries=9, transfer=16)
 BT2020_HLG = ColorSpec(9, full_range=False, primaries=9, transfer=18)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tcnet.errors import MediaError
 from tcnet.video import EncodeOptions, ReadOptions, open_source
 from tcnet.video.pyav import side_data
-from tcnet.video.write.captions import _escaped, with_captions
+from tcnet.video.write.encode.captions import _escaped, with_captions
 from tcnet.video.write.segments import plan_video_encoding
 
 FORMATS = [("h264", ".mp4"), ("h264", ".mkv"), ("hevc", ".mov"), ("hevc", ".mkv")]

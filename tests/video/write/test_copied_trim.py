@@ -8,7 +8,7 @@ import pytest
 
 from tcnet.video import EncodeOptions, ReadOptions, TrimRange, open_sink, open_source
 from tcnet.video.images import encode_png
-from tcnet.video.write.copied_trim import Cutter
+from tcnet.video.write.copied.copied_trim import Cutter
 
 START, END = Fraction(3, 5), Fraction(6, 5)
 STEP = Fraction(1024, 48000)

@@ -11,10 +11,10 @@ from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions
 from tcnet.upscale import plan_video, upscale_video
 from tcnet.video import EncodeOptions, available_hardware, open_sink, open_source
-from tcnet.video.write import encoder_choice, hardware
-from tcnet.video.write.codecs import encoder_or_none, plan_encoding
-from tcnet.video.write.encoder_choice import choose_encoder
-from tcnet.video.write.hardware import HARDWARE, HardwareEncoder, codecs_of, hardware_encoder
+from tcnet.video.write.encode import encoder_choice, hardware
+from tcnet.video.write.encode.codecs import encoder_or_none, plan_encoding
+from tcnet.video.write.encode.encoder_choice import choose_encoder
+from tcnet.video.write.encode.hardware import HARDWARE, HardwareEncoder, codecs_of, hardware_encoder
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=4)
 X264 = HardwareEncoder("libx264", {"yuv420p": "nv12"}, lambda quality: {"crf": str(quality)})

@@ -10,7 +10,7 @@ import pytest
 
 from tcnet.errors import MediaError
 from tcnet.video import EncodeOptions, Frame, open_source
-from tcnet.video.write.encoder import EncodedPacket
+from tcnet.video.write.encode.encoder import EncodedPacket
 from tcnet.video.write.packet_file import PacketFile, joined, read_packets, read_times
 from tcnet.video.write.segments import plan_video_encoding
 

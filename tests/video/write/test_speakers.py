@@ -8,7 +8,7 @@ import pytest
 
 from tcnet.video.pyav import layout_of
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.passthrough import Passthrough
+from tcnet.video.write.copied.passthrough import Passthrough
 from tcnet.video.write.sound.speakers import exact_placement, near_placements, speaker_names
 
 RATE = 48000

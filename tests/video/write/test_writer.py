@@ -7,7 +7,7 @@ import pytest
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.video import ColorSpec, EncodeOptions, Frame, VideoInfo, open_sink, open_source
-from tcnet.video.write.codecs import plan_encoding
+from tcnet.video.write.encode.codecs import plan_encoding
 
 CASES = {
     "25": {},

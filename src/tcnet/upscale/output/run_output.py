@@ -24,7 +24,7 @@ from tcnet.video import (
 )
 from tcnet.video.frame import FrameSink
 from tcnet.video.image_writer import ImageTarget
-from tcnet.video.write.codecs import CLIPPED
+from tcnet.video.write.encode.codecs import CLIPPED
 from tcnet.video.write.segments import Trial, VideoEncoding, plan_video_encoding
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from tcnet.errors import MediaError
 from tcnet.video.atomic_file import sync_descriptor
-from tcnet.video.write.encoder import EncodedPacket
+from tcnet.video.write.encode.encoder import EncodedPacket
 
 _HEAD = struct.Struct("<qqqIB")  # pts, dts, duration, bytes that follow, is_keyframe
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.codecs import EncodeOptions, EncoderPlan
-from tcnet.video.write.encoder import SeparateEncoder
-from tcnet.video.write.encoder_choice import choose_encoder
+from tcnet.video.write.encode.codecs import EncodeOptions, EncoderPlan
+from tcnet.video.write.encode.encoder import SeparateEncoder
+from tcnet.video.write.encode.encoder_choice import choose_encoder
 from tcnet.video.write.muxer import Muxer
 from tcnet.video.write.packet_file import PacketFile, joined
 

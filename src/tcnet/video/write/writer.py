@@ -7,9 +7,9 @@ from tcnet.video.atomic_file import TargetFile
 from tcnet.video.containers import output_container
 from tcnet.video.frame import Frame, VideoInfo
 from tcnet.video.source_file import SourceFile
-from tcnet.video.write.codecs import EncodeOptions
-from tcnet.video.write.encoder import EncodedPacket, PictureEncoder
-from tcnet.video.write.encoder_choice import choose_encoder
+from tcnet.video.write.encode.codecs import EncodeOptions
+from tcnet.video.write.encode.encoder import EncodedPacket, PictureEncoder
+from tcnet.video.write.encode.encoder_choice import choose_encoder
 from tcnet.video.write.muxer import Muxer
 
 

@@ -1,20 +1,20 @@
 // The page: what is chosen is in the address (#/job/ID), so that a reload and the back button keep it.
 
-import { Announcer } from "./announcer.js";
-import { AWAY, Api, ApiError, signIn } from "./api.js";
-import { recallChoice } from "./choice.js";
-import { askForToken } from "./dialogs.js";
-import { acceptDrops } from "./drop.js";
-import { Jobs, isRefusedFile } from "./jobs.js";
-import { Notifier } from "./notifier.js";
-import { JobPanel } from "./panel.js";
-import { setProblem, setText } from "./parts.js";
-import { Sidebar, jobAddress, uploadAddress } from "./sidebar.js";
-import { Stream } from "./stream.js";
-import { UploadPanel } from "./upload_view.js";
-import { Uploads } from "./uploads.js";
-import { Welcome } from "./welcome.js";
-import * as words from "./words.js";
+import { Announcer } from "./page/announcer.js";
+import { AWAY, Api, ApiError, signIn } from "./server/api.js";
+import { recallChoice } from "./job/choice.js";
+import { askForToken } from "./page/dialogs.js";
+import { acceptDrops } from "./upload/drop.js";
+import { Jobs, isRefusedFile } from "./server/jobs.js";
+import { Notifier } from "./page/notifier.js";
+import { JobPanel } from "./job/panel.js";
+import { setProblem, setText } from "./page/parts.js";
+import { Sidebar, jobAddress, uploadAddress } from "./page/sidebar.js";
+import { Stream } from "./server/stream.js";
+import { UploadPanel } from "./upload/upload_view.js";
+import { Uploads } from "./upload/uploads.js";
+import { Welcome } from "./page/welcome.js";
+import * as words from "./page/words.js";
 
 const GONE = {
   job: "The video of this address is not here any more: it was deleted, or its time was up.",
