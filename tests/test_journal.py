@@ -1,7 +1,7 @@
 import pytest
 
 from tcnet.errors import MediaError
-from tcnet.upscale.output.journal import Journal
+from tcnet.journal import Journal
 
 LINES = [{"a": 1}, {"name": "Übergröße"}]
 
@@ -42,7 +42,7 @@ def test_a_tail_of_zeros_is_a_cut(path):
 @pytest.mark.parametrize("text", [b"garbage\n", b"1\n", b'{"a": 1}\nx\n{"b": 1}\n'])
 def test_what_is_no_journal_is_an_error(tmp_path, text):
     (tmp_path / "j").write_bytes(text)
-    with pytest.raises(MediaError, match=r"j: this journal is damaged; start over with --no-resume"):
+    with pytest.raises(MediaError, match=r"j: this journal is damaged$"):
         Journal(tmp_path / "j").read()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tcnet.upscale.output import segmented_video
 from tcnet.upscale.output.checkpoint import Checkpoint
-from tcnet.upscale.output.journal import Journal
+from tcnet.journal import Journal
 from tcnet.video import image_writer
 from tcnet.video.write import packet_file
 from tcnet.video.write.muxer import Muxer

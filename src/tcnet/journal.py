@@ -1,6 +1,6 @@
-"""What an unfinished run has done, on disk: JSON lines, each there to stay before the work goes on.
+"""What an unfinished run or evaluation has done, on disk: JSON lines, each there to stay before the work goes on.
 
-The first line says what the run depends on, the others what is finished. A last line that was cut off, by a
+The first line says what the work depends on, the others what is finished. A last line that was cut off, by a
 crash while it was written, does not count.
 """
 
@@ -16,7 +16,7 @@ Line = Mapping[str, Any]
 
 
 class Journal:
-    """A journal file. Reading raises MediaError for a file that is no journal, writing OSError."""
+    """A journal file. Reading raises MediaError for a file that is no journal; all raise OSError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,8 +57,8 @@ class Journal:
             sync_descriptor(file.fileno())
 
     def _damaged(self) -> MediaError:
-        return MediaError(f"{self._path}: this journal is damaged; start over with --no-resume")
+        return MediaError(f"{self._path}: this journal is damaged")
 
 
 def _encoded(line: Line) -> bytes:
-    return json.dumps(line, ensure_ascii=True, sort_keys=True).encode() + b"\n"
+    return json.dumps(line, ensure_ascii=True).encode() + b"\n"

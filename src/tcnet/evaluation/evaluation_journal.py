@@ -1,12 +1,11 @@
 """Finished measurements of an evaluation on disk, so that an interrupted run continues.
 
-One JSON line for the options, then one for each clip (what a report shows of its ground truth) and one for
-each model on a clip. Lines are only appended; each is on disk before the next measurement begins.
+A journal (`tcnet.journal`): a line for the options, then one for each clip (what a report shows of its ground
+truth) and one for each model on a clip.
 """
 
 import base64
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ from tcnet.evaluation.crops import Picture
 from tcnet.evaluation.datasets import Clip
 from tcnet.evaluation.methods.method import ClipUpscaler
 from tcnet.evaluation.result import ClipScores, CropBox
+from tcnet.journal import Journal, Line
 
 FORMAT = 2
 
@@ -59,10 +59,11 @@ class EvaluationJournal:
     def __init__(self, path: Path | None, options: Mapping[str, Any]) -> None:
         """options: what the measurements depend on besides clip and model; JSON values.
 
-        An existing file is reused if its options are equal, else it is replaced. A truncated last line is
-        dropped. Raises MediaError if the file cannot be read or written.
+        An existing file is reused if its options are equal, else it is replaced. Raises MediaError if the file
+        cannot be read or written.
         """
         self._path = path
+        self._file: Journal | None = None
         self._clips: dict[str, ClipRecord] = {}
         self._models: dict[tuple[str, str], ModelRecord] = {}
         self._reused = 0
@@ -71,10 +72,9 @@ class EvaluationJournal:
             return
         header = {"tcnet_evaluation": FORMAT, "options": json.loads(json.dumps(options))}
         try:
-            if path.exists() and self._take_over(path, header):
-                return
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+            self._file = Journal(path)
+            self._file.start(header, self._taken_over(self._file, path.name, header))
         except OSError as error:
             raise MediaError(f"{path}: the journal cannot be used ({error.strerror or error})") from error
 
@@ -122,41 +122,34 @@ class EvaluationJournal:
         self._clips.pop(clip, None)
         self._models = {key: record for key, record in self._models.items() if key[0] != clip}
 
-    def _append(self, line: dict[str, Any]) -> None:
-        if self._path is None:
+    def _append(self, line: Line) -> None:
+        if self._file is None:
             return
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            self._file.append(line)
         except OSError as error:
             raise MediaError(
                 f"{self._path}: the journal cannot be written ({error.strerror or error})"
             ) from error
 
-    def _take_over(self, path: Path, header: dict[str, Any]) -> bool:
-        """Reads the file; returns whether it can be continued. A reason against it becomes a notice."""
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]  # what follows the last line's end was cut off
+    def _taken_over(self, file: Journal, name: str, header: Line) -> list[Line]:
+        """The lines of an earlier run that hold; what speaks against them becomes a notice."""
         try:
-            first, *lines = [json.loads(line) for line in whole.splitlines()]
-            if different := _differences(first, header):
-                self._notice = (
-                    f"measured anew, because the earlier run in {path.name} had another {different}"
-                )
-                return False
+            before, lines = file.read()
+            if before is None:
+                return []
+            if different := _differences(before, header):
+                self._notice = f"measured anew, because the earlier run in {name} had another {different}"
+                return []
             for line in lines:
                 self._read(line)
-        except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
+        except (MediaError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
             self._clips, self._models = {}, {}
-            self._notice = f"measured anew, because {path.name} is damaged"
-            return False
-        if len(whole) < len(data):
-            os.truncate(path, len(whole))
-        return True
+            self._notice = f"measured anew, because {name} is damaged"
+            return []
+        return lines
 
-    def _read(self, line: dict[str, Any]) -> None:
+    def _read(self, line: Line) -> None:
         if line["kind"] == "clip":
             references = {
                 label: (_unpacked(crop), _unpacked(profile))
@@ -192,7 +185,7 @@ def clip_source(clip: Clip) -> str:
     return "; ".join(found)
 
 
-def _differences(first: dict[str, Any], header: dict[str, Any]) -> str:
+def _differences(first: Line, header: Line) -> str:
     if first.get("tcnet_evaluation") != FORMAT:
         return "format"
     old, new = first["options"], header["options"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.upscale.output.fingerprint import differences
-from tcnet.upscale.output.journal import Journal, Line
+from tcnet.journal import Journal, Line
 from tcnet.upscale.output.run_lock import LOCK, OWNER, RunLock
 from tcnet.video.atomic_file import hidden_name, nearest_folder, sync_folder
 
@@ -36,7 +36,10 @@ class Checkpoint:
 
     def stored(self) -> tuple[Line | None, list[Line]]:
         """What an earlier run left, without a lock: its header and lines, (None, []) if there is none."""
-        return self._journal.read()
+        try:
+            return self._journal.read()
+        except MediaError as error:
+            raise MediaError(f"{error}; start over with --no-resume") from error
 
     def check(self, header: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
         """Raises UsageError if an earlier run's `header` differs from `identity` in any of its keys."""
@@ -60,7 +63,7 @@ class Checkpoint:
                 "folder (-o)"
             ) from error
         try:
-            before, lines = self._journal.read() if resume else (None, [])
+            before, lines = self.stored() if resume else (None, [])
             if before is not None:
                 self.check(before, header)
             with storing(self.output):

@@ -11,7 +11,7 @@ from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
-from tcnet.upscale.output.journal import Line
+from tcnet.journal import Line
 from tcnet.upscale.output.segmented_video import SegmentedVideo
 from tcnet.video import (
     EncodeOptions,
