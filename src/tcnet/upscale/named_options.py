@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from tcnet.errors import UsageError
+from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import NamedUpscaleOptions, UpscaleOptions
 from tcnet.named_options import check_names, with_named
+from tcnet.upscale.executor import Cluster
 from tcnet.video import EncodeOptions, ReadOptions
 
 
@@ -26,6 +29,23 @@ class NamedOptions(NamedUpscaleOptions, total=False):
     allow_network: bool
 
 
+class RunArguments(NamedOptions, total=False):
+    """What `upscale_video` and `plan_video` take by name; the former says what each means."""
+
+    model: str | Path | VideoNetwork
+    options: UpscaleOptions | None
+    encode: EncodeOptions | None
+    read: ReadOptions | None
+    overwrite: bool
+    resume: bool
+    segment_frames: int | None
+    cluster: Cluster | None
+
+
+RUN_ARGUMENTS = frozenset(RunArguments.__annotations__) - frozenset(NamedOptions.__annotations__)
+"""Those that are no fields of options."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a run upscales, encodes and reads."""
@@ -40,14 +60,14 @@ def run_options(
     upscale: UpscaleOptions | None,
     encode: EncodeOptions | None,
     read: ReadOptions | None,
-    named: NamedOptions,
+    named: Mapping[str, object],
 ) -> RunOptions:
     """The given objects, by default those with all defaults, with what is given by name in its place.
 
     Raises UsageError for a name that `function` does not take, and for invalid values.
     """
     upscale, encode, read = upscale or UpscaleOptions(), encode or EncodeOptions(), read or ReadOptions()
-    check_names(function, named, upscale, encode, read)
+    check_names(function, named, upscale, encode, read, also=RUN_ARGUMENTS)
     exact: dict[str, object] = dict(named)
     for name, unit, example in (
         ("start", "seconds", "65 or 12.5"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 
@@ -17,7 +17,7 @@ from tcnet.inference.memory import peak_memory
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions, output_size, size_name
 from tcnet.upscale.executor import Cluster, ClusterExecutor, Executor, LocalExecutor, Observers
-from tcnet.upscale.named_options import NamedOptions, RunOptions, run_options
+from tcnet.upscale.named_options import RUN_ARGUMENTS, RunArguments, run_options
 from tcnet.upscale.output.fingerprint import run_identity
 from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.progress import Progress
@@ -56,18 +56,18 @@ class UpscaleResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What the user asked for; the fields are the arguments of `upscale_video`."""
+    """What the user asked for; `upscale_video` says what the fields mean."""
 
     input: Path
     output: Path
-    model: str | Path | VideoNetwork
     options: UpscaleOptions
     encode: EncodeOptions
     read: ReadOptions
-    overwrite: bool
-    resume: bool
-    segment_frames: int | None
-    cluster: Cluster | None
+    model: str | Path | VideoNetwork = DEFAULT_MODEL
+    overwrite: bool = False
+    resume: bool = True
+    segment_frames: int | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,18 +135,10 @@ def upscale_video(
     input: Path | str,
     output: Path | str | None = None,
     *,
-    model: str | Path | VideoNetwork = DEFAULT_MODEL,
-    options: UpscaleOptions | None = None,
-    encode: EncodeOptions | None = None,
-    read: ReadOptions | None = None,
-    overwrite: bool = False,
-    resume: bool = True,
-    segment_frames: int | None = None,
-    cluster: Cluster | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     on_frame: Callable[[Frame], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
-    **named: Unpack[NamedOptions],
+    **arguments: Unpack[RunArguments],
 ) -> UpscaleResult:
     """Upscale a video file or images; sound and everything else in the file is copied.
 
@@ -157,20 +149,22 @@ def upscale_video(
     Args:
         input: a file, a folder of images or a pattern.
         output: a file, a folder or a pattern; by default beside the input.
-        model: a name from `list_models`, a weight file, an exported folder, or a network.
-        options: size, device, precision, windows and tiles.
-        encode: codec and quality of the output.
-        read: which part of the input, and how.
-        overwrite: whether an output that exists may be replaced.
-        resume: False starts over where an unfinished run is there.
-        segment_frames: frames of a segment; None: as an unfinished run has it, else 48, or fewer where frames
-            are slow.
-        cluster: where to compute, in place of this machine.
         on_plan: called in this thread before anything is written.
         on_frame: called with every frame that is computed; from a cluster with the last of each segment.
         progress: called once at the start and after every frame; with a cluster after every segment.
-        named: fields of UpscaleOptions, EncodeOptions and ReadOptions, in place of those of the objects
-            above: scale=2, crf=20, start=65.
+        arguments: all others, by name, as `plan_video` takes them too.
+
+            - model: a name from `list_models`, a weight file, an exported folder, or a network.
+            - options: size, device, precision, windows and tiles.
+            - encode: codec and quality of the output.
+            - read: which part of the input, and how.
+            - the fields of these three (UpscaleOptions, EncodeOptions, ReadOptions), in place of those of the
+              objects: scale=2, crf=20, start=65.
+            - overwrite: whether an output that exists may be replaced; by default not.
+            - resume: False starts over where an unfinished run is there.
+            - segment_frames: frames of a segment; by default as an unfinished run has it, else 48, or fewer
+              where frames are slow.
+            - cluster: where to compute, in place of this machine.
 
     Returns:
         What was written, and what the user should know of it.
@@ -180,12 +174,7 @@ def upscale_video(
         MediaError: for files that cannot be read or written.
     """
     begin = time.perf_counter()
-    chosen = run_options(upscale_video, options, encode, read, named)
-    request = RunRequest(
-        input=Path(input), output=_output_path(input, output, chosen), model=model, options=chosen.upscale,
-        encode=chosen.encode, read=chosen.read, overwrite=overwrite, resume=resume,
-        segment_frames=segment_frames, cluster=cluster,
-    )  # fmt: skip
+    request = _request(upscale_video, input, output, arguments)
     with resolve_run(request) as run:
         if on_plan is not None:
             on_plan(run.plan)
@@ -199,24 +188,13 @@ def upscale_video(
         repeated_frames=statistics.repeated_frames,
         cuts=statistics.cuts,
         notices=notices,
-        peak_memory=peak_memory(torch.device("cpu" if cluster is not None else run.plan.device)),
+        peak_memory=peak_memory(torch.device("cpu" if request.cluster is not None else run.plan.device)),
         plan=run.plan,
     )
 
 
 def plan_video(
-    input: Path | str,
-    output: Path | str | None = None,
-    *,
-    model: str | Path | VideoNetwork = DEFAULT_MODEL,
-    options: UpscaleOptions | None = None,
-    encode: EncodeOptions | None = None,
-    read: ReadOptions | None = None,
-    overwrite: bool = False,
-    resume: bool = True,
-    segment_frames: int | None = None,
-    cluster: Cluster | None = None,
-    **named: Unpack[NamedOptions],
+    input: Path | str, output: Path | str | None = None, **arguments: Unpack[RunArguments]
 ) -> Plan:
     """What `upscale_video` would do with the same arguments; nothing is written.
 
@@ -226,13 +204,7 @@ def plan_video(
     Raises:
         UsageError, MediaError: as `upscale_video` would.
     """
-    chosen = run_options(plan_video, options, encode, read, named)
-    request = RunRequest(
-        input=Path(input), output=_output_path(input, output, chosen), model=model, options=chosen.upscale,
-        encode=chosen.encode, read=chosen.read, overwrite=overwrite, resume=resume,
-        segment_frames=segment_frames, cluster=cluster,
-    )  # fmt: skip
-    with resolve_run(request) as run:
+    with resolve_run(_request(plan_video, input, output, arguments)) as run:
         return run.plan
 
 
@@ -259,5 +231,18 @@ def execute(
     return done
 
 
-def _output_path(input: Path | str, output: Path | str | None, options: RunOptions) -> Path:
-    return default_output(Path(input), size_name(options.upscale)) if output is None else Path(output)
+def _request(
+    function: Callable[..., Any], input: Path | str, output: Path | str | None, arguments: RunArguments
+) -> RunRequest:
+    """The request that `function` was called with. Raises UsageError for what it does not take."""
+    given: dict[str, Any] = dict(arguments)
+    fields = {name: given.pop(name) for name in RUN_ARGUMENTS & given.keys()}
+    chosen = run_options(
+        function, fields.pop("options", None), fields.pop("encode", None), fields.pop("read", None), given
+    )
+    if output is None:
+        output = default_output(Path(input), size_name(chosen.upscale))
+    return RunRequest(
+        input=Path(input), output=Path(output), options=chosen.upscale, encode=chosen.encode,
+        read=chosen.read, **fields,
+    )  # fmt: skip
