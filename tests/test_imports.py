@@ -239,7 +239,9 @@ MANY_FILES = {
 
 def test_no_folder_is_crowded():
     root = Path(__file__).parents[1]
-    places = [root / name for name in ("src", "tests", "benchmarks", "docs", "scripts", "configs", "examples")]
+    places = [
+        root / name for name in ("src", "tests", "benchmarks", "docs", "scripts", "configs", "examples")
+    ]
     files = [path for place in places for path in place.rglob("*") if path.is_file()]
     counts = Counter(
         path.parent.relative_to(root).as_posix()

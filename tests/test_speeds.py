@@ -6,8 +6,8 @@ import pytest
 
 from tcnet.catalogue import DEFAULT_MODEL, model_card, weights_hash
 from tcnet.cli import run
-from tcnet.system.machine import machine
 from tcnet.speeds import Speed, keep_speeds, kept_speeds, newest_speed, speeds_notice, speeds_path
+from tcnet.system.machine import machine
 
 
 @pytest.fixture(autouse=True)

@@ -34,10 +34,10 @@ from tcnet.cluster.cluster import RayCluster
 from tcnet.cluster.connection import LOCAL
 from tcnet.cluster.ray_crew import RayCrew
 from tcnet.inference import Plan, UpscaleOptions, plan_upscale
+from tcnet.journal import Journal
 from tcnet.network.torch_network import TorchNetwork
 from tcnet.upscale.executor import ClusterExecutor
 from tcnet.upscale.output.encoded_segment import EncodedSegment
-from tcnet.journal import Journal
 from tcnet.upscale.run import execute
 from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video.atomic_file import write_synced

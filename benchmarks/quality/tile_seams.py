@@ -1,6 +1,7 @@
 """Tile seams: tiled against whole frames, by the overlap of the tiles.
 
-    python benchmarks/quality/tile_seams.py [--data ../shared/data/heldout] [--clips 2] [--frames 4] [--any-size]
+    python benchmarks/quality/tile_seams.py [--data ../shared/data/heldout] [--clips 2] [--frames 4]
+        [--any-size]
 
 Each clip is degraded (BI), cut to multiples of 32 LR pixels, and upscaled whole and in the smallest tiles of
 each overlap, so that there are as many seams as can be. PSNR over the pixels of all channels against the

@@ -1,6 +1,7 @@
 """Damaged and odd files: each must end in a playable output or in an error of one line.
 
-python benchmarks/reliability/damaged_inputs.py [--odd] [--seeds 5] [--format NAME] [--damage NAME] [--keep FOLDER]
+python benchmarks/reliability/damaged_inputs.py [--odd] [--seeds 5] [--format NAME] [--damage NAME]
+    [--keep FOLDER]
 
 Damage is done to the bytes and packets of videos; with --odd to the bytes of images and the elements (boxes,
 chunks, tags) of images and videos, and there are inputs that are odd and not damaged, each with what is
@@ -30,9 +31,9 @@ from zoo.damage.damages import (  # noqa: E402
     build_whole,
     damage_file,
 )
-from zoo.files.images import FRAMES, IMAGES  # noqa: E402
 from zoo.damage.odd import ODD  # noqa: E402
 from zoo.damage.workers import GOOD, Job, Result, Worker, summary  # noqa: E402
+from zoo.files.images import FRAMES, IMAGES  # noqa: E402
 
 SECONDS = 60
 MEMORY = 2 << 30
@@ -67,9 +68,8 @@ def main() -> None:
                     damage_file(result.job.source, path, result.job.damage, result.job.seed)
     print(summary(results), f"in {time.monotonic() - begin:.0f} s")
     if not (choice.format or choice.damage or choice.first_seed):
-        report = (
-            Path(__file__).parents[1] / "results" / ("odd_inputs.json" if choice.odd else "damaged_inputs.json")
-        )
+        name = "odd_inputs.json" if choice.odd else "damaged_inputs.json"
+        report = Path(__file__).parents[1] / "results" / name
         report.write_text(json.dumps(_report(results), indent=1) + "\n")
 
 

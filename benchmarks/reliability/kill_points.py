@@ -9,9 +9,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from tcnet.journal import Journal
 from tcnet.upscale.output import segmented_video
 from tcnet.upscale.output.checkpoint import Checkpoint
-from tcnet.journal import Journal
 from tcnet.video import image_writer
 from tcnet.video.write import packet_file
 from tcnet.video.write.muxer import Muxer

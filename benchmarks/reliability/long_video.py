@@ -1,6 +1,7 @@
 """Flat memory: a two-hour video with sound and subtitles through the whole program.
 
-    python benchmarks/reliability/long_video.py [--minutes 120] [--suffix .mkv] [--size 32x24] [--folder FOLDER]
+    python benchmarks/reliability/long_video.py [--minutes 120] [--suffix .mkv] [--size 32x24]
+        [--folder FOLDER]
 
 The network is a fake one (nearest neighbour), so that the run measures everything else: reading, windows,
 segments, journal, encoding, copying, the final mux. The largest resident set until minute 2 of the content is
@@ -23,13 +24,12 @@ import torch
 TESTS = Path(__file__).parents[2] / "tests"
 sys.path.insert(0, str(TESTS))
 
-from zoo.files.extras import add_subtitles, subtitle_packets  # noqa: E402
-from zoo.files.specimen import Subtitles  # noqa: E402
-
 from fake_networks import Nearest  # noqa: E402
 from tcnet.inference import UpscaleOptions  # noqa: E402
 from tcnet.upscale import Progress, upscale_video  # noqa: E402
 from tcnet.video import EncodeOptions  # noqa: E402
+from zoo.files.extras import add_subtitles, subtitle_packets  # noqa: E402
+from zoo.files.specimen import Subtitles  # noqa: E402
 
 RATE = 24
 SOUND_RATE = 16000

@@ -23,10 +23,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 
 def record(target: Path, clip: Path) -> None:
-    from zoo.files.catalogue import ZOO
-    from zoo.checks.run import OPTIONS, upscale_specimen
-
     from tcnet import upscale_video
+    from zoo.checks.run import OPTIONS, upscale_specimen
+    from zoo.files.catalogue import ZOO
 
     torch.set_num_threads(1)
     found = {}

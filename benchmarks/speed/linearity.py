@@ -20,9 +20,9 @@ import torch
 from tcnet.inference import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.inference.precision import working_copy
 from tcnet.models import load_model
-from tcnet.system.process import keep_freed_memory
 from tcnet.profiling.benchmark import moving_texture
 from tcnet.profiling.clock import clock
+from tcnet.system.process import keep_freed_memory
 from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import Frame
 

@@ -22,8 +22,8 @@ import torch
 
 from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.models import load_model
-from tcnet.system.process import keep_freed_memory
 from tcnet.profiling.benchmark import moving_texture
+from tcnet.system.process import keep_freed_memory
 from tcnet.upscale.segment_length import SEGMENT_FRAMES
 from tcnet.video import open_source
 

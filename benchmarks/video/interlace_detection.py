@@ -1,6 +1,7 @@
 """Detection of interlaced video: whether progressive clips pass and woven fields are detected.
 
-    python benchmarks/video/interlace_detection.py ../shared/data/train ../shared/data/heldout ../shared/data/vid4
+    python benchmarks/video/interlace_detection.py ../shared/data/train ../shared/data/heldout \
+        ../shared/data/vid4
 
 Each clip is measured as it is, and woven into fields of half the rate, in both orders: 24 frames, a window of
 320x240 of the green channel, at 30 pictures a second, so that film is looked for. Prints JSON.

@@ -1,5 +1,5 @@
-"""Durations as people say them. The page of `tcnet serve` says the same (static/js/page/words.js; tests/browser
-holds that)."""
+"""Durations as people say them. The page of `tcnet serve` says the same (static/js/page/words.js);
+tests/browser holds that."""
 
 import math
 

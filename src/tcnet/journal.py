@@ -1,4 +1,4 @@
-"""What an unfinished run or evaluation has done, on disk: JSON lines, each there to stay before the work goes on.
+"""What unfinished runs and evaluations have done: JSON lines, each on the disk before the work goes on.
 
 The first line says what the work depends on, the others what is finished. A last line that was cut off, by a
 crash while it was written, does not count.

@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tcnet.catalogue import DEFAULT_MODEL, WEIGHTS_NAME, weights_path
-from tcnet.system.cpu_features import fast_dtype
 from tcnet.errors import MediaError, UsageError
 from tcnet.hub import CONFIG_NAME, find_pretrained
 from tcnet.network import TCNet as Network
 from tcnet.network import TCNetConfig
 from tcnet.network.quantisation import expected_ranges
+from tcnet.system.cpu_features import fast_dtype
 
 FORMAT = "tcnet-1"
 _TYPE_KEY, _TYPE = "model_type", "tcnet"  # in config.json, as the hub has it

@@ -32,7 +32,9 @@ def check_names(
     if unknown is None:
         return
     parameters = inspect.signature(function).parameters.values()
-    names |= {*also} | {each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name != "self"}
+    names |= {*also} | {
+        each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name != "self"
+    }
     near = get_close_matches(unknown, names, 1)
     instead = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(sorted(names))}"
     # The class is what a caller names, not its initialiser.

@@ -10,12 +10,12 @@ import torch
 from fake_networks import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
 from tcnet.cluster.messages import read_done, read_segment, segment_message
 from tcnet.cluster.worker import KEPT_RUNS, Worker, versions
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.inference.compute import Statistics
 from tcnet.inference.upscaler import split_scenes
 from tcnet.models import load_model
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.upscale import upscale_video
 from tcnet.upscale.executor import Work
 from tcnet.upscale.output.run_output import frames_kept

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from fake_networks import Nearest, make_info, make_scenes
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, choose_device, choose_precision
 from tcnet.inference.plan import plan_upscale
@@ -18,6 +17,7 @@ from tcnet.inference.precision import (
 from tcnet.models import load_model
 from tcnet.network import CONFIGS, TCNet
 from tcnet.network.ensemble import SelfEnsemble
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.layers import ResidualBlock, convolve
 from tcnet.network.quantisation import (
@@ -15,6 +14,7 @@ from tcnet.network.quantisation import (
     quantise,
 )
 from tcnet.profiling.stages import all_flops
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 
 pytestmark = pytest.mark.skipif(not cpu_has(FAST_INT8), reason="this CPU has no 8-bit dot products")
 

@@ -3,7 +3,6 @@ import json
 import pytest
 import torch
 
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.precision import FP32, choose_precision
 from tcnet.models import save_model
@@ -12,6 +11,7 @@ from tcnet.profiling.benchmark import moving_texture, run_benchmark
 from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows, write_json
 from tcnet.profiling.roofline import convolution_limit, memory_bandwidth
 from tcnet.profiling.stages import REST, STAGES
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Damaged files end in a playable output or in an error of one line. benchmarks/reliability/damaged_inputs.py has more."""
 
 import pytest
+
 from zoo.damage.damages import DAMAGES, FORMATS, PACKETS, build_whole
 from zoo.damage.workers import GOOD, Job, Worker
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+
 from zoo.damage.damages import BYTES, ODDITY, STRUCTURED, STRUCTURES, build_whole
-from zoo.files.images import FRAMES, IMAGES
 from zoo.damage.odd import ODD
 from zoo.damage.workers import GOOD, Job, Worker
+from zoo.files.images import FRAMES, IMAGES
 
 LIMITS = {"seconds": 60, "memory": 2 << 30}
 # Once these ended in a traceback or lost pictures without a notice.

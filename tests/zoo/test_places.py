@@ -9,13 +9,13 @@ from pathlib import Path
 import av
 import pytest
 import torch
-from zoo.files.builder import build
-from zoo.files.catalogue import NAMES
-from zoo.files.specimen import Audio, Specimen
 
 from tcnet.cli import run
 from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
+from zoo.files.builder import build
+from zoo.files.catalogue import NAMES
+from zoo.files.specimen import Audio, Specimen
 
 SMALL = Specimen(
     name="clip", suffix=".mp4", codec="libx264", count=3, size=(32, 32), about="", audio=(Audio(codec="aac"),)

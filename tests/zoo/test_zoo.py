@@ -5,13 +5,13 @@ from pathlib import Path
 
 import av
 import pytest
-from zoo.files.builder import build
-from zoo.files.catalogue import ZOO
-from zoo.checks.limits import LIMITS
-from zoo.checks.run import OPTIONS, upscale_specimen
 
 from fake_networks import Nearest
 from tcnet.upscale import upscale_video
+from zoo.checks.limits import LIMITS
+from zoo.checks.run import OPTIONS, upscale_specimen
+from zoo.files.builder import build
+from zoo.files.catalogue import ZOO
 
 ALARMS = ("damaged", "cut short", "errors", "gaps", "did not increase")  # no file of the zoo is damaged
 

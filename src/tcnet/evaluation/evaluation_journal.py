@@ -59,8 +59,8 @@ class EvaluationJournal:
     def __init__(self, path: Path | None, options: Mapping[str, Any]) -> None:
         """options: what the measurements depend on besides clip and model; JSON values.
 
-        An existing file is reused if its options are equal, else it is replaced. Raises MediaError if the file
-        cannot be read or written.
+        An existing file is reused if its options are equal, else it is replaced. Raises MediaError if the
+        file cannot be read or written.
         """
         self._path = path
         self._file: Journal | None = None

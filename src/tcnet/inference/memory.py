@@ -13,8 +13,9 @@ The estimate counts what grows with the frame size and the window:
     engines other than torch: ENGINE_MAPS more in `working`, ENGINE_BYTES more in `fixed`
 
 The constants are set so that no estimate of a process is under its measured peak (64 channels, on a CPU,
-without an encoder; benchmarks/speed/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole frames and
-tiles, long windows and large frames). Most are up to 30 % over it, short windows of large frames 50 %.
+without an encoder; benchmarks/speed/memory_estimate.py: bidirectional and forward, bf16 and fp32, whole
+frames and tiles, long windows and large frames). Most are up to 30 % over it,
+short windows of large frames 50 %.
 """
 
 import os
@@ -24,13 +25,13 @@ from pathlib import Path
 
 import torch
 
-from tcnet.system.cgroup import memory_left_by_limits
 from tcnet.errors import MediaError
 from tcnet.inference.compute import Compute
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.tiling import Layout, smaller_layout
 from tcnet.inference.upscale_options import UpscaleOptions
 from tcnet.network.tcnet import observed_at_once
+from tcnet.system.cgroup import memory_left_by_limits
 
 HELD_MAPS = 2
 """Feature maps kept for each frame of a window: g, and the gaps that glibc leaves when it keeps memory."""

@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import torch
 
-from tcnet.system.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
 from tcnet.errors import UsageError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import DEVICES, PRECISIONS
 from tcnet.network import TCNet
 from tcnet.network.compilation import compile_stages
 from tcnet.network.quantisation import quantise
+from tcnet.system.cpu_features import FAST_BF16, FAST_INT8, cpu_has, fast_dtype
 
 AnyNetwork = TypeVar("AnyNetwork", bound=VideoNetwork)
 

@@ -46,7 +46,7 @@ Integers = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """In thousandths. Chosen on one half of the clips of benchmarks/video/scene_cuts.py, measured on the other."""
+    """In thousandths; chosen on half of the clips of benchmarks/video/scene_cuts.py, measured on the rest."""
 
     repeated: int = 20
     """Less novelty than this is a repeated frame."""

@@ -13,10 +13,10 @@ DEFAULT_KEPT = 48
 """Frames that a window of bidirectional networks keeps, where memory allows: a segment of the output."""
 DEFAULT_OVERLAP = 4
 """Frames computed and dropped on each side of a window. Against the whole clip, 8 kept frames lose 0.40 dB
-without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/quality/window_overlap.py); with 48 a sixth of it."""
+without, 0.12 with 2, 0.06 with 4, nothing with 8 (benchmarks/quality/window_overlap.py); with 48 a sixth."""
 DEFAULT_TILE_OVERLAP = 32
 """LR pixels computed and dropped on each side of a tile. Beside the seams, tiled frames have 54 to 58 dB
-against whole ones with 16, 63 with 32 (benchmarks/quality/tile_seams.py). Tiles go in steps of 32: 24 is as 32."""
+against whole ones with 16, 63 with 32 (benchmarks/quality/tile_seams.py). In steps of 32: 24 is as 32."""
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -7,15 +7,14 @@ from importlib import metadata
 import torch
 
 from tcnet.catalogue import DEFAULT_MODEL, list_models, weights_hash
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import TcnetError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_PACKAGE, find_basicvsr
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.memory import available_memory
 from tcnet.inference.precision import FP32, Precision, preferred_integers
-from tcnet.system.machine import processor
 from tcnet.models import load_model
 from tcnet.profiling.roofline import convolution_limit
+from tcnet.system.machine import processor
 from tcnet.version import __version__
 from tcnet.video import available_codecs, available_hardware
 

@@ -11,10 +11,10 @@ import torch
 from tcnet.catalogue import DEFAULT_MODEL, list_models
 from tcnet.errors import MediaError
 from tcnet.inference import choose_device, choose_precision
-from tcnet.system.machine import machine, replace_settings, settings_folder
 from tcnet.models import load_model
 from tcnet.profiling.clock import clock
 from tcnet.speeds import Speed, keep_speeds
+from tcnet.system.machine import machine, replace_settings, settings_folder
 from tcnet.upscale.advice import measure_models
 
 FILE_NAME = "tuning.json"

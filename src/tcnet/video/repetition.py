@@ -19,9 +19,9 @@ LUMA_LIMIT = 40
 LIMITS = {4: 8.0, 8: 4.0, 16: 2.5, 32: 1.0, 64: 0.5}
 """The largest mean difference of each channel over squares of so many pixels, in 8-bit codes.
 
-Measured on drawings encoded by x264 (benchmarks/video/repeated_frames.py): most frames that repeat another have 6
-to 10 at most over 4x4 pixels at CRF 23; a typed letter, a caret or a pointer has 53 and more, a fade of 2 %
-has 4 over 64x64.
+Measured on drawings encoded by x264 (benchmarks/video/repeated_frames.py): most frames that repeat another
+have 6 to 10 at most over 4x4 pixels at CRF 23; a typed letter, a caret or a pointer has 53 and more, a fade
+of 2 % has 4 over 64x64.
 """
 _SMALLEST = min(LIMITS) // 2
 

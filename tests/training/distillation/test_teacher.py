@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
 from tcnet.profiling.benchmark import moving_texture
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.training.distillation.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
 from zoo.checks.facts import Facts, Track
 from zoo.files.pictures import GRID, MOTION
 from zoo.files.specimen import Specimen

@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from zoo.files.pictures import DEFAULT_MATRIX, GRID, LUMA, MOTION, code_range, samples
 
 from tcnet.video.pyav import LENIENT_TAGS, exact, side_data
+from zoo.files.pictures import DEFAULT_MATRIX, GRID, LUMA, MOTION, code_range, samples
 
 _ATTACHED = 1 << 10
 _STALE = {

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.files.builder import build
-from zoo.checks.differences import Case, differences
-from zoo.checks.facts import read_facts
-from zoo.checks.limits import LIMITS, Limit
-from zoo.files.specimen import Specimen
-
 from fake_networks import Nearest
 from tcnet.inference import UpscaleOptions
 from tcnet.upscale import upscale_video
 from tcnet.video import EncodeOptions
+from zoo.checks.differences import Case, differences
+from zoo.checks.facts import read_facts
+from zoo.checks.limits import LIMITS, Limit
+from zoo.files.builder import build
+from zoo.files.specimen import Specimen
 
 OPTIONS = UpscaleOptions(device="cpu", precision="fp32", window=12, overlap=0)
 

@@ -13,9 +13,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from zoo.checks.differences import CHECKS  # noqa: E402
-from zoo.checks.run import Outcome, upscale_specimen  # noqa: E402
-from zoo.files.catalogue import ZOO  # noqa: E402
+from zoo.checks.differences import CHECKS
+from zoo.checks.run import Outcome, upscale_specimen
+from zoo.files.catalogue import ZOO
 
 
 def main() -> None:

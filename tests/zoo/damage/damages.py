@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+
+from zoo.damage.elements import ELEMENTS
+from zoo.damage.odd import ODD
 from zoo.files.builder import build, quality
 from zoo.files.catalogue import ZOO
-from zoo.damage.elements import ELEMENTS
 from zoo.files.images import IMAGES, image_bytes
-from zoo.damage.odd import ODD
 
 FORMATS = (
     "many tracks.mkv", "subtitles.mkv", "h264.mov", "hevc.mp4", "cover.mp4", "vp9 opus.webm", "av1.mkv",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+
 from zoo.files.images import image_bytes, picture, png
 
 Odd = Callable[[Path], None]

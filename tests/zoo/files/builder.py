@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+
 from zoo.files.extras import (
     add_audio,
     add_subtitles,

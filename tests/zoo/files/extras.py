@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+
 from zoo.files.specimen import Audio, Subtitles
 
 _ASS_HEADER = (

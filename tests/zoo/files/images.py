@@ -8,6 +8,7 @@ import av
 import numpy as np
 import tifffile
 from PIL import Image
+
 from video.still.heif_builder import write_heif
 
 IMAGES = (

@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.filter import Graph
+
 from zoo.files.specimen import Specimen
 
 GRID = (4, 3)  # patches across and down

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.upscale.output.fingerprint import differences
 from tcnet.journal import Journal, Line
+from tcnet.upscale.output.fingerprint import differences
 from tcnet.upscale.output.run_lock import LOCK, OWNER, RunLock
 from tcnet.video.atomic_file import hidden_name, nearest_folder, sync_folder
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError
+from tcnet.journal import Line
 from tcnet.upscale.output.checkpoint import Checkpoint, storing
 from tcnet.upscale.output.disk_space import check_room, free_room, room_needed
 from tcnet.upscale.output.encoded_segment import EncodedSegment, encode_segment
-from tcnet.journal import Line
 from tcnet.video import Frame, VideoInfo
 from tcnet.video.atomic_file import sync_folder, write_synced
 from tcnet.video.image_writer import ImageTarget

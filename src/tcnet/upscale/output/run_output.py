@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from tcnet.inference.plan import Plan, with_output
 from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.journal import Line
 from tcnet.upscale.output.checkpoint import Checkpoint
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.fingerprint import plain
 from tcnet.upscale.output.image_sequence import ResumableImages
-from tcnet.journal import Line
 from tcnet.upscale.output.segmented_video import SegmentedVideo
 from tcnet.video import (
     EncodeOptions,

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tcnet.errors import MediaError
+from tcnet.journal import Line
 from tcnet.upscale.output.checkpoint import CONTINUES, Checkpoint, storing
 from tcnet.upscale.output.disk_space import check_room, free_room, room_needed
 from tcnet.upscale.output.encoded_segment import EncodedSegment
-from tcnet.journal import Line
 from tcnet.video import Frame
 from tcnet.video.atomic_file import check_target, replace_file, sync, sync_folder, write_synced
 from tcnet.video.write.segments import Segment, SegmentWriter, Trial, VideoEncoding

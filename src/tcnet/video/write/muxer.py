@@ -12,10 +12,10 @@ from av.stream import Disposition, Stream
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.frame import VideoInfo
 from tcnet.video.source_file import SourceFile
+from tcnet.video.write.copied.passthrough import Passthrough
 from tcnet.video.write.encode.codecs import EncoderPlan
 from tcnet.video.write.encode.encoder import EncodedPacket, add_video, reason
 from tcnet.video.write.matroska import make_room, set_pixel_aspect
-from tcnet.video.write.copied.passthrough import Passthrough
 from tcnet.video.write.quicktime import complete_tags
 
 _MAX_TIMESCALE = 2**31 - 1

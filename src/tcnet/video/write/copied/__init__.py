@@ -1,1 +1,1 @@
-"""Everything of the input but its picture, copied or converted: sound, subtitles, attachments, chapters, tags."""
+"""All of the input but its picture, copied or converted: sound, subtitles, attachments, chapters, tags."""

@@ -21,8 +21,8 @@ from tcnet.video.source_file import SourceFile
 from tcnet.video.write.copied.copied_times import CopiedTimes
 from tcnet.video.write.copied.copied_trim import Cutter
 from tcnet.video.write.copied.edits import EditedSound
-from tcnet.video.write.sound.converter import keeps_speakers
 from tcnet.video.write.copied.transcode import Converter, convert_stream
+from tcnet.video.write.sound.converter import keeps_speakers
 
 # Tags that describe the old file and would be wrong, or are written anew, in the new one.
 _STALE_TAGS = frozenset(

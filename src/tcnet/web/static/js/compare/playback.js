@@ -23,7 +23,7 @@ export class Playback {
   #turn = 0; // a start that was given up does not go on
 
   /** pairs: the FramePairs of the job. view: {number, put(number, pair), rest()}: the frame that is shown, shows a
-   * pair of elements, is told that playing ended. */
+   * pair of elements, hears that playing ended. */
   constructor(api, job, pairs, view) {
     this.#api = api;
     this.#path = `jobs/${encodeURIComponent(job.id)}`;
