@@ -14,6 +14,7 @@ from tcnet.inference.memory import available_memory
 from tcnet.inference.precision import FP32, Precision, preferred_integers
 from tcnet.models import load_model
 from tcnet.profiling.roofline import convolution_limit
+from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.system.machine import processor
 from tcnet.version import __version__
 from tcnet.video import available_codecs, available_hardware
