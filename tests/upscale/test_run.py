@@ -147,8 +147,17 @@ def test_the_plan_is_told_before_anything_is_written_and_is_the_one_of_a_dry_run
     assert dry.seconds > 0
 
 
-def run(source, sink, progress=None):
-    executor = LocalExecutor(source.info, Nearest(), OPTIONS)
+class Slow(Nearest):
+    """Takes longer than what a busy machine does besides."""
+
+    def frames(self, lr_clip, start=0):
+        for picture in super().frames(lr_clip, start):
+            time.sleep(0.01)
+            yield picture
+
+
+def run(source, sink, progress=None, model=None):
+    executor = LocalExecutor(source.info, model or Nearest(), OPTIONS)
     return execute(executor, source, sink, SEGMENT_FRAMES, Observers(progress=progress))
 
 
@@ -156,7 +165,7 @@ def test_an_eta_is_told_from_the_start_and_ends_at_nothing():
     """How good it is, tests/upscale/test_progress.py shows with a clock of its own."""
     told = []
     source = FakeSource(list(make_frames(60, 64, 64)), make_info(60, 64, 64))
-    run(source, FakeSink(), progress=told.append)
+    run(source, FakeSink(), progress=told.append, model=Slow())
     assert [now.frames_done for now in told] == list(range(61))
     assert told[0].eta_seconds > 0
     assert told[-1].eta_seconds == 0
@@ -183,12 +192,6 @@ def test_nothing_is_left_when_the_model_fails(tmp_path):
 
 
 def test_nothing_is_left_after_ctrl_c(tmp_path):
-    class Slow(Nearest):
-        def frames(self, lr_clip, start=0):
-            for picture in super().frames(lr_clip, start):
-                time.sleep(0.01)
-                yield picture
-
     write_video(tmp_path / "in.mkv", make_frames(100))
     timer = threading.Timer(0.01, signal.raise_signal, [signal.SIGINT])
 
