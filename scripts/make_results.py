@@ -238,6 +238,38 @@ def busy_machine(measurements: Sequence[Measurement]) -> list[str]:
     return _table(("way", "median, s", "of the command", "rounds, s"), rows)
 
 
+def telecine(measurements: Sequence[Measurement]) -> list[str]:
+    """Film frames that come back, of each kind of telecined video, beside FFmpeg's filters."""
+    rows = []
+    for each in measurements[0]["telecined"]:
+        row = [each["kind"], each["codec"], str(each["film frames"]), each["found"]]
+        for reader in ("tcnet", "fieldmatch"):
+            found = each[reader]
+            video = "" if found["video"] is None else f", video {100 * found['video']:.1f} %"
+            row += [
+                f"{100 * found['share']:.1f} %, {found['twice']} twice{video}",
+                f"{found['ms off']:.1f} ms",
+            ]
+        rows.append(row)
+    header = (
+        *("telecined", "codec", "film frames", "found as", "tcnet: back", "off by at most"),
+        *("fieldmatch: back", "off by at most"),
+    )
+    return _table(header, rows)
+
+
+def double_rate(measurements: Sequence[Measurement]) -> list[str]:
+    """Fields that come back as frames."""
+    rows = [
+        [
+            each["order"], each["codec"], str(each["fields"]), each["found"], f"{100 * each['share']:.1f} %",
+            f"{each['ms off']:.1f} ms",
+        ]
+        for each in measurements[0]["doubled"]
+    ]  # fmt: skip
+    return _table(("fields", "codec", "fields in all", "found as", "back", "off by at most"), rows)
+
+
 TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "speed": speed,
     "stages": stages,
@@ -250,6 +282,8 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "long-video": long_video,
     "plan-accuracy": plan_accuracy,
     "busy-machine": busy_machine,
+    "telecine": telecine,
+    "double-rate": double_rate,
 }
 
 

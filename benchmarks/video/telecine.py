@@ -6,7 +6,7 @@ The clips of the folders, one after the other, are the film. It is telecined to 
 and discs hold it, and to 2:3:3:2; stored as film with repeat flags (soft); cut with video between, so that
 the cycle breaks; and read back. The fields of a frame that is read are those of the decoded pictures, which
 say of which film frame they are. Beside it the same with FFmpeg's fieldmatch and decimate. At last the clips
-are video, each frame a field, read at double rate. Prints tables for docs/results.md.
+are video, each frame a field, read at double rate. scripts/make_results.py makes tables of it.
 """
 
 import argparse
