@@ -34,6 +34,29 @@ class Gain:
     measured: str
 
 
+@dataclass(frozen=True, slots=True)
+class DetailRange:
+    """Of a model whose detail can be chosen: from 0, another model, to 1, the model itself.
+
+    Attributes:
+        base: the other, of the same architecture: a model's name, or a weight file beside the card.
+        default: where between them, if nothing else is said.
+
+    Raises:
+        UsageError: for a default beyond 0 to 1, and a base with a folder.
+    """
+
+    base: str
+    default: float
+
+    def __post_init__(self) -> None:
+        check_share(self.default)
+        if Path(self.base).name != self.base:
+            raise UsageError(
+                f"base is {self.base!r}: give a model's name, or a weight file's without a folder"
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What to know of a model before using it.
@@ -50,6 +73,7 @@ class ModelCard:
         licence: of the weights.
         source: where the weights come from.
         figures: what was measured, by protocol.
+        detail: where its detail can be chosen.
         default: whether it is used where none is named.
     """
 
@@ -64,6 +88,7 @@ class ModelCard:
     licence: str
     source: str
     figures: dict[str, str]
+    detail: DetailRange | None = None
     default: bool = False
 
 
@@ -107,6 +132,54 @@ def weights_path(model: str | Path) -> Path:
     return weights_folder() / model_card(model).weights
 
 
+def detail_range(model: str | Path) -> DetailRange | None:
+    """Whether and how the detail of a model can be chosen: the table `detail` of the card beside its weights.
+
+    model: as for `weights_path`; so a weight file of one's own may have a card, of its name with .toml, too.
+    Raises UsageError and MediaError as `weights_path`, and MediaError for a damaged card.
+    """
+    card = weights_path(model).with_suffix(".toml")
+    if not card.is_file():
+        return None
+    try:
+        found = tomllib.loads(card.read_text(encoding="utf-8")).get("detail")
+        return None if found is None else DetailRange(**found)
+    except (OSError, ValueError, TypeError) as error:
+        raise MediaError(
+            f"{card}: this card beside the weights cannot be used ({error}); mend or remove it"
+        ) from error
+
+
+def chosen_detail(model: str | Path, detail: float | None) -> tuple[Path, float] | None:
+    """The weight file that a model's detail begins with, and the detail: as given, or the card's default.
+
+    None for a model without, if none is given. Raises like `detail_range`, UsageError for a detail that is
+    given to a model without, or beyond 0 to 1, and MediaError for a missing file.
+    """
+    if detail is not None:
+        check_share(detail)
+    known = detail_range(model)
+    if known is not None:
+        base = weights_path(known.base if known.base in NAMES else weights_path(model).with_name(known.base))
+        return base, known.default if detail is None else detail
+    if detail is not None:
+        raise UsageError(no_detail(str(model)))
+    return None
+
+
+def no_detail(model: str) -> str:
+    """Why a model takes no detail, and which ones do."""
+    others = ", ".join(card.name for card in list_models() if card.detail is not None)
+    instead = f"or choose {others}" if others else "no model in the package has it"
+    return f"{model} has no detail to choose: leave it out, {instead}"
+
+
+def check_share(detail: float) -> None:
+    """Raises UsageError for a detail beyond 0 to 1."""
+    if not 0 <= detail <= 1:
+        raise UsageError(f"detail is {detail:g}, it must be from 0 to 1")
+
+
 def weights_hash(model: str | Path) -> str:
     """First 12 hex digits of the weight file's SHA-256: names the weights in results and journals."""
     return file_hash(weights_path(model))
@@ -127,7 +200,13 @@ def weights_folder() -> Path:
 
 def _read_card(path: Path) -> ModelCard:
     fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    return ModelCard(name=path.stem, gain=Gain(**fields.pop("gain")), **fields)
+    detail = fields.pop("detail", None)
+    return ModelCard(
+        name=path.stem,
+        gain=Gain(**fields.pop("gain")),
+        detail=None if detail is None else DetailRange(**detail),
+        **fields,
+    )
 
 
 NAMES = tuple(card.name for card in list_models())

@@ -7,17 +7,23 @@ itself; nothing else is ever deserialised from it. `tcnet.catalogue` knows which
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from tcnet.catalogue import DEFAULT_MODEL, WEIGHTS_NAME, weights_path
+from tcnet.catalogue import (
+    DEFAULT_MODEL,
+    WEIGHTS_NAME,
+    chosen_detail,
+    weights_path,
+)
 from tcnet.errors import MediaError, UsageError
 from tcnet.hub import CONFIG_NAME, find_pretrained
 from tcnet.network import TCNet as Network
 from tcnet.network import TCNetConfig
+from tcnet.network.interpolation import interpolate
 from tcnet.network.quantisation import expected_ranges
 from tcnet.system.cpu_features import fast_dtype
 
@@ -45,6 +51,7 @@ class TCNet(Network):
         cls,
         name: str | Path,
         *,
+        detail: float | None = None,
         device: str | torch.device = "cpu",
         dtype: torch.dtype | str = torch.float32,
         revision: str | None = None,
@@ -55,6 +62,7 @@ class TCNet(Network):
             name: the first that there is of a folder that `save_pretrained` wrote, a name from `list_models`,
                 a .safetensors file, and a repository of the Hugging Face hub, "organisation/name", which
                 needs huggingface_hub.
+            detail: as for `load_model`.
             device: where the weights go.
             dtype: as for `load_model`.
             revision: branch, tag or commit of the repository.
@@ -63,10 +71,11 @@ class TCNet(Network):
             The network in eval mode, without gradients.
 
         Raises:
-            UsageError: for an unknown name, and for a repository without huggingface_hub.
+            UsageError: for an unknown name, a detail that cannot be chosen, and for a repository without
+                huggingface_hub.
             MediaError: for files that are missing or damaged, and for what the hub refuses.
         """
-        return _load(cls, find_pretrained(name, revision), device, dtype)
+        return _load(cls, find_pretrained(name, revision), detail, device, dtype)
 
     def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype = torch.float16) -> None:
         """Write config.json and model.safetensors, as the hub has them and `from_pretrained` reads them.
@@ -90,9 +99,15 @@ class TCNet(Network):
 AnyTCNet = TypeVar("AnyTCNet", bound=TCNet)
 
 
+class _Detailed(Protocol):
+    @property
+    def detail(self) -> float | None: ...
+
+
 def load_model(
     model: str | Path = DEFAULT_MODEL,
     *,
+    detail: float | None = None,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | str = torch.float32,
 ) -> TCNet:
@@ -101,6 +116,8 @@ def load_model(
     Args:
         model: a name from `list_models`, a .safetensors file written by `save_model` or `tcnet train`, or a
             folder written by `TCNet.save_pretrained`.
+        detail: 0 to 1, of a model whose card says that it has it (`ModelCard.detail`): the weights are
+            interpolated from those of its base, 0, to its own, 1. None: the card's default.
         device: where the weights go.
         dtype: of the weights: float32, bfloat16 or float16; "auto" is bfloat16 or float16
             where `device` computes that fast, else float32.
@@ -109,20 +126,49 @@ def load_model(
         A TCNet in eval mode, without gradients, with channels_last weights.
 
     Raises:
-        UsageError: for an unknown name.
-        MediaError: for a file that is missing, damaged, or holds another network.
+        UsageError: for an unknown name, and a detail of a model without, or beyond 0 to 1.
+        MediaError: for a file that is missing, damaged, or holds another network; for a base of another
+            architecture.
     """
-    return _load(TCNet, model, device, dtype)
+    return _load(TCNet, model, detail, device, dtype)
+
+
+def check_detail(network: _Detailed, detail: float | None) -> None:
+    """Raises UsageError where a network that is loaded already is of another detail than asked for."""
+    if detail is not None and network.detail != detail:
+        own = "has none" if network.detail is None else f"was loaded with {network.detail:g}"
+        raise UsageError(
+            f"detail {detail:g} is asked for, but this network {own}: give the model by name, or load it so"
+        )
 
 
 def _load(
-    kind: type[AnyTCNet], model: str | Path, device: str | torch.device, dtype: torch.dtype | str
+    kind: type[AnyTCNet],
+    model: str | Path,
+    detail: float | None,
+    device: str | torch.device,
+    dtype: torch.dtype | str,
 ) -> AnyTCNet:
     if isinstance(dtype, str):
         if dtype != "auto":
             raise UsageError(f'dtype is {dtype!r}: give "auto" or a torch.dtype, such as torch.bfloat16')
         dtype = fast_dtype(torch.device(device))
-    path = weights_path(model)
+    chosen = chosen_detail(model, detail)
+    network = _read(kind, weights_path(model))
+    if chosen is not None:
+        path, share = chosen
+        base = _read(TCNet, path)
+        try:
+            interpolate(base, network, share)
+        except ValueError as error:
+            raise MediaError(
+                f"{model}: its detail cannot begin with {path}, of another architecture: {error}"
+            ) from error
+    return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _read(kind: type[AnyTCNet], path: Path) -> AnyTCNet:
+    """The network of a weight file as it is, in float32, without gradients."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -139,8 +185,7 @@ def _load(
     _check_ranges(path, network, ranges)
     network.ranges = ranges
     network.load_state_dict(tensors)
-    network.requires_grad_(False)
-    return network.eval().to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.requires_grad_(False)
 
 
 def save_model(model: Network, path: str | Path, *, dtype: torch.dtype = torch.float16) -> None:

@@ -43,6 +43,7 @@ def upscale(
     tile: int | None = None,
     *,
     overlap: int | None = None,
+    detail: float | None = None,
     precision: str | None = None,
     scene_cuts: bool | None = None,
     options: UpscaleOptions | None = None,
@@ -63,6 +64,7 @@ def upscale(
         tile: largest tile side in input pixels; None: whole frames, or what memory allows.
         overlap: frames computed and dropped on each side of a window (default 4); a streaming model, such as
             tcnet-lite, begins as many before each window (default 8).
+        detail: 0 to 1, of models that have it.
         precision: "auto" (default), "fp32", "bf16", "fp16" or "int8".
         scene_cuts: whether scenes are computed apart (default).
         options: all other options; the arguments above take precedence.
@@ -80,6 +82,7 @@ def upscale(
         "device": device,
         "tile": tile,
         "overlap": overlap,
+        "detail": detail,
         "precision": precision,
         "scene_cuts": scene_cuts,
     }

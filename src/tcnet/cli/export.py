@@ -16,6 +16,9 @@ def export(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The folder to make; by default NAME-FORMAT.")
     ] = None,
+    detail: Annotated[
+        float | None, typer.Option(help="0 to 1, of a model that has it, as for tcnet upscale.")
+    ] = None,
     half_weights: Annotated[
         bool, typer.Option("--half-weights", help="Store weights in 16 bits, as the package does.")
     ] = False,
@@ -31,7 +34,7 @@ def export(
     """
     with err.status("loading") as status:
         result = export_model(
-            model, format, output, half_weights=half_weights, overwrite=overwrite,
+            model, format, output, detail=detail, half_weights=half_weights, overwrite=overwrite,
             on_step=lambda step: status.update(step),
         )  # fmt: skip
     parity = result.parity

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from tcnet.catalogue import ModelCard, list_models, model_card, weights_hash
+from tcnet.catalogue import DetailRange, ModelCard, list_models, model_card, weights_hash
 from tcnet.cli.console import out, print_notices, print_pairs, say
 from tcnet.durations import describe_estimate
 from tcnet.errors import UsageError
@@ -36,6 +36,9 @@ def _list() -> None:
     cards = list_models()
     for use, title in TITLES.items():
         _print_list(title, [card for card in cards if card.use == use])
+    for card in cards:
+        if card.detail is not None:
+            say(f"{card.name}: {_detail(card.detail)}.")
     say("Over bicubic: PSNR on luma, for input of that kind; tcnet models NAME says on what it was measured.")
     if any(newest_speed(card) is None for card in cards):
         say("Speeds here are measured by tcnet doctor --tune, or once tcnet upscale plans a long run.")
@@ -61,6 +64,10 @@ def _minute(card: ModelCard) -> str:
     return NOT_MEASURED if speed is None else describe_estimate(speed.seconds_per_pixel * MINUTE_OF_480P)
 
 
+def _detail(known: DetailRange) -> str:
+    return f"--detail 0 ({known.base}) to 1, by default {known.default:g}; its speed is the same"
+
+
 def _show(card: ModelCard) -> None:
     speed = newest_speed(card)
     how = "" if speed is None else f", on {speed.device} with {speed.threads} threads"
@@ -72,6 +79,7 @@ def _show(card: ModelCard) -> None:
                 "over bicubic",
                 f"{card.gain.psnr:+.2f} dB of PSNR on luma, {card.gain.on}: {card.gain.measured}",
             ),
+            *(() if card.detail is None else (("detail", _detail(card.detail)),)),
             ("speed here", f"{_minute(card)}, for a minute of 480p at 25 frames a second{how}"),
             ("weights", f"{card.weights} (sha256 {weights_hash(card.name)}…)"),
             ("degradation", card.degradation),

@@ -26,7 +26,7 @@ from tcnet.export.parity import (
     measure_parity,
 )
 from tcnet.export.runtimes import open_runtime
-from tcnet.models import load_model
+from tcnet.models import check_detail, load_model
 from tcnet.network import TCNet
 from tcnet.video.atomic_file import check_folder, check_name, hidden_name, sync_folder
 
@@ -56,6 +56,7 @@ def export_model(
     format: str = "onnx",
     output: Path | None = None,
     *,
+    detail: float | None = None,
     half_weights: bool = False,
     overwrite: bool = False,
     sizes: Sequence[tuple[int, int]] = SIZES,
@@ -71,6 +72,7 @@ def export_model(
         model: a name, a weight file or a network, which is exported in float32.
         format: "onnx" or "openvino".
         output: the folder; by default NAME-FORMAT here.
+        detail: of a model that has it, as for `load_model`; the export keeps it.
         half_weights: store weights in half precision; exact for those that were stored so, as the package's.
         overwrite: whether an existing folder may be replaced.
         sizes: (height, width) of the LR clips on which the pictures are compared.
@@ -82,7 +84,8 @@ def export_model(
         What was written.
 
     Raises:
-        UsageError: for an unknown format, a missing package and networks that cannot be exported.
+        UsageError: for an unknown format, a missing package, a detail that cannot be chosen, and networks
+            that cannot be exported.
         MediaError: for an output that must not or cannot be written, and for graphs that differ.
     """
     if format not in FORMATS:
@@ -94,7 +97,7 @@ def export_model(
     if format == "openvino":
         require_openvino()
     with _scratch_folder(output, overwrite=overwrite) as work:
-        network = _in_float32(model) if isinstance(model, TCNet) else load_model(model)
+        network = _network(model, detail)
         manifest = _write(network, _about(model), work, format, half_weights, say)
         say("comparing the pictures with PyTorch's")
         exported = ExportedNetwork(open_runtime(work, manifest, FORMATS[format]))
@@ -193,6 +196,13 @@ def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         for folder in (work, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _network(model: str | Path | TCNet, detail: float | None) -> TCNet:
+    if not isinstance(model, TCNet):
+        return load_model(model, detail=detail)
+    check_detail(model, detail)
+    return _in_float32(model)
 
 
 def _in_float32(network: TCNet) -> TCNet:

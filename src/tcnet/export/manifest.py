@@ -64,6 +64,8 @@ class Manifest:
     halo: int
     """Additional rows of features that a strip needs at each cut in `reconstruct`."""
     graphs: Mapping[str, Step]
+    detail: float | None = None
+    """Where the weights lie between two models, from 0 to 1; None: they are one model's own."""
     parity: Parity | None = None
     """None while it is being checked."""
     opset: int = 18
@@ -93,6 +95,7 @@ def describe(
         propagation=network.config.propagation,
         group_size=network.config.group_size,
         channels=network.config.channels,
+        detail=network.detail,
         scale=network.scale,
         minimum_size=network.minimum_size,
         spatial_multiple=network.spatial_multiple,

@@ -62,6 +62,11 @@ class ExportedNetwork(Recurrence):
         return self
 
     @property
+    def detail(self) -> float | None:
+        """Of the network that was exported."""
+        return self.manifest.detail
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """What its engine computes in here, the fastest last."""
         return self.runtime.precisions

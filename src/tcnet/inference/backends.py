@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from tcnet.catalogue import NAMES, WEIGHTS_NAME, weights_path
+from tcnet.catalogue import NAMES, WEIGHTS_NAME, chosen_detail
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
 from tcnet.export.network import open_export
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.inference.contract import VideoNetwork
-from tcnet.models import load_model
+from tcnet.models import check_detail, load_model
 from tcnet.network import TCNet
 
 Model = str | Path | VideoNetwork
 
 
-def check_model(model: Model, engine: str) -> None:
+def check_model(model: Model, engine: str, detail: float | None = None) -> None:
     """Raises like `load_network` for what can be seen without reading weights."""
     folder = _export_folder(model)
     if folder is not None:
@@ -26,22 +26,27 @@ def check_model(model: Model, engine: str) -> None:
                 "or --engine openvino"
             )
     elif isinstance(model, str | Path):
-        weights_path(model)
+        chosen_detail(model, detail)
+    else:
+        check_detail(model, detail)
 
 
-def load_network(model: Model, engine: str) -> tuple[str, VideoNetwork]:
+def load_network(model: Model, engine: str, detail: float | None = None) -> tuple[str, VideoNetwork]:
     """(name to show, the network as `engine` runs it), in float32.
 
-    model: a name, a weight file or its folder, the folder of an export, or a network. For other engines than
-    torch what is no export becomes one first, in a temporary folder and in seconds. Raises UsageError for an
-    unknown name and an engine that is missing or does not fit, MediaError for files.
+    model: a name, a weight file or its folder, the folder of an export, or a network. detail: as for
+    `load_model`; exports and networks have theirs already. For other engines than torch what is no export
+    becomes one first, in a temporary folder and in seconds. Raises UsageError for an unknown name, a detail
+    that cannot be chosen, and an engine that is missing or does not fit, MediaError for files.
     """
-    check_model(model, engine)
+    check_model(model, engine, detail)
     folder = _export_folder(model)
     if folder is not None:
-        return str(folder), open_export(folder, engine)
+        exported = open_export(folder, engine)
+        check_detail(exported, detail)
+        return str(folder), exported
     name = str(model) if isinstance(model, str | Path) else type(model).__name__
-    network = load_model(model) if isinstance(model, str | Path) else model
+    network = load_model(model, detail=detail) if isinstance(model, str | Path) else model
     if engine in ("torch", network.engine):
         return name, network
     if not isinstance(network, TCNet):

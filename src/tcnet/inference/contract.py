@@ -35,6 +35,10 @@ class VideoNetwork(Protocol):
         """The network inside a self-ensemble, or itself."""
 
     @property
+    def detail(self) -> float | None:
+        """Where it lies between two networks, from 0 to 1; None: it is one of its own."""
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """The number formats it can be computed in; of other engines than torch the fastest here is last."""
 

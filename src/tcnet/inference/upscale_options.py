@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypedDict
 
+from tcnet.catalogue import check_share
 from tcnet.errors import UsageError
 from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
@@ -52,6 +53,9 @@ class UpscaleOptions:
     """Output width in pixels; the height follows, rounded to even."""
     memory_limit: int | None = None
     """Bytes that the run should stay under; None: a share of what is available."""
+    detail: float | None = None
+    """0 to 1, of models that have it (`ModelCard.detail`): 0 is true to the input, 1 shows the most detail.
+    None: what the model's card says."""
     scene_cuts: bool = True
     """Whether cuts in the video are found and nothing is carried across them."""
     repeated: str = "exact"
@@ -76,6 +80,8 @@ class UpscaleOptions:
         ):
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}, it must be at least {least}")
+        if self.detail is not None:
+            check_share(self.detail)
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if self.device not in DEVICES:
@@ -123,6 +129,7 @@ class NamedUpscaleOptions(TypedDict, total=False):
     height: int | None
     width: int | None
     memory_limit: int | None
+    detail: float | None
     scene_cuts: bool
     repeated: str
     ensemble: str

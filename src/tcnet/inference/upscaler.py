@@ -23,6 +23,7 @@ from tcnet.inference.scene_detection import iter_scenes, mark_cuts
 from tcnet.inference.streaming import upscale_recurrent
 from tcnet.inference.tiling import Layout, choose_layout
 from tcnet.inference.upscale_options import NamedUpscaleOptions, UpscaleOptions
+from tcnet.models import check_detail
 from tcnet.named_options import check_names, with_named
 from tcnet.network import TCNet
 from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
@@ -43,7 +44,7 @@ class Upscaler:
 
     Raises:
         UsageError: for invalid options, when the device or precision is not available here, the network
-            cannot be ensembled, or no model has this name.
+            cannot be ensembled or has another detail, or no model has this name.
         MediaError: for a weight file that cannot be read.
     """
 
@@ -57,7 +58,8 @@ class Upscaler:
         check_names(Upscaler.__init__, named, options)
         self.options = with_named(options, named)
         if isinstance(network, str | Path):
-            network = load_network(network, self.options.engine)[1]
+            network = load_network(network, self.options.engine, self.options.detail)[1]
+        check_detail(network, self.options.detail)
         if self.options.engine not in ("torch", network.engine):
             raise UsageError(
                 f"engine {self.options.engine} is requested, but this network runs on {network.engine}"
@@ -86,6 +88,7 @@ class Upscaler:
         """The options with all that `layout` and this machine decided, which give the same at any time."""
         return replace(
             self.options,
+            detail=self.compute.network.detail,
             device=self.compute.device.type,
             precision=self.compute.precision.name,
             window=layout.window or self.options.window,

@@ -52,6 +52,10 @@ class SelfEnsemble(TorchNetwork):
         return self.network
 
     @property
+    def detail(self) -> float | None:  # type: ignore[override]
+        return self.network.detail
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         return self.network.precisions
 

@@ -23,6 +23,8 @@ class TorchNetwork(nn.Module):
 
     engine = "torch"
     sums_pictures = False
+    detail: float | None = None
+    """Where it lies between two networks, from 0 to 1; None: it is one of its own."""
 
     @property
     def inner(self) -> nn.Module:

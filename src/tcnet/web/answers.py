@@ -28,6 +28,9 @@ class Changed(_Asked):
     """Choices for a job. Omitted ones stay unchanged; scale and height exclude each other."""
 
     model: str | None = Field(default=None, max_length=100, description="a name that /api/server lists")
+    detail: float | None = Field(
+        default=None, ge=0, le=1, description="of a model that has it (`models` of /api/server)"
+    )
     scale: float | None = Field(
         default=None, ge=1, le=4, description="4 (default) to 1: cleaned, at the input's size"
     )
@@ -66,6 +69,7 @@ class ServerModel(BaseModel):
     name: str
     summary: str
     default: bool
+    detail: float | None = Field(description="its default, of 0 to 1; null: it has none to choose")
     use: str = Field(description="files, or benchmark: on real files the others are better")
     seconds_per_pixel: float | None = Field(
         description="for one pixel of one input frame, as last measured on this server; null: not measured"

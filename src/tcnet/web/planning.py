@@ -27,6 +27,7 @@ class JobRequest:
     """A client's choices."""
 
     weights: str
+    detail: float | None
     scale: float | None
     height: int | None
     crf: int | None
@@ -63,7 +64,7 @@ def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) 
         input,
         output,
         model=request.weights,
-        options=UpscaleOptions(scale=request.scale, height=request.height),
+        options=UpscaleOptions(detail=request.detail, scale=request.scale, height=request.height),
         encode=EncodeOptions(crf=request.crf),
         read=request.read,
     )

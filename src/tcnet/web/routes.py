@@ -63,7 +63,7 @@ def server_routes(service: Service) -> APIRouter:
             models=[
                 ServerModel(
                     name=model.name, summary=model.summary, default=model.name == default, use=model.use,
-                    seconds_per_pixel=model.seconds_per_pixel(),
+                    detail=model.detail, seconds_per_pixel=model.seconds_per_pixel(),
                 )
                 for model in settings.models
             ],
@@ -267,4 +267,4 @@ def _stream(service: Service, job_id: str | None) -> Response:
 
 
 def _choice(asked: Changed) -> Choice:
-    return Choice(asked.model, asked.scale, asked.height, asked.crf, asked.trim)
+    return Choice(asked.model, asked.detail, asked.scale, asked.height, asked.crf, asked.trim)

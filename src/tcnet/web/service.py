@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from tcnet.catalogue import no_detail
 from tcnet.errors import MediaError, TcnetError
 from tcnet.web.jobs.changes import Changes
 from tcnet.web.jobs.database import Database
@@ -37,6 +38,7 @@ class Choice:
     """A client's choices for a job; None: the default."""
 
     model: str | None = None
+    detail: float | None = None
     scale: float | None = None
     height: int | None = None
     crf: int | None = None
@@ -140,7 +142,8 @@ class Service:
             raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
         job = Job(
             id=new_id(), name=before.name, state=State.PLANNING, created=now(), model=before.model,
-            scale=before.scale, height=before.height, crf=before.crf, start=before.start, end=before.end,
+            detail=before.detail, scale=before.scale, height=before.height, crf=before.crf,
+            start=before.start, end=before.end,
         )  # fmt: skip
         job = self._chosen(job, choice)
         folder = self.jobs.folder(job.id)
@@ -267,10 +270,18 @@ class Service:
         if choice.scale is not None and choice.height is not None:
             raise Refusal(422, "scale and height exclude each other: give one")
         model = choice.model or job.model
-        if self.settings.model(model) is None:
+        served = self.settings.model(model)
+        if served is None:
             names = ", ".join(model.name for model in self.settings.models)
             raise Refusal(422, f"unknown model {model[:40]!r}; the models are {names}")
-        update: dict[str, object] = {"model": model, "crf": job.crf if choice.crf is None else choice.crf}
+        detail = job.detail if choice.detail is None and model == job.model else choice.detail
+        if detail is not None and served.detail is None:
+            raise Refusal(422, no_detail(model))
+        update: dict[str, object] = {
+            "model": model,
+            "detail": detail,
+            "crf": job.crf if choice.crf is None else choice.crf,
+        }
         if choice.trim is not None:
             update |= {"start": choice.trim.start, "end": choice.trim.end}
         if choice.scale is not None or choice.height is not None:
@@ -281,7 +292,7 @@ class Service:
         model = self.settings.model(job.model)
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
-        return JobRequest(model.weights, job.scale, job.height, job.crf, job.trim)
+        return JobRequest(model.weights, job.detail, job.scale, job.height, job.crf, job.trim)
 
     def _plan_all(self) -> None:
         while (job_id := self._to_plan.get()) is not None:
@@ -342,4 +353,4 @@ def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
 
 
 def _choice(job: Job) -> tuple[object, ...]:
-    return job.model, job.scale, job.height, job.crf, job.trim
+    return job.model, job.detail, job.scale, job.height, job.crf, job.trim

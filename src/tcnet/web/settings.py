@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcnet.catalogue import ModelCard, list_models
+from tcnet.catalogue import DetailRange, ModelCard, detail_range, list_models
 from tcnet.errors import UsageError
 from tcnet.speeds import newest_speed
 
@@ -47,6 +47,8 @@ class ServedModel:
     weights: str
     card: ModelCard | None = None
     """Of a model in the package."""
+    detail: float | None = None
+    """Its default; None where it has none to choose."""
 
     @property
     def use(self) -> str:
@@ -63,14 +65,23 @@ def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, 
 
     Raises UsageError for a name that is taken and a file that does not exist.
     """
-    models = [ServedModel(card.name, card.summary, card.name, card) for card in list_models()]
+    models = [
+        ServedModel(card.name, card.summary, card.name, card, _default_detail(card.detail))
+        for card in list_models()
+    ]
     for name, path in (more or {}).items():
         if name in [model.name for model in models]:
             raise UsageError(f"--model {name}={path}: there is a model of this name already; choose another")
         if not path.is_file() or path.suffix != ".safetensors":
             raise UsageError(f"--model {name}={path}: no weight file (.safetensors)")
-        models.append(ServedModel(name, f"weights of {path.name}", str(path.absolute())))
+        weights = str(path.absolute())
+        detail = _default_detail(detail_range(weights))
+        models.append(ServedModel(name, f"weights of {path.name}", weights, detail=detail))
     return tuple(models)
+
+
+def _default_detail(known: DetailRange | None) -> float | None:
+    return None if known is None else known.default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,9 +112,7 @@ def test_the_worst_exit_code_wins(tcnet, folder, tiny):
 def test_the_model_is_loaded_once(tcnet, folder, tiny, monkeypatch):
     loads = []
     load = batch.load_network
-    monkeypatch.setattr(
-        batch, "load_network", lambda model, engine: loads.append(model) or load(model, engine)
-    )
+    monkeypatch.setattr(batch, "load_network", lambda model, *how: loads.append(model) or load(model, *how))
     assert tcnet("upscale", "videos", "--model", tiny).code == 1
     assert loads == [str(tiny)]
 

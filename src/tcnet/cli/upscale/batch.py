@@ -90,13 +90,16 @@ def _with_cluster(settings: Settings) -> Iterator[Settings]:
     if settings.cluster_address is None:
         yield settings
         return
-    check_model(settings.model, settings.options.engine)  # before machines are started
+    check_model(
+        settings.model, settings.options.engine, settings.options.detail
+    )  # before machines are started
     with open_cluster(settings.cluster_address, device=settings.options.device) as cluster:
         yield replace(settings, cluster=cluster)
 
 
 def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
-    _, network = load_network(settings.model, settings.options.engine)  # once for all
+    options = settings.options
+    _, network = load_network(settings.model, options.engine, options.detail)  # once for all
     runs = [
         _Numbered(task, f"[{number}/{len(tasks)}] {task.input} → {task.output}")
         for number, task in enumerate(tasks, 1)

@@ -60,6 +60,14 @@ def upscale(
             help="Name from `tcnet models`, a weight file, or an exported folder.", rich_help_panel=BASIC
         ),
     ] = DEFAULT_MODEL,
+    detail: Annotated[
+        float | None,
+        typer.Option(
+            help="0 (true to the input) to 1 (the most detail), of models that have it: tcnet models says "
+            "which, and the default.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -261,7 +269,7 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
-                ensemble=ensemble, engine=engine, compile=compile, repeated=repeated,
+                ensemble=ensemble, engine=engine, compile=compile, repeated=repeated, detail=detail,
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format, encoder=encoder,

@@ -99,8 +99,9 @@ def describe_plan(plan: Plan) -> str:
     window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
     tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
     engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"
+    detail = "" if plan.options.detail is None else f" of detail {plan.options.detail:g}"
     line = (
-        f"{plan.model}, {plan.device}{engine} {plan.precision}, {window}, {tile}, "
+        f"{plan.model}{detail}, {plan.device}{engine} {plan.precision}, {window}, {tile}, "
         f"about {format_bytes(plan.memory)} of memory"
     )
     if plan.seconds is not None:

@@ -46,7 +46,8 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
     """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
     (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
-    "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, under that name.
+    "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, "MODEL@0.25" is one of
+    that detail, each under that name.
     A function chooses device and precision itself, an ONNX model has one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
@@ -68,19 +69,22 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
         baseline = load_basicvsr(path).to(device=chosen_device, dtype=chosen.dtype)
         about = {"weights": file_hash(path), **about, "parameters": _parameter_count(baseline)}
         return NetworkUpscaler(name, baseline, chosen_device, about)
-    model, kind = split_ensemble(name)
-    network = load_model(model)
-    parameters = _parameter_count(network)
-    about = {"weights": weights_hash(model), **about, "parameters": parameters}
+    plain, kind = split_ensemble(name)
+    model, detail = split_detail(plain)
+    network = load_model(model, detail=detail)
+    about = {"weights": weights_hash(model), **about, "parameters": _parameter_count(network)}
+    if network.detail is not None:
+        about["detail"] = f"{network.detail:g}"
+    title = Path(model).stem if detail is None else f"{Path(model).stem}@{detail:g}"
     if kind is None:
         copy = working_copy(network, chosen_device, chosen)
-        return NetworkUpscaler(Path(model).stem, copy, chosen_device, about)
+        return NetworkUpscaler(title, copy, chosen_device, about)
     try:
         ensemble = SelfEnsemble(network, kind)
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from error
     ready = working_copy(ensemble, chosen_device, chosen)
-    return NetworkUpscaler(f"{Path(model).stem}+{kind}", ready, chosen_device, about)
+    return NetworkUpscaler(f"{title}+{kind}", ready, chosen_device, about)
 
 
 def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:
@@ -89,6 +93,15 @@ def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:
         if name.endswith(f"+{kind}"):
             return name.removesuffix(f"+{kind}"), kind
     return name, None
+
+
+def split_detail(name: str) -> tuple[str, float | None]:
+    """ "tcnet-vivid@0.25" -> ("tcnet-vivid", 0.25); without such an ending the second is None."""
+    model, _, number = name.rpartition("@")
+    try:
+        return (model, float(number)) if model else (name, None)
+    except ValueError:  # the sign is part of a file's name
+        return name, None
 
 
 def _parameter_count(network: nn.Module) -> str:

@@ -19,15 +19,16 @@ def run_identity(
     segment_frames: int | None,
 ) -> dict[str, Any]:
     """Names input, weights and all options that change pixels; not the memory limit, which sets only what
-    the plan leaves open. source: identity of the input. segment_frames: where windows end; None: not known
-    yet."""
+    the plan leaves open. The detail is the network's: the same, whether given or by default. source: identity
+    of the input. segment_frames: where windows end; None: not known yet."""
     return {
         "tcnet version": __version__,
         "input": source,
+        "detail": network.detail,
         "model weights": network.identity(),
         "read": plain(asdict(replace(read, allow_network=False))),
         "options": {
-            **plain(asdict(replace(options, memory_limit=None))),
+            **plain(asdict(replace(options, memory_limit=None, detail=None))),
             "segment_frames": segment_frames,
         },
     }

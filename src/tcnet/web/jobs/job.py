@@ -100,6 +100,7 @@ class Job(_Value):
     created: float
     finished: float | None = None
     model: str
+    detail: float | None = Field(default=None, description="null: the model's default, or it has none")
     scale: float | None = None
     height: int | None = None
     crf: int | None = None

@@ -97,6 +97,7 @@ class Worker:
         folder, request = self._store.folder(job.id), self._request(job)
         options: dict[str, object] = {
             "--model": request.weights,
+            "--detail": request.detail,
             "--scale": request.scale,
             "--height": request.height,
         }

@@ -1,17 +1,21 @@
-// The model and size that a new job begins with: those chosen last in this browser.
+// The model, its detail and the size that a new job begins with: those chosen last in this browser.
 
 const KEY = "tcnet.choice";
 
-export function rememberChoice({ model, scale, height }) {
-  localStorage.setItem(KEY, JSON.stringify({ model, scale, height }));
+export function rememberChoice({ model, detail, scale, height }) {
+  localStorage.setItem(KEY, JSON.stringify({ model, detail, scale, height }));
 }
 
 /** What the server is asked for; nothing where nothing was chosen, or it is offered no more. */
 export function recallChoice(server) {
-  const { model, scale, height } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+  const { model, detail, scale, height } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
   const choice = {};
-  if (server.models.some(({ name }) => name === model)) {
+  const known = server.models.find(({ name }) => name === model);
+  if (known) {
     choice.model = model;
+  }
+  if (known && known.detail !== null && detail >= 0 && detail <= 1) {
+    choice.detail = detail;
   }
   if (server.sizes.includes(`x${scale}`)) {
     choice.scale = scale;

@@ -26,8 +26,8 @@ function whyNotHeight({ value, min, max, validity }) {
 }
 
 /** The choice of a job, to be compared. */
-function choiceOf({ model, scale, height, start, end }) {
-  return JSON.stringify([model, scale, height, start, end]);
+function choiceOf({ model, detail, scale, height, start, end }) {
+  return JSON.stringify([model, detail, scale, height, start, end]);
 }
 
 function partOf({ start, end }) {
@@ -61,6 +61,7 @@ export class PlanView {
     this.#setForm(job);
     this.parts.form.addEventListener("submit", (event) => event.preventDefault());
     this.parts.form.addEventListener("change", (event) => this.#changed(event));
+    this.parts.detail.addEventListener("input", () => this.#nameDetail());
     this.parts.height.addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts["start-field"].addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts["end-field"].addEventListener("input", () => this.#replan(TYPING_MS));
@@ -113,6 +114,7 @@ export class PlanView {
     this.#offerScale(job.height ? null : job.scale);
     elements.size.value = job.height ? "height" : String(job.scale ?? 4);
     elements.model.value = job.model;
+    this.#offerDetail(job.detail);
     this.parts.more.open ||= this.parts.benchmarks.querySelector(":checked") !== null;
     elements.part.value = partOf(job);
     if (elements.part.value === "range") {
@@ -123,6 +125,19 @@ export class PlanView {
       elements.height.value = job.height;
     }
     this.#showHeight();
+  }
+
+  /** The slider, for a model that has a detail to choose. value: null stands for the model's default. */
+  #offerDetail(value) {
+    const usual = this.#server.models.find(({ name }) => name === this.parts.form.elements.model.value)?.detail ?? null;
+    this.parts["detail-field"].hidden = usual === null;
+    this.parts.detail.disabled = usual === null;
+    this.parts.detail.value = value ?? usual ?? 0;
+    this.#nameDetail();
+  }
+
+  #nameDetail() {
+    setText(this.parts["detail-value"], this.parts.detail.value);
   }
 
   /** Another factor than the usual ones, which a job that was made by a program may have. */
@@ -146,8 +161,11 @@ export class PlanView {
   }
 
   #changed(event) {
-    if (event.target.type === "range") {
+    if (event.target.type === "range" && event.target !== this.parts.detail) {
       return; // its plan is made already
+    }
+    if (event.target.name === "model") {
+      this.#offerDetail(null);
     }
     const { height } = this.parts;
     if (event.target.value === "height" && !height.value) {
@@ -171,6 +189,7 @@ export class PlanView {
     const size = elements.size.value;
     return {
       model: elements.model.value,
+      ...(elements.detail.disabled ? {} : { detail: Number(elements.detail.value) }),
       ...this.#trim(),
       ...(size === "height" ? { height: Number(elements.height.value) } : { scale: Number(size) }),
     };
