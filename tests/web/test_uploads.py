@@ -1,5 +1,6 @@
 """Uploads by the tus protocol, broken off and continued."""
 
+import shutil
 import socket
 import threading
 import time
@@ -227,8 +228,24 @@ def test_ids_are_no_paths(shared, web, upload):
     assert shared.client.get("/api/jobs").status_code == 200
 
 
+def test_a_disk_that_is_full_keeps_what_it_took(server, web, monkeypatch):
+    running = server()
+    data = bytes(range(256)) * 8192
+    location = running.begin_upload(len(data))
+    headers = {**web.bytes, "Upload-Offset": "0"}
+    assert running.client.patch(location, headers=headers, content=data[:999]).status_code == 204
+    full = shutil.disk_usage("/tmp")._replace(free=-1)
+    with monkeypatch.context() as patched:
+        patched.setattr("tcnet.web.uploads.shutil.disk_usage", lambda folder: full)
+        headers = {**web.bytes, "Upload-Offset": "999"}
+        answer = running.client.patch(location, headers=headers, content=data[999:])
+        assert answer.status_code == 507
+        answer = head(running, location, web)
+    assert (answer.status_code, answer.headers["upload-offset"]) == (200, "999")
+    assert running.client.patch(location, headers=headers, content=data[999:]).status_code == 204
+
+
 def test_room_on_the_disk(server):
-    import shutil
 
     free = shutil.disk_usage("/tmp").free
     running = server(limits={"free_bytes": free * 4})

@@ -129,10 +129,12 @@ class UploadStore:
                 if len(writer.buffer) >= _BUFFER:
                     await self._flush(upload, writer)
         finally:
-            # Also where the connection broke: received data need not be sent again.
-            await asyncio.shield(self._flush(upload, writer))
-            if self._writers.get(upload.id) is writer:
-                del self._writers[upload.id]
+            try:
+                # Also where the connection broke: received data need not be sent again.
+                await asyncio.shield(self._flush(upload, writer))
+            finally:
+                if self._writers.get(upload.id) is writer:
+                    del self._writers[upload.id]
         return writer.end
 
     async def _flush(self, upload: Upload, writer: "_Writer") -> None:
