@@ -4,8 +4,9 @@
     python scripts/run_tests.py video inference     # these parts alone
     python scripts/run_tests.py --all               # with the tests marked slow: before a release
 
-Each part is a process of its own: libraries that some parts load (Ray, OpenVINO, ONNX Runtime) leave threads
-behind, and one process for all has died of it. A part's output is shown when it ends.
+A part is a folder of tests in a process of its own: libraries that some load (Ray, OpenVINO, ONNX Runtime)
+leave threads behind, and one process for all has died of it. Short folders share one, because each process
+first loads torch. A part's output is shown when it ends.
 """
 
 import argparse
@@ -17,22 +18,24 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+REST = "rest"  # short folders, and the tests in none
 LONG = (
-    "web",
-    "network",
-    "cli",
-    "training",
-    "cluster",
     "video",
+    "cli",
+    "cluster",
+    "web",
+    REST,
     "upscale",
+    "training",
     "inference",
     "zoo",
     "export",
+    "network",
     "evaluation",
 )
-"""Parts that take long begin first, so that none of them is left over at the end."""
+"""Those that take long begin first, so that none of them is left over at the end."""
+JOBS = (os.cpu_count() or 1) + 1  # servers and clusters wait for their processes much of the time
 ELSEWHERE = ("browser",)  # make test-web
-REST = "rest"  # the tests in no folder
 LINT = {
     "ruff": ("ruff", "check", "."),
     "format": ("ruff", "format", "--check", "."),
@@ -44,16 +47,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help="folders of tests, or rest; default: all, and lint")
     parser.add_argument("--all", action="store_true", help="with the tests marked slow")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="processes at once")
     parser.add_argument("--no-lint", action="store_true")
     choice = parser.parse_args()
-    there = parts()
-    if unknown := sorted(set(choice.parts) - set(there)):
-        parser.error(f"no part {unknown[0]!r}: choose from {', '.join(there)}")
+    there = {*folders(), REST}
+    if unknown := sorted(set(choice.parts) - there):
+        parser.error(f"no part {unknown[0]!r}: choose from {', '.join(sorted(there))}")
     commands: dict[str, list[str]] = {}
     if not choice.parts and not choice.no_lint:
         commands |= {name: [sys.executable, "-m", *words] for name, words in LINT.items()}
-    commands |= {part: pytest_command(part, slow=choice.all) for part in choice.parts or there}
+    commands |= {part: pytest_command(part, slow=choice.all) for part in choice.parts or LONG}
     begin = time.perf_counter()
     failed = run_all(commands, choice.jobs)
     print(
@@ -64,18 +67,17 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def parts() -> list[str]:
-    """Names of all parts, those that take long first."""
+def folders() -> set[str]:
+    """Folders of tests that `make test` runs."""
     tests = ROOT / "tests"
-    folders = {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")}
-    long = [name for name in LONG if name in folders]
-    return [*long, *sorted(folders - set(LONG) - set(ELSEWHERE)), REST]
+    return {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")} - set(ELSEWHERE)
 
 
 def pytest_command(part: str, *, slow: bool) -> list[str]:
-    places = (
-        [str(path) for path in sorted(ROOT.glob("tests/test_*.py"))] if part == REST else [f"tests/{part}"]
-    )
+    places = [f"tests/{part}"]
+    if part == REST:
+        alone = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/test_*.py"))]
+        places = [f"tests/{folder}" for folder in sorted(folders() - set(LONG))] + alone
     marks = ["-m", "slow or not slow"] if slow else []
     return [sys.executable, "-m", "pytest", "--durations=5", "--durations-min=2", *marks, *places]
 

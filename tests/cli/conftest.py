@@ -20,7 +20,10 @@ from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.video import open_source, write_png
 
-TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+TINY = TCNetConfig(
+    channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="tiny",
+    alignment_depth=1, matching_depth=1,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

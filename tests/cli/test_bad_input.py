@@ -125,7 +125,7 @@ OTHERS = {
     "evaluate --model bicubic --set folder --data noimages": (1, "noimages holds neither"),
     "evaluate --model bicubic --set folder": (2, "needs --data"),
     "evaluate --model bicubic --set folder --data . --degradation XX": (2, "'XX' is unknown"),
-    "evaluate --model bicubic --set folder --data . --metrics niqe": (2, "'niqe' is unknown"),
+    "evaluate --model bicubic --set folder --data . --metrics vif": (2, "'vif' is unknown"),
     "evaluate --model esrgan --set folder --data .": (2, "unknown model 'esrgan'"),
     "evaluate --model , --set folder --data .": (2, "names nothing"),
     "degrade missing.mkv out.mkv": (1, "missing.mkv: no such file"),

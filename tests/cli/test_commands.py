@@ -117,7 +117,8 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
     assert (tmp_path / "report" / "images" / "clip.figure.png").exists()
 
 
-def test_bench(tcnet, tiny, tmp_path):
+def test_bench(tcnet, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("tcnet.profiling.roofline.COPY_BYTES", 2**20)
     done = tcnet(
         "bench", "--model", tiny, "--size", "16x24", "--size", "16x16,20x16",
         "--frames", 2, "--rounds", 1, "--json", "bench.json",

@@ -46,7 +46,9 @@ def test_errors_are_one_line_with_their_exit_code(arguments, code, message, caps
     assert shown.count("\n") == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_stopped_is_saved_and_continues(tmp_path, number, code):
     out = tmp_path / "run"
     command = [

@@ -15,7 +15,10 @@ from tcnet.models import save_model
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.upscale.progress import Activity, Progress
 
-TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+TINY = TCNetConfig(
+    channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="tiny",
+    alignment_depth=1, matching_depth=1,
+)  # fmt: skip
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from tcnet.cli import main; main(sys.argv[1:])"
 NOW = Progress(48, 96, 3.0, 16.0, Activity(workers=2, windows=7))
 

@@ -159,6 +159,7 @@ def killing(nodes, at):
     assert done, "nothing was killed"
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_costs_nothing_but_time(nodes, media, cluster):
     out = media / "survived.mkv"
     with killing(nodes, at=50) as progress:
@@ -171,6 +172,7 @@ def test_a_node_that_is_killed_costs_nothing_but_time(nodes, media, cluster):
     assert cluster.activity().workers == 2
 
 
+@pytest.mark.slow
 def test_a_machine_that_comes_later_helps(nodes, cluster):
     nodes.add_node(num_cpus=1, object_store_memory=100 * 2**20)
     latest = time.monotonic() + 120
@@ -179,6 +181,7 @@ def test_a_machine_that_comes_later_helps(nodes, cluster):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_replaced(cluster, media):
     import ray
 

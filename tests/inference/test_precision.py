@@ -93,7 +93,7 @@ def test_upscaling_takes_integers_where_it_would_take_float32(processor, flags, 
 def test_a_plan_for_a_cpu_without_bf16(monkeypatch, compile):
     monkeypatch.setattr("tcnet.system.cpu_features.cpu_features", lambda: FAST_INT8)
     options = UpscaleOptions(device="cpu", compile=compile)
-    plan = plan_upscale(make_info(8, 24, 32), load_model("tcnet-lite"), options)
+    plan = plan_upscale(make_info(8, 24, 32), load_model("tcnet-lite"), options, measure=False)
     assert (plan.precision, plan.options.precision) == (("fp32", "fp32") if compile else ("int8", "int8"))
     assert plan.options.compile == compile
 

@@ -18,6 +18,9 @@ SMALL = {
     "refinement_blocks": 1,
     "fusion_width": 8,
     "alignment_window": 16,
+    "alignment_depth": 1,
+    "matching_depth": 1,
+    "fusion_levels": 2,
     "motion": "tiny",  # SPyNet would take most of the time, and looks at two frames like this
 }
 COUNT = 22

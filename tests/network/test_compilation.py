@@ -18,8 +18,22 @@ def network():
     return TCNet(CONFIG).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
+@pytest.fixture(params=["traced", pytest.param("compiled", marks=pytest.mark.slow)])
+def _backend(request, monkeypatch):
+    """Code in C++ takes most of a minute to make; graphs are the same without, and run operation by operation."""
+    if request.param == "traced":
+        compiler = torch.compile
+        monkeypatch.setattr(
+            torch,
+            "compile",
+            lambda function, dynamic, options: compiler(function, dynamic=dynamic, backend="eager"),
+        )
+
+
+@pytest.mark.usefixtures("_backend")
 @torch.inference_mode()
 def test_compiled_stages_give_what_the_network_gives(network):
+    torch._dynamo.reset()
     compiled = copy.deepcopy(network)
     compile_stages(compiled)
     clip = torch.rand(1, 5, 3, 32, 32)

@@ -14,9 +14,14 @@ from tcnet.profiling.stages import REST, STAGES
 from tcnet.system.cpu_features import FAST_INT8, cpu_has
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    path = tmp_path / "tiny.safetensors"
+@pytest.fixture(autouse=True)
+def _little_to_copy(monkeypatch):
+    monkeypatch.setattr("tcnet.profiling.roofline.COPY_BYTES", 2**22)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_model(
         TCNet(TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)), path
     )

@@ -1,3 +1,5 @@
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,25 @@ def test_waiting_threads_spin_longer_where_cores_are_free(monkeypatch, free, wan
     monkeypatch.setattr(process, "_cores_are_free", lambda: free)
     process.keep_threads_asleep()
     assert process.os.environ["GOMP_SPINCOUNT"] == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp is torch's on Linux")
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ({}, True),
+        ({"GOMP_SPINCOUNT": "1000"}, False),
+        ({"OMP_WAIT_POLICY": "active"}, False),
+        ({"TCNET_PROCESS_SETTINGS": "0"}, False),
+    ],
+)
+def test_computing_warns_of_threads_that_spin_unless_told_otherwise(monkeypatch, given, warned):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "TCNET_PROCESS_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(process, "keep_freed_memory", lambda: None)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        process.on_computing.__wrapped__()
+    assert ["Import tcnet before torch" in str(each.message) for each in said] == [True] * warned

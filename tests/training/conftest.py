@@ -22,6 +22,7 @@ alignment_window = 16
 matching_depth = 1
 fusion_width = 8
 fusion_levels = 2
+motion = "tiny"
 
 [data]
 cache = "{out}/cache"

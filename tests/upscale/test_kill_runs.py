@@ -12,13 +12,14 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reliability" / "kill_runs.p
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
-def test_runs_that_are_killed_and_continued_end_like_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("runs", [2, pytest.param(12, marks=pytest.mark.slow)])
+def test_runs_that_are_killed_and_continued_end_like_one_that_was_not(tmp_path, runs):
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [sys.executable, SCRIPT, "--runs", "4", "--seed", "7", "--report", report],
+        [sys.executable, SCRIPT, "--runs", str(runs), "--seed", "7", "--report", report],
         capture_output=True, text=True, check=False, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = json.loads(report.read_text())
-    assert (figures["runs"], figures["different"]) == (4, [])
-    assert figures["kills"] >= 4
+    assert (figures["runs"], figures["different"]) == (runs, [])
+    assert figures["kills"] >= runs

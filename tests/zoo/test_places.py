@@ -32,7 +32,9 @@ def tiny(tmp_path_factory):
     """A weight file of a network small enough to run in no time."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    config = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+    config = TCNetConfig(
+        channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="tiny"
+    )
     save_model(TCNet(config), path)
     return path
 

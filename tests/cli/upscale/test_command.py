@@ -131,9 +131,10 @@ def test_an_existing_output_keeps_every_byte(tcnet, media, tiny, tmp_path):
 
 @pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_signal_ends_the_run_and_the_same_command_continues(start, media, tiny, tmp_path, stop):
+def test_a_signal_ends_the_run_and_the_same_command_continues(start, tcnet, media, tiny, tmp_path, stop):
     media.clip(tmp_path / "a.mkv", frames=150)
-    process = start("upscale", "a.mkv", "--progress", "json", "--model", tiny)
+    command = ("upscale", "a.mkv", "--progress", "json", "--model", tiny)
+    process = start(*command)
     for line in process.stdout:
         if json.loads(line).get("frames_done", 0) >= 56:  # what was written lags behind by some frames
             break
@@ -144,11 +145,11 @@ def test_a_signal_ends_the_run_and_the_same_command_continues(start, media, tiny
     assert err.splitlines()[-1] == "interrupted; 48 frames are kept: the same command continues"
     assert err.count("\n") == 3  # the plan and that line
     assert files(tmp_path) == [".a.x4.mkv.tcnet", "a.mkv"]
-    process = start("upscale", "a.mkv", "--progress", "json", "--model", tiny)
-    done = (json.loads(line).get("frames_done") for line in process.stdout)
+    continued = tcnet(*command)
+    done = (json.loads(line).get("frames_done") for line in continued.out)
     assert next(count for count in done if count is not None) == 48
-    assert process.communicate(timeout=60)[1].count("continues an unfinished run: 48 frames") == 1
-    assert process.returncode == 0
+    assert "\n".join(continued.err).count("continues an unfinished run: 48 frames") == 1
+    assert continued.code == 0
     assert files(tmp_path) == ["a.mkv", "a.x4.mkv"]
     assert len(media.read(tmp_path / "a.x4.mkv").times) == 150
 

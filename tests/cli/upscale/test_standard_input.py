@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -35,13 +36,14 @@ def test_a_video_with_sound(pipe, media, tmp_path):
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"", b"standard input is empty"), (b"x" * 999, b"standard input: cannot be read as video")],
+    [(b"", "standard input is empty"), (b"x" * 999, "standard input: cannot be read as video")],
 )
-def test_what_is_no_video_leaves_nothing(pipe, tmp_path, data, words):
-    done = pipe(data, "-o", "out.mkv")
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert done.stderr.count(b"\n") == 1
+def test_what_is_no_video_leaves_nothing(tcnet, monkeypatch, tmp_path, data, words):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    done = tcnet("upscale", "-", "-o", "out.mkv")
+    assert done.code == 1
+    (line,) = done.err
+    assert words in line
     assert list(tmp_path.iterdir()) == []
 
 
