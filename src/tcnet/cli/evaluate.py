@@ -36,7 +36,7 @@ def evaluate(
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models` and weight files, with +time "
             "or +full for its self-ensemble, @0.25 for a detail; bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
-            "basicvsr-reds; ONNX files (whole clips or single frames); your own functions as "
+            "basicvsr-reds, animesr; ONNX files (whole clips or single frames); your own functions as "
             "module:function or file.py:function."
         ),
     ],

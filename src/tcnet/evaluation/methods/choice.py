@@ -1,4 +1,4 @@
-"""The methods of an evaluation by name: our models, BasicVSR, interpolation."""
+"""The methods of an evaluation by name: our models, BasicVSR, AnimeSR, interpolation."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tcnet.catalogue import file_hash, weights_hash
 from tcnet.errors import UsageError
+from tcnet.evaluation.methods.animesr import ANIMESR, find_animesr, load_animesr
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.evaluation.methods.function_method import load_function
 from tcnet.evaluation.methods.method import BicubicUpscaler, ClipUpscaler, LanczosUpscaler
@@ -43,8 +44,8 @@ class NetworkUpscaler:
 
 
 def load_method(name: str, device: str = "auto", precision: str = "auto") -> ClipUpscaler:
-    """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", a file.onnx
-    (`onnx_upscaler`) or "module:function" (`function_upscaler`).
+    """A model of the catalogue, a weight file, "bicubic", "lanczos", "basicvsr-bi|bd|reds", "animesr", a
+    file.onnx (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
     "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, "MODEL@0.25" is one of
     that detail, each under that name.
@@ -62,13 +63,14 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
     chosen_device = choose_device(device)
     chosen = choose_precision(precision, chosen_device)
     about = {"precision": chosen.name, "device": str(chosen_device)}
-    if name in BASICVSR_FILES:
-        path = find_basicvsr(name)
+    if name in (*BASICVSR_FILES, ANIMESR):
         if chosen.quantised:
             raise UsageError(f"{name}: precision int8 is for TCNets; use auto, bf16 or fp32")
-        baseline = load_basicvsr(path).to(device=chosen_device, dtype=chosen.dtype)
-        about = {"weights": file_hash(path), **about, "parameters": _parameter_count(baseline)}
-        return NetworkUpscaler(name, baseline, chosen_device, about)
+        path = find_animesr() if name == ANIMESR else find_basicvsr(name)
+        published = load_animesr(path) if name == ANIMESR else load_basicvsr(path)
+        about = {"weights": file_hash(path), **about, "parameters": _parameter_count(published)}
+        placed = published.to(device=chosen_device, dtype=chosen.dtype)
+        return NetworkUpscaler(name, placed, chosen_device, about)
     plain, kind = split_ensemble(name)
     model, detail = split_detail(plain)
     network = load_model(model, detail=detail)
