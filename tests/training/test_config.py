@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tcnet.catalogue import NAMES
 from tcnet.errors import UsageError
 from tcnet.network import CONFIGS
 from tcnet.training.config import load_config, network_config
@@ -18,8 +19,7 @@ def test_every_config_of_the_repository_is_valid(path):
 
 def test_the_configs_are_all_there():
     names = {path.stem for path in CONFIGS_DIR.glob("*.toml")}
-    models = {"tcnet-bi", "tcnet-bd", "tcnet-video", "tcnet-video-fast", "tcnet-video-lite", "tcnet-lite"}
-    assert names >= models | {"smoke", "paper-reds", "paper-vimeo"}
+    assert names >= {*NAMES, "smoke", "paper-reds", "paper-vimeo"}
 
 
 def test_values_are_overridden_in_toml_and_bare_words_are_text(tiny):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from tcnet.catalogue import DetailRange, ModelCard, list_models, model_card, weights_hash
+from tcnet.catalogue import DetailRange, Gain, ModelCard, list_models, model_card, weights_hash
 from tcnet.cli.console import out, print_notices, print_pairs, say
 from tcnet.durations import describe_estimate
 from tcnet.errors import UsageError
@@ -40,6 +40,8 @@ def _list() -> None:
         if card.detail is not None:
             say(f"{card.name}: {_detail(card.detail)}.")
     say("Over bicubic: PSNR on luma, for input of that kind; tcnet models NAME says on what it was measured.")
+    if any(card.gain.features is not None for card in cards):
+        say("Features: their distance from the truth's; the less, the more it looks as the truth does.")
     if any(newest_speed(card) is None for card in cards):
         say("Speeds here are measured by tcnet doctor --tune, or once tcnet upscale plans a long run.")
 
@@ -52,11 +54,14 @@ def _print_list(title: str, cards: list[ModelCard]) -> None:
     table.add_column("1 min of 480p", no_wrap=True)
     for card in cards:
         mark = "\n(default)" if card.default else ""
-        table.add_row(
-            f"{card.name}{mark}", card.summary, f"{card.gain.psnr:+.1f} dB, {card.gain.on}", _minute(card)
-        )
+        table.add_row(f"{card.name}{mark}", card.summary, _gain(card.gain), _minute(card))
     out.print(table)
     out.print()
+
+
+def _gain(gain: Gain) -> str:
+    features = "" if gain.features is None else f", {100 * gain.features:+.0f} % features"
+    return f"{gain.psnr:+.1f} dB{features}, {gain.on}"
 
 
 def _minute(card: ModelCard) -> str:
@@ -68,6 +73,10 @@ def _detail(known: DetailRange) -> str:
     return f"--detail 0 ({known.base}) to 1, by default {known.default:g}; its speed is the same"
 
 
+def _features(gain: Gain) -> str:
+    return "" if gain.features is None else f", {100 * gain.features:+.0f} % of feature distance"
+
+
 def _show(card: ModelCard) -> None:
     speed = newest_speed(card)
     how = "" if speed is None else f", on {speed.device} with {speed.threads} threads"
@@ -77,7 +86,8 @@ def _show(card: ModelCard) -> None:
             ("for", f"{'video files' if card.use == 'files' else 'a benchmark'}: {card.summary}"),
             (
                 "over bicubic",
-                f"{card.gain.psnr:+.2f} dB of PSNR on luma, {card.gain.on}: {card.gain.measured}",
+                f"{card.gain.psnr:+.2f} dB of PSNR on luma{_features(card.gain)}, {card.gain.on}: "
+                f"{card.gain.measured}",
             ),
             *(() if card.detail is None else (("detail", _detail(card.detail)),)),
             ("speed here", f"{_minute(card)}, for a minute of 480p at 25 frames a second{how}"),

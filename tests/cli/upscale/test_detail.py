@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from detail_models import write_detail_models
-from tcnet.catalogue import DetailRange, model_card
+from tcnet.catalogue import DetailRange, Gain, model_card
 from tcnet.cli import models as models_command
 
 
@@ -56,9 +56,15 @@ def test_what_cannot_be_is_one_line(tcnet, media, tmp_path, words, message):
 
 
 def test_models_say_which_have_a_detail(tcnet, monkeypatch):
-    card = replace(model_card("tcnet-lite"), detail=DetailRange("tcnet-bi", 0.6))
+    gain = Gain(-0.42, "compressed", "held-out clips", features=-0.284)
+    card = replace(model_card("tcnet-lite"), detail=DetailRange("tcnet-bi", 0.6), gain=gain)
     monkeypatch.setattr(models_command, "list_models", lambda: (card,))
     monkeypatch.setattr(models_command, "model_card", lambda name: card)
     told = "--detail 0 (tcnet-bi) to 1, by default 0.6; its speed is the same"
-    assert f"tcnet-lite: {told}." in " ".join(" ".join(tcnet("models").out).split())
-    assert told in " ".join(" ".join(tcnet("models", "tcnet-lite").out).split())
+    listed, shown = (
+        " ".join(" ".join(tcnet(*words).out).split()) for words in (("models",), ("models", "tcnet-lite"))
+    )
+    assert f"tcnet-lite: {told}." in listed
+    assert "-0.4 dB, -28 % features, compressed" in listed
+    assert told in shown
+    assert "-0.42 dB of PSNR on luma, -28 % of feature distance, compressed: held-out clips" in shown
