@@ -93,7 +93,21 @@ def test_a_new_configuration_is_that_of_the_walk_through_and_replaces_nothing(tm
 @pytest.mark.parametrize(("best_step", "said"), [(0, True), (40, False)])
 def test_a_run_that_gained_nothing_says_so(best_step, said):
     counters = Counters(step=100, best=30.0, best_step=best_step)
-    assert ("no better than the start" in _summary(Outcome(None, counters, None))) == said
+    assert ("no better than the start" in _summary(Outcome(None, counters, None), "psnr")) == said
+
+
+@pytest.mark.parametrize(
+    ("chosen_by", "said"),
+    [
+        ("psnr", "best PSNR-Y 0.250 dB at"),
+        ("features", "best feature distance 0.2500 at"),
+        ("last", "100 steps"),
+    ],
+)
+def test_a_run_says_by_what_its_weights_were_chosen(chosen_by, said):
+    summary = _summary(Outcome(None, Counters(step=100, best=0.25, best_step=40), None), chosen_by)
+    assert said in summary
+    assert ("best" in summary) == (chosen_by != "last")
 
 
 def test_the_bar_keeps_its_last_speed(monkeypatch):

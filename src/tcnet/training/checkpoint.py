@@ -20,7 +20,8 @@ FORMAT = "tcnet-training-1"
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a run knows beside tensors. step: steps done. best: mean PSNR of the best validation, if any."""
+    """What a run knows beside tensors. step: steps done. best: of the validation whose weights
+    are kept, if any: the figure by which it was chosen."""
 
     step: int = 0
     skipped: int = 0

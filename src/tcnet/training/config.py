@@ -82,11 +82,17 @@ class LossOptions(Table):
     come out with too little contrast in fine texture. Untried in long runs."""
     features: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the feature distance to the ground truth (`tcnet.perceptual`): texture that looks right."""
+    texture: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the distance of those features' local deviations: as much texture of each kind as the truth
+    has, wherever its parts lie."""
     temporal: Annotated[float, Field(ge=0)] = 0.0
     """Weight of what the clip changes from frame to frame beyond the ground truth, along its motion."""
     reversal: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the difference from what the network makes of the clip running backward; a third more
     time. Not for networks that see the past alone."""
+    judged_frames: Annotated[int, Field(ge=0)] = 0
+    """Features, texture, the temporal term and the discriminator see so many neighbouring frames of each
+    clip, drawn anew in each step, which saves most of their time; 0 is all."""
 
 
 class AdversarialOptions(Table):
@@ -145,7 +151,7 @@ class TeacherOptions(Table):
 
 
 class ValidationOptions(Table):
-    """`[validation]`: PSNR on luma of held-out clips."""
+    """`[validation]`: PSNR on luma of held-out clips, and how their features differ."""
 
     path: str = ""
     """A folder of clips, below `data.root`; empty: no validation, the last weights are kept."""
@@ -157,6 +163,11 @@ class ValidationOptions(Table):
     """Side of a square in the centre, in HR pixels; 0 is the whole picture."""
     conditions: list[str] = Field(default=["BI"], min_length=1)
     """"BI", "BD", or one of them with H.264 compression of the LR clip, as "BI+crf28"."""
+    choose: Literal["psnr", "features", "last"] = "psnr"
+    """Which weights are kept: those of the best PSNR; those of the least feature distance of which PSNR is
+    `least_psnr`; or the last, whatever is measured."""
+    least_psnr: Annotated[float, Field(ge=0)] = 0.0
+    """In dB, for "features": that distance alone would be bought at any price."""
 
     @field_validator("conditions")
     @classmethod

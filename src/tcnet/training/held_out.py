@@ -1,5 +1,6 @@
 """How good the weights are on clips that nothing is trained on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tcnet.data.degradation import SCALE, to_8bit
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.network import TCNet
+from tcnet.perceptual.feature_distance import FeatureDistance
 from tcnet.training.config import ValidationOptions
 from tcnet.training.processes import Processes
 
@@ -26,6 +28,24 @@ class HeldOutClip:
     name: str
     lr: Tensor
     hr: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """By the names of the clips: PSNR on luma in dB, and the feature distance, where that was measured."""
+
+    psnr_y: dict[str, float]
+    distance: dict[str, float]
+
+    @property
+    def mean_psnr(self) -> float:
+        """Over clips and conditions, each counting the same."""
+        return sum(self.psnr_y.values()) / len(self.psnr_y)
+
+    @property
+    def mean_distance(self) -> float:
+        """The same; NaN where it was not measured."""
+        return sum(self.distance.values()) / len(self.distance) if self.distance else math.nan
 
 
 def open_held_out(options: ValidationOptions, data: DataOptions) -> tuple[list[HeldOutClip], tuple[str, ...]]:
@@ -52,23 +72,25 @@ def validate(
     device: torch.device,
     dtype: torch.dtype,
     processes: Processes,
-) -> dict[str, float]:
-    """PSNR on luma of each clip, over all its pixels and frames, by name; the processes share the clips.
+    features: FeatureDistance | None = None,
+) -> Validation:
+    """Figures of each clip, over all its pixels and frames; the processes share the clips.
 
-    network: in eval mode with parameters in `dtype` on `device`.
+    network: in eval mode with parameters in `dtype` on `device`; features: on `device`, where their
+    distance is to be measured too.
     """
-    figures = torch.zeros(len(clips), dtype=torch.float64, device=device)
+    figures = torch.zeros(2, len(clips), dtype=torch.float64, device=device)
     for index in range(processes.rank, len(clips), processes.count):
         clip = clips[index]
         lr_clip = clip.lr.to(device).float().div(255).unsqueeze(0)  # (1, T, 3, h, w)
-        frames = zip(network.frames(lr_clip), clip.hr, strict=True)
-        figures[index] = sum(_psnr(sr[0], hr) for sr, hr in frames) / len(clip.hr)
-    return dict(zip((clip.name for clip in clips), processes.add(figures).tolist(), strict=True))
-
-
-def mean_psnr(figures: dict[str, float]) -> float:
-    """Over clips and conditions, each counting the same."""
-    return sum(figures.values()) / len(figures)
+        for sr, hr in zip(network.frames(lr_clip), clip.hr, strict=True):
+            figures[0, index] += _psnr(sr[0], hr) / len(clip.hr)
+            if features is not None:
+                shown = sr[0].float().clamp(0, 1)
+                figures[1, index] += features(shown, hr.to(device).float() / 255) / len(clip.hr)
+    names = [clip.name for clip in clips]
+    psnr_y, distance = (dict(zip(names, values, strict=True)) for values in processes.add(figures).tolist())
+    return Validation(psnr_y, distance if features is not None else {})
 
 
 def _psnr(sr: Tensor, hr: Tensor) -> float:

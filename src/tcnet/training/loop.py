@@ -12,11 +12,12 @@ from torch import Tensor
 from tcnet.errors import TcnetError
 from tcnet.network import TCNet
 from tcnet.network.quantisation import measure_ranges
+from tcnet.perceptual.feature_distance import FeatureDistance
 from tcnet.training.card import write_card
 from tcnet.training.checkpoint import Checkpoint, Counters, save_checkpoint, save_weights
 from tcnet.training.config import TrainingConfig
 from tcnet.training.distillation.teacher import EnsembleTeacher
-from tcnet.training.held_out import HeldOutClip, mean_psnr, validate
+from tcnet.training.held_out import HeldOutClip, Validation, validate
 from tcnet.training.interruption import Interruption
 from tcnet.training.losses.objective import Objective
 from tcnet.training.optimisation import MovingAverage, Optimiser
@@ -72,6 +73,9 @@ class Trainer:
         self._on_progress = on_progress
         self._window = _Window()
         self._psnr: float | None = None
+        self._features = setting.objective.features
+        if setting.config.validation.choose == "features" and self._features is None:
+            self._features = FeatureDistance().to(setting.device)
         self._saved_at = time.monotonic()
         self._begun_at = time.monotonic()
         self._begun_step = counters.step
@@ -149,8 +153,9 @@ class Trainer:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
             if (adversary := setting.objective.adversary) is not None:
+                judged_sr, judged_hr = (setting.objective.judged(clip, number) for clip in (sr, hr))
                 with setting.objective.autocast():
-                    terms["discriminator"] = adversary.own_loss(sr, hr)
+                    terms["discriminator"] = adversary.own_loss(judged_sr, judged_hr)
                 (share * terms["discriminator"]).backward()  # type: ignore[no-untyped-call]
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0) + share * term.detach()
@@ -168,7 +173,7 @@ class Trainer:
         if objective.compares_reversed:
             with torch.no_grad():
                 reversed_sr = self._restore(batch["lr"].flip(1)).flip(1)
-        return objective.terms(sr, hr, self._teaching(batch, step), reversed_sr)
+        return objective.terms(sr, hr, self._teaching(batch, step), step, reversed_sr)
 
     def _teaching(self, batch: Batch, step: int) -> Tensor | None:
         """The teacher's clips: stored ones, and live ones for samples without; None without a teacher."""
@@ -207,16 +212,34 @@ class Trainer:
         setting = self._setting
         if not setting.held_out:
             return
-        figures = validate(
-            self._averaged(), setting.held_out, setting.device, setting.dtype, setting.processes
+        found = validate(
+            self._averaged(),
+            setting.held_out,
+            setting.device,
+            setting.dtype,
+            setting.processes,
+            self._features,
         )
-        self._psnr = mean_psnr(figures)
+        self._psnr = found.mean_psnr
         if setting.log is not None:
-            entry = {"kind": "validation", "step": self.counters.step, "psnr_y": self._psnr, "clips": figures}
-            setting.log.write(entry)
-        if self.counters.best is None or self._psnr > self.counters.best:
-            self.counters = replace(self.counters, best=self._psnr, best_step=self.counters.step)
-            self._keep_weights(figures)
+            entry = {"kind": "validation", "step": self.counters.step, "psnr_y": found.mean_psnr}
+            if found.distance:
+                entry |= {"feature_distance": found.mean_distance, "feature_distances": found.distance}
+            setting.log.write(entry | {"clips": found.psnr_y})
+        score = self._score(found)
+        if self.counters.best is None or self._better(found, self.counters.best):
+            self.counters = replace(self.counters, best=score, best_step=self.counters.step)
+            self._keep_weights(found.psnr_y)
+
+    def _score(self, found: Validation) -> float:
+        chosen = self._setting.config.validation.choose
+        return found.mean_distance if chosen == "features" else found.mean_psnr
+
+    def _better(self, found: Validation, best: float) -> bool:
+        options = self._setting.config.validation
+        if options.choose == "features":
+            return found.mean_psnr >= options.least_psnr and found.mean_distance < best
+        return options.choose == "last" or found.mean_psnr > best
 
     def _averaged(self) -> TCNet:
         """The average of the weights, in the precision of training."""
