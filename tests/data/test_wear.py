@@ -67,3 +67,19 @@ def test_dark_samples_are_dark_in_truth_too():
     assert 0.2 < share < 0.8
     for name in ("lr", "clean"):
         assert dark[name].float().mean().item() == pytest.approx(dark["hr"].float().mean().item(), abs=2)
+
+
+def test_still_samples_change_by_their_degradation_alone():
+    def sample(still):
+        sources = [SourceOptions(kind="generated")]
+        video = VideoOptions(clean=0.0, noise=1.0, noise_sigma=20.0, crf=[5, 5])
+        options = DataOptions(
+            sources=sources, degradation="video", frames=3, size=16, still=still, video=video
+        )
+        return SampleMaker(open_sources(options), options, 1)[0]
+
+    still, moving = sample(1.0), sample(0.0)
+    assert (still["hr"] == still["hr"][:1]).all()
+    assert torch.equal(still["hr"][0], moving["hr"][0])
+    assert not torch.equal(still["lr"][0], still["lr"][1])
+    assert not torch.equal(moving["hr"][0], moving["hr"][1])

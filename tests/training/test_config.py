@@ -70,6 +70,7 @@ def test_what_is_wrong_is_named_in_one_line(tiny, change, message):
         (["adversarial.weight=0.1", "data.size=18"], "data.size must be a multiple of 4 for it, not 18"),
         (["loss.temporal=1.0", "data.frames=1"], "loss.temporal compares frames: set data.frames to 2"),
         (["data.video.dark=0.5", "teacher.stored=true", "teacher.models=['a']"], "data.video.dark darkens"),
+        (["data.still=0.5", "teacher.stored=true", "teacher.models=['a']"], "data.still holds"),
         (["data.video.crf=[30, 20]"], "data.video.crf: .*runs from more to less"),
         (["loss.reversal=1.0", "data.frames=1"], "loss.reversal compares frames"),
     ],

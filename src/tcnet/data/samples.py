@@ -169,6 +169,8 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         cut = self._moving(source, rng) if self._is_still(source) else self._cut(source, rng)
         orientation = draw_orientation(rng)
         hr, target, margins = orientation.apply(cut.hr), cut.target, orientation.turn(cut.margins)
+        if self._options.still and rng.random() < self._options.still:
+            hr = np.repeat(hr[:1], len(hr), axis=0)
         dark = self._options.video.dark if self._options.degradation == "video" else 0.0
         if dark and rng.random() < dark:
             hr = darken(hr, rng)

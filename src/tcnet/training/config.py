@@ -238,6 +238,8 @@ class TrainingConfig(Table):
             )
         if teacher.stored and self.data.video.dark:
             raise ValueError("data.video.dark darkens the ground truth, but no stored target: set it to 0")
+        if teacher.stored and self.data.still:
+            raise ValueError("data.still holds the ground truth still, but no stored target: set it to 0")
         if not self.damaged_targets and (teacher.versions > 1 or teacher.version_frames):
             raise ValueError(
                 "teacher.versions and teacher.version_frames are of damaged clips that are stored: "
