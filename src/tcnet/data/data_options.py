@@ -110,8 +110,8 @@ class DataOptions(Table):
     frame_steps: Annotated[list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=1)] = [1, 1, 1, 2]
     """Frame-rate change: one of these is drawn, 2 takes every second frame, where the clip is long enough."""
     still: Share = 0.0
-    """Of the samples: one frame all the time, as of a camera on a stand. What changes then is the degradation's
-    alone, and has to go. Not with stored targets."""
+    """Of the samples: one frame all the time, as of a camera on a stand. What changes then is made by the
+    degradation alone, and has to go. Not with stored targets."""
     soft_below: float = 2.0
     """Clips whose sharpness (provenance) is less ..."""
     soft_weight: Share = 0.25

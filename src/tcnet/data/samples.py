@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tcnet.data.augmentation import Margins, Region, detail, draw_frames, draw_orientation, draw_region
-from tcnet.data.cache import CachedClip, ClipFiles, ImageClip, cache_clips
+from tcnet.data.cache import CachedClip, ClipFiles, ImageClip, cache_clips, stack_pixels
 from tcnet.data.clips import (
     Provenance,
     find_clips,
@@ -170,7 +170,7 @@ class SampleMaker(torch.utils.data.Dataset[dict[str, Tensor]]):
         orientation = draw_orientation(rng)
         hr, target, margins = orientation.apply(cut.hr), cut.target, orientation.turn(cut.margins)
         if self._options.still and rng.random() < self._options.still:
-            hr = np.repeat(hr[:1], len(hr), axis=0)
+            hr = stack_pixels([hr[0]] * len(hr))
         dark = self._options.video.dark if self._options.degradation == "video" else 0.0
         if dark and rng.random() < dark:
             hr = darken(hr, rng)

@@ -87,6 +87,8 @@ class LossOptions(Table):
     has, wherever its parts lie."""
     temporal: Annotated[float, Field(ge=0)] = 0.0
     """Weight of what the clip changes from frame to frame beyond the ground truth, along its motion."""
+    static: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of what static pixels have of it, on top: there flicker is seen first, and nothing hides it."""
     reversal: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the difference from what the network makes of the clip running backward; a third more
     time. Not for networks that see the past alone."""
@@ -252,7 +254,7 @@ class TrainingConfig(Table):
         if self.adversarial.weight and self.data.size % 4:
             raise ValueError(f"adversarial: data.size must be a multiple of 4 for it, not {self.data.size}")
         if self.data.frames == 1:
-            for name in ("temporal", "reversal"):
+            for name in ("temporal", "static", "reversal"):
                 if getattr(self.loss, name):
                     raise ValueError(f"loss.{name} compares frames: set data.frames to 2 or more, not 1")
         return self

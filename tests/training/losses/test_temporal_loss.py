@@ -52,3 +52,15 @@ def test_a_single_frame_loses_nothing_and_gradients_flow(loss, still):
     loss(restored, truth).backward()
     assert restored.grad.abs().sum() > 0
     assert loss(truth[:, :1], truth[:, :1]).item() == 0
+
+
+def test_static_pixels_are_counted_by_themselves(loss, still):
+    moved = still.clone()
+    moved[:, :32] = still[:, :32].roll(2, -1)  # the upper half
+    truth = clip([still, moved])
+    for rows, share in ((slice(40, 48), 1.0), (slice(8, 16), 0.0)):
+        flicker = torch.zeros_like(truth)
+        flicker[:, 1, :, rows] = 0.1
+        everywhere, static = loss.with_static(truth + flicker, truth)
+        assert everywhere > 0.005
+        assert static.item() == pytest.approx(share * everywhere.item(), abs=0.002)

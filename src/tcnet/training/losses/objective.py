@@ -31,10 +31,11 @@ class Objective:
             "features": options.features,
             "texture": options.texture,
             "temporal": options.temporal,
+            "static": options.static,
             "reversal": options.reversal,
         }
         self._features = FeatureDistance().to(device) if options.features or options.texture else None
-        self._temporal = TemporalLoss().to(device) if options.temporal else None
+        self._temporal = TemporalLoss().to(device) if options.temporal or options.static else None
         self.adversary = None
         if config.adversarial.weight:
             self.adversary = Adversary(config.adversarial, config.seed, device)
@@ -61,7 +62,9 @@ class Objective:
             found["reversal"] = charbonnier(sr, reversed_sr)
         judged_sr, judged_hr = self.judged(sr, step), self.judged(hr, step)
         if self._temporal is not None:
-            found["temporal"] = self._temporal(judged_sr, judged_hr)
+            found["temporal"], static = self._temporal.with_static(judged_sr, judged_hr)
+            if self._weights["static"]:
+                found["static"] = static
         with self.autocast():
             if self._features is not None:
                 views = (self._view(clip, step) for clip in (judged_sr, judged_hr))

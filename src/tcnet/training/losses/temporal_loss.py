@@ -10,7 +10,6 @@ from tcnet.network.flow import SPyNet, warp
 MOTION_MODEL = "tcnet-bi"  # whose SPyNet finds the truth's motion
 MOTION_SCALE = 2  # of the truth's size, at which it is found: a quarter of the FLOPs
 STATIC = 2 / 255  # change up to which a pixel of the truth is static: coding noise
-STATIC_WEIGHT = 4.0  # of a static pixel beside a moving one: people see flicker there first
 
 
 class TemporalLoss(nn.Module):
@@ -29,17 +28,21 @@ class TemporalLoss(nn.Module):
 
     def forward(self, sr_clip: Tensor, hr_clip: Tensor) -> Tensor:
         """Both (B, T, 3, H, W) RGB in [0, 1], H and W even -> a scalar, float32; 0 for a single frame."""
+        return self.with_static(sr_clip, hr_clip)[0]
+
+    def with_static(self, sr_clip: Tensor, hr_clip: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and what static pixels have of it."""
         sr, hr = sr_clip.float(), hr_clip.float()
         if sr.shape[1] == 1:
-            return (0 * sr).sum()
+            nothing = (0 * sr).sum()
+            return nothing, nothing
         earlier, later = hr[:, :-1].flatten(0, 1), hr[:, 1:].flatten(0, 1)  # (B (T - 1), 3, H, W)
-        static = _static(earlier, later)
+        static = (later - earlier).abs().amax(dim=1, keepdim=True) <= STATIC
         flow = torch.where(static, 0.0, self.flow(earlier, later))
         true_change = (warp(later, flow, padding_mode="border") - earlier).abs()
         warped = warp(sr[:, 1:].flatten(0, 1), flow, padding_mode="border")
-        change = (warped - sr[:, :-1].flatten(0, 1)).abs()
-        weight = torch.where(static, STATIC_WEIGHT, 1.0).expand_as(change)
-        return (weight * F.relu(change - true_change)).sum() / weight.sum()
+        excess = F.relu((warped - sr[:, :-1].flatten(0, 1)).abs() - true_change)
+        return excess.mean(), (excess * static).mean()
 
     @torch.no_grad()
     def flow(self, earlier: Tensor, later: Tensor) -> Tensor:
@@ -49,8 +52,3 @@ class TemporalLoss(nn.Module):
         return MOTION_SCALE * F.interpolate(
             flow, scale_factor=MOTION_SCALE, mode="bilinear", align_corners=False
         )
-
-
-def _static(earlier: Tensor, later: Tensor) -> Tensor:
-    """(N, 3, H, W) twice -> (N, 1, H, W), True where the truth stays as it is."""
-    return (later - earlier).abs().amax(dim=1, keepdim=True) <= STATIC
