@@ -1,6 +1,7 @@
 """Draw the gallery: twelve crops of held-out clips, by several models side by side, with temporal profiles.
 
     python scripts/make_gallery.py [--models bicubic,tcnet-video,tcnet-vivid] [--out docs/images/gallery]
+    python scripts/make_gallery.py --only person --models tcnet-vivid@0,tcnet-vivid@1 --out docs/images
 
 Each clip is downscaled by 4 (BI) and compressed by H.264 at CRF 23 as one clip, then upscaled as a whole. A
 picture has the crop by each model and the original, three times enlarged, and below it the middle column of
@@ -67,12 +68,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--models", default="bicubic,tcnet-video,tcnet-vivid")
     parser.add_argument("--out", type=Path, default=Path("docs/images/gallery"))
+    parser.add_argument("--only", choices=[crop.subject for crop in CROPS], help="one crop instead of all")
     arguments = parser.parse_args()
+    chosen = [crop for crop in CROPS if arguments.only in (None, crop.subject)]
     try:
         models = [load_method(name) for name in arguments.models.split(",")]
         arguments.out.mkdir(parents=True, exist_ok=True)
-        for clip in dict.fromkeys(crop.clip for crop in CROPS):
-            crops = [crop for crop in CROPS if crop.clip == clip]
+        for clip in dict.fromkeys(crop.clip for crop in chosen):
+            crops = [crop for crop in chosen if crop.clip == clip]
             for crop, versions in zip(
                 crops, versions_of(arguments.data / f"{clip}.mkv", crops, models), strict=True
             ):

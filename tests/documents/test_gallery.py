@@ -4,12 +4,13 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from fake_networks import make_info, make_scenes
 from tcnet.evaluation.datasets import Clip, read_clip
-from tcnet.video import EncodeOptions, open_sink, open_source, read_image
+from tcnet.video import EncodeOptions, open_sink, read_image
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,12 @@ def test_twelve_crops_by_number_with_all_versions(gallery, clip, tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["make_gallery.py", *arguments])
     gallery.main()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["01-left.png", "02-right.png"]
+    monkeypatch.setattr(
+        sys, "argv", ["make_gallery.py", *arguments[:-1], str(tmp_path / "one"), "--only", "right"]
+    )
+    gallery.main()
+    (one,) = (tmp_path / "one").iterdir()
+    assert one.read_bytes() == (tmp_path / "out" / "02-right.png").read_bytes()
     assert "02-right.png: moves, frame 3, " in capsys.readouterr().out
     sheet = read_image(tmp_path / "out" / "02-right.png")
     side, gap = gallery.ZOOM * gallery.SIDE, gallery.GAP
@@ -70,10 +77,12 @@ def test_the_crops_are_twelve_and_lie_in_the_held_out_clips(gallery, data_dir):
     assert len(gallery.CROPS) == 12
     assert len({crop.subject for crop in gallery.CROPS}) == 12
     for name in {crop.clip for crop in gallery.CROPS}:
-        with open_source(data_dir / f"{name}.mkv") as source:
-            info = source.info
+        with av.open(str(data_dir / f"{name}.mkv")) as container:
+            (video,) = container.streams.video
+            width, height = video.width, video.height
+            frames = sum(packet.size > 0 for packet in container.demux(video))  # FFV1: one a packet
         for crop in gallery.CROPS:
             if crop.clip == name:
-                assert crop.frame < info.frame_count
-                assert crop.left + gallery.SIDE <= info.width - info.width % 4
-                assert crop.top + gallery.SIDE <= info.height - info.height % 4
+                assert crop.frame < frames
+                assert crop.left + gallery.SIDE <= width - width % 4
+                assert crop.top + gallery.SIDE <= height - height % 4

@@ -60,8 +60,8 @@ def _print_list(title: str, cards: list[ModelCard]) -> None:
 
 
 def _gain(gain: Gain) -> str:
-    features = "" if gain.features is None else f", {100 * gain.features:+.0f} % features"
-    return f"{gain.psnr:+.1f} dB{features}, {gain.on}"
+    features = "" if gain.features is None else f"\n{100 * gain.features:+.0f} % features"
+    return f"{gain.psnr:+.1f} dB, {gain.on}{features}"
 
 
 def _minute(card: ModelCard) -> str:
