@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from tcnet.errors import TcnetError, UsageError
-from tcnet.models import load_model
+from tcnet.models import load_own_weights
 from tcnet.network import TCNet
 from tcnet.training.checkpoint import save_weights
 from tcnet.training.config import load_config
@@ -51,7 +51,9 @@ def main() -> None:
 
 
 def _network(source: str) -> TCNet:
-    return starting_network(load_config(Path(source))) if source.endswith(".toml") else load_model(source)
+    return (
+        starting_network(load_config(Path(source))) if source.endswith(".toml") else load_own_weights(source)
+    )
 
 
 if __name__ == "__main__":

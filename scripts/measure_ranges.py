@@ -14,7 +14,7 @@ import torch
 
 from tcnet.data.samples import SampleMaker, open_sources
 from tcnet.errors import TcnetError
-from tcnet.models import load_model
+from tcnet.models import load_own_weights
 from tcnet.network.quantisation import measure_ranges
 from tcnet.training.checkpoint import save_weights
 from tcnet.training.config import load_config
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="a.b=v", dest="overrides")
     arguments = parser.parse_args()
     try:
-        network = load_model(arguments.model)
+        network = load_own_weights(arguments.model)
         config = load_config(arguments.config, arguments.overrides)
         samples = SampleMaker(open_sources(config.data), config.data, config.seed)
         network.ranges = measure_ranges(network, range_clips(samples, torch.device("cpu")))

@@ -31,7 +31,7 @@ from tcnet.data.degradation import SCALE, degrade_bi, to_8bit
 from tcnet.data.samples import open_sources
 from tcnet.errors import TcnetError, UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
-from tcnet.models import load_model
+from tcnet.models import load_own_weights
 from tcnet.network import TCNet
 from tcnet.network.flow import SPyNet
 from tcnet.network.propagation import Motion
@@ -81,7 +81,7 @@ def small_motion(name: str, network: TCNet) -> SPyNet:
     if name in BASICVSR_FILES:
         given = load_basicvsr(find_basicvsr(name)).spynet
     else:
-        source = load_model(name)
+        source = load_own_weights(name)
         given = source.motion.spynet
         if source.config.motion == "tiny":
             raise UsageError(f"{name}: its motion is tiny already")

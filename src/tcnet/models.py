@@ -17,6 +17,7 @@ from tcnet.catalogue import (
     DEFAULT_MODEL,
     WEIGHTS_NAME,
     chosen_detail,
+    detail_range,
     weights_path,
 )
 from tcnet.errors import MediaError, UsageError
@@ -186,6 +187,15 @@ def _read(kind: type[AnyTCNet], path: Path) -> AnyTCNet:
     network.ranges = ranges
     network.load_state_dict(tensors)
     return network.requires_grad_(False)
+
+
+def load_own_weights(model: str | Path) -> TCNet:
+    """As `load_model`, but a model whose detail can be chosen as it is in its own file, at 1.
+
+    For what makes weights of weights (a start of training, an average, ranges), which the card's default must
+    not change.
+    """
+    return load_model(model, detail=None if detail_range(model) is None else 1.0)
 
 
 def save_model(model: Network, path: str | Path, *, dtype: torch.dtype = torch.float16) -> None:

@@ -14,7 +14,7 @@ from tcnet.catalogue import DetailRange, chosen_detail, detail_range, model_card
 from tcnet.errors import MediaError, UsageError
 from tcnet.evaluation.methods.choice import load_method
 from tcnet.inference import UpscaleOptions, Upscaler, plan_upscale
-from tcnet.models import TCNet, load_model, save_model
+from tcnet.models import TCNet, load_model, load_own_weights, save_model
 from tcnet.network.ensemble import SelfEnsemble
 
 FP32 = {"device": "cpu", "precision": "fp32"}
@@ -45,6 +45,15 @@ def test_a_model_is_loaded_with_its_detail_or_the_cards(vivid):
     halves = load_model(vivid, detail=0.5, dtype=torch.bfloat16)
     assert halves.dtype == torch.bfloat16
     assert SelfEnsemble(usual, "time").detail == 0.75
+
+
+def test_what_becomes_other_weights_begins_with_a_files_own(vivid, tmp_path):
+    own = load_own_weights(vivid)
+    assert own.detail == 1
+    assert same(own, load_model(vivid, detail=1))
+    assert load_own_weights("tcnet-lite").detail is None
+    plain = vivid.with_name("plain.safetensors")
+    assert same(load_own_weights(plain), load_model(plain))
 
 
 @pytest.mark.parametrize("detail", [-0.1, 1.01, float("nan")])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
-from tcnet.models import load_model
+from tcnet.models import load_own_weights
 from tcnet.network import TCNet
 from tcnet.training.config import StartOptions, TrainingConfig, network_config
 from tcnet.training.start.initialise import embed_basicvsr, prepare_from_scratch
@@ -62,7 +62,7 @@ def starting_network(
         except ValueError as error:
             raise UsageError(f"start.from = {start!r} does not fit [network]: {error}") from error
         return network
-    network = load_model(start)
+    network = load_own_weights(start)
     if config.start.shrink:
         if clips is None:
             raise UsageError("a start that shrinks needs the run's clips; train instead")
@@ -97,7 +97,7 @@ def _take_flow(network: TCNet, name: str) -> None:
     if name in BASICVSR_FILES:
         spynet, kind = load_basicvsr(find_basicvsr(name)).spynet, "spynet"
     else:
-        source = load_model(name)
+        source = load_own_weights(name)
         spynet, kind = source.motion.spynet, source.config.motion
     taken = network.motion.spynet
     if "tiny" in (kind, network.config.motion) and kind != network.config.motion:
