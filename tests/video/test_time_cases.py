@@ -41,9 +41,12 @@ def test_packets_of_sound_that_share_a_time(cases, clips, tmp_path):
 def test_texts_that_begin_together(cases, clips, tmp_path, suffix):
     source = cases / "sign.mkv"
     clips.convert(source, tmp_path / f"b{suffix}")
-    assert starts(tmp_path / f"b{suffix}", "subtitle") == starts(source, "subtitle")
     if suffix == ".mkv":
         assert packets(tmp_path / "b.mkv", "subtitle") == packets(source, "subtitle")
+    else:  # one text at a time there: those that are shown together are one
+        found = starts(tmp_path / "b.mp4", "subtitle")
+        assert found == sorted(set(found))
+        assert set(starts(source, "subtitle")) <= set(found)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
