@@ -85,10 +85,29 @@ def test_another_choice_before_the_start(shared, clip):
     )
 
 
+def test_what_makes_it_faster_is_chosen_and_undone(shared, clip):
+    job = shared.create(clip)
+    assert (job["repeated"], job["shrink_first"]) == ("exact", None)
+    address = f"/api/jobs/{job['id']}"
+    for choice, stored in (
+        ({"repeated": "near", "shrink_first": "auto"}, ("near", "auto")),
+        ({"shrink_first": 16}, ("near", 16)),
+        ({"scale": 2}, ("near", 16)),
+        ({"shrink_first": 0}, ("near", None)),
+    ):
+        changed = shared.client.patch(address, json=choice).json()
+        assert (changed["repeated"], changed["shrink_first"]) == stored
+    again = shared.client.post(f"{address}/again", json={"repeated": "exact"}).json()
+    assert (again["repeated"], again["shrink_first"]) == ("exact", None)
+
+
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
         ({"model": "gone"}, "unknown model 'gone'"),
+        ({"repeated": "often"}, "repeated"),
+        ({"shrink_first": "480p"}, "shrink_first"),
+        ({"shrink_first": -1}, "shrink_first"),
         ({"model": "/etc/passwd.safetensors"}, "unknown model"),
         ({"scale": 2, "height": 48}, "exclude each other"),
         ({"scale": 5}, "scale"),
@@ -129,7 +148,7 @@ def test_speeds_that_cannot_be_read_are_as_if_not_measured(shared, tmp_path, mon
     assert {model["seconds_per_pixel"] for model in models} == {None}
 
 
-def test_the_command_is_given_the_part(server, web, clip, tmp_path):
+def test_the_command_is_given_the_choices(server, web, clip, tmp_path):
     script = tmp_path / "arguments.py"
     script.write_text(
         "import json, sys\n"
@@ -137,9 +156,11 @@ def test_the_command_is_given_the_part(server, web, clip, tmp_path):
         "print(json.dumps(said))\n"
     )
     running = server(command=(sys.executable, "-S", str(script)))
-    job = running.create(clip, start=0.00001, end=0.2)["id"]
+    job = running.create(clip, start=0.00001, end=0.2, repeated="near", shrink_first=16)["id"]
     running.post(job, "start")
-    assert " --start 0.000010 --end 0.200000 " in running.until(job, "failed")["error"]
+    given = running.until(job, "failed")["error"]
+    assert " --start 0.000010 --end 0.200000 " in given
+    assert " --repeated near --shrink-first 16 " in given
 
 
 def test_another_job_of_the_same_upload(shared, clip):

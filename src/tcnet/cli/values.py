@@ -53,3 +53,12 @@ def parse_pairs(options: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--encoder-option {option!r}: write it as K=V, such as preset=slow")
         pairs[key] = value
     return pairs
+
+
+def parse_lines(option: str, text: str | None) -> int | str | None:
+    """ "auto", or a number of lines."""
+    if text is None or text == "auto":
+        return text
+    if not re.fullmatch(r"\d{1,6}", text):
+        raise UsageError(f"{option} {text!r}: write auto, or a number of lines, such as 480")
+    return int(text)

@@ -18,6 +18,7 @@ frames and tiles, long windows and large frames). Most are up to 30 % over it,
 short windows of large frames 50 %.
 """
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -97,12 +98,14 @@ def estimate_memory(
     if network.sums_pictures:
         on_device += area * layout.window * network.scale**2 * 3 * 4
     lr_frame = layout.height * layout.width * 3 * sample_bytes
+    decoded_frame = math.prod(layout.source_size) * 3 * sample_bytes
     sr_frame = layout.out_height * layout.out_width * 3 * sample_bytes
     canvas = layout.height * layout.width * network.scale**2 * 3 * (2 if layout.resized else sample_bytes)
     window = layout.window or 2 * network.config.group_size
     in_main_memory = (
         (canvas * window if layout.tiled else 0)
-        + lr_frame * (QUEUED_FRAMES + 2 * window)
+        + decoded_frame * QUEUED_FRAMES
+        + lr_frame * 2 * window
         + sr_frame * QUEUED_FRAMES
         + encoder_memory(layout)
     )

@@ -1,6 +1,7 @@
 """Frames to tensors and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,18 @@ def resize_pixels(codes: Pixels, size: tuple[int, int], dtype: np.dtype[Any]) ->
     result: Pixels = np.empty((*size, codes.shape[2]), dtype)
     put_pixels(resized[0], result)
     return result
+
+
+def shrink_frames(frames: Iterable[Frame], size: tuple[int, int]) -> Iterator[Frame]:
+    """`frames` in `size` (height, width); those that have it stay as they are."""
+    for frame in frames:
+        pixels, alpha = frame.pixels, frame.alpha
+        if pixels.shape[:2] != size:
+            pixels = resize_pixels(pixels, size, pixels.dtype)
+            if alpha is not None:
+                alpha = resize_pixels(alpha[..., None], size, alpha.dtype)[..., 0]
+            frame = replace(frame, pixels=pixels, alpha=alpha)
+        yield frame
 
 
 def largest_code(dtype: np.dtype[Any]) -> int:

@@ -11,7 +11,13 @@ from torch import Tensor
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.pixels import put_pixels, resize_pixels
-from tcnet.inference.upscale_options import DEFAULT_KEPT, DEFAULT_OVERLAP, UpscaleOptions, output_size
+from tcnet.inference.upscale_options import (
+    DEFAULT_KEPT,
+    DEFAULT_OVERLAP,
+    UpscaleOptions,
+    lr_size,
+    output_size,
+)
 from tcnet.inference.windows import Span, even_size, plan_spans, smallest_size
 from tcnet.video.frame import Frame, Pixels
 
@@ -29,8 +35,10 @@ TILED_WORK = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Windows in frames, rows and columns of tiles in LR pixels; window is 0 for a stream."""
+    """Windows in frames, rows and columns of tiles in LR pixels; window is 0 for a stream. source_size:
+    (height, width) of the frames that come in, which may be shrunk to LR frames of height x width first."""
 
+    source_size: tuple[int, int]
     height: int
     width: int
     out_height: int
@@ -70,22 +78,26 @@ def make_layout(
     window: int | None,
     tile: int | None,
 ) -> Layout:
-    """The layout for LR frames of height x width; window or tile None: default length, whole frame.
+    """The layout for frames that come in as height x width; window or tile None: default length, whole
+    frame.
 
     Raises MediaError for frames too small for the network, UsageError for windows or tiles too small to
-    advance by the network's steps.
+    advance by the network's steps, and for frames that cannot be shrunk first.
     """
+    source_size = (height, width)
+    out_height, out_width = output_size(height, width, options, network.scale)
+    height, width = lr_size(height, width, options)
     if min(height, width) < network.minimum_size:
         raise MediaError(
             f"frames are {width}x{height}, the model needs at least "
             f"{network.minimum_size}x{network.minimum_size}"
         )
-    out_height, out_width = output_size(height, width, options, network.scale)
     window, overlap = _window_and_overlap(network, options, window)
     tile = max(height, width) if tile is None else tile
     if tile < max(height, width):
         _check_tile(network, options, tile)
     return Layout(
+        source_size=source_size,
         height=height,
         width=width,
         out_height=out_height,
@@ -112,7 +124,7 @@ def choose_layout(
     """
     layouts = [
         make_layout(network, options, height, width, window, tile)
-        for window, tile in _candidates(network, options, max(height, width))
+        for window, tile in _candidates(network, options, max(lr_size(height, width, options)))
     ]
     # Of equals the first, which has the longest window and the largest tile.
     return min(filter(fits, layouts), key=_work, default=layouts[-1])
@@ -139,10 +151,10 @@ def smaller_layout(network: VideoNetwork, options: UpscaleOptions, layout: Layou
     comfortable = least if window is None else max(least, COMFORTABLE_TILE)
     if side > comfortable:
         tile = max(side // 2, comfortable)
-        return make_layout(network, options, layout.height, layout.width, layout.window or None, tile)
+        return make_layout(network, options, *layout.source_size, layout.window or None, tile)
     if window is None:
         return None
-    return make_layout(network, options, layout.height, layout.width, window, layout.tile)
+    return make_layout(network, options, *layout.source_size, window, layout.tile)
 
 
 def shorter_window(network: VideoNetwork, layout: Layout) -> int | None:

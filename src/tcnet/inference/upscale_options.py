@@ -23,6 +23,8 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("torch", *OTHER_ENGINES)
 LEAST_SCALE, MOST_SCALE = 1, 4
+AUTO = "auto"
+"""Of `shrink_first`: to the size that was measured in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,9 @@ class UpscaleOptions:
     """Output height in pixels; the width follows, rounded to even."""
     width: int | None = None
     """Output width in pixels; the height follows, rounded to even."""
+    shrink_first: int | str | None = None
+    """Lines to which frames are shrunk before the network, for what was blown up; "auto" (for files): as many
+    as it was measured to hold. The output keeps its size, which counts from that of the input."""
     memory_limit: int | None = None
     """Bytes that the run should stay under; None: a share of what is available."""
     detail: float | None = None
@@ -109,6 +114,12 @@ class UpscaleOptions:
         given = [name for name in ("scale", "height", "width") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} exclude each other: give one, the aspect ratio is kept")
+        shrunk = self.shrink_first
+        if shrunk not in (None, AUTO) and (isinstance(shrunk, str) or shrunk is None or shrunk < 2):
+            raise UsageError(
+                f"shrink first is {shrunk!r}: give auto, or the lines that the video really holds, "
+                "such as 480"
+            )
         for name, value in (("height", self.height), ("width", self.width)):
             if value is not None and (value < 2 or value % 2):
                 raise UsageError(
@@ -128,6 +139,7 @@ class NamedUpscaleOptions(TypedDict, total=False):
     scale: float | None
     height: int | None
     width: int | None
+    shrink_first: int | str | None
     memory_limit: int | None
     detail: float | None
     scene_cuts: bool
@@ -144,8 +156,29 @@ def size_name(options: UpscaleOptions) -> str:
     return f"x{options.scale or 4:g}" if options.width is None else f"{options.width}w"
 
 
+def lr_size(height: int, width: int, options: UpscaleOptions) -> tuple[int, int]:
+    """(height, width) in which the network gets frames of height x width: smaller where they are shrunk
+    first. Raises UsageError where they cannot be."""
+    shrunk = options.shrink_first
+    if shrunk is None:
+        return height, width
+    if isinstance(shrunk, str):
+        raise UsageError(f"shrink first {shrunk} is for files, which are measured: give lines, such as 480")
+    if shrunk >= height:
+        raise UsageError(
+            f"shrink first to {shrunk} lines: this input has {height}; give fewer, or leave it out"
+        )
+    return shrunk, shrunk_width(height, width, shrunk)
+
+
+def shrunk_width(height: int, width: int, shrunk: int) -> int:
+    """The width of frames of height x width that are shrunk to so many lines."""
+    return _even(width * shrunk, height)
+
+
 def output_size(height: int, width: int, options: UpscaleOptions, scale: int = 4) -> tuple[int, int]:
-    """(height, width) of the output for LR frames of height x width; `scale` is the network's.
+    """(height, width) of the output for frames of height x width, shrunk first or not; `scale` is the
+    network's.
 
     Resized sides are rounded to even, which 4:2:0 video needs. Raises UsageError beyond `scale`.
     """

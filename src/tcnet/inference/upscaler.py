@@ -17,7 +17,7 @@ from tcnet.inference.bidirectional import upscale_windows
 from tcnet.inference.compute import Compute, Statistics
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.memory import ASSUMED_MEMORY, MEMORY_SHARE, available_memory, estimate_memory
-from tcnet.inference.pixels import largest_code
+from tcnet.inference.pixels import largest_code, shrink_frames
 from tcnet.inference.precision import choose_placement
 from tcnet.inference.scene_detection import iter_scenes, mark_cuts
 from tcnet.inference.streaming import upscale_recurrent
@@ -209,7 +209,8 @@ class Upscaler:
         itemsize = first.pixels.itemsize
         layout = self.layout(height, width, itemsize)
         self.statistics.notices.extend(self.memory_notices(layout, itemsize))
-        scenes = split_scenes(chain([first], checked), self.options, self.statistics)
+        shrunk = shrink_frames(chain([first], checked), (layout.height, layout.width))
+        scenes = split_scenes(shrunk, self.options, self.statistics)
         del first  # or it would live as long as the stream
         if self.compute.network.config.propagation == "forward":
             hold = self._frames_to_hold(layout, itemsize) if skip else 0

@@ -9,8 +9,9 @@ from typing import Protocol
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.compute import Statistics
 from tcnet.inference.contract import VideoNetwork
+from tcnet.inference.pixels import shrink_frames
 from tcnet.inference.plan import Plan, plan_with
-from tcnet.inference.upscale_options import UpscaleOptions
+from tcnet.inference.upscale_options import UpscaleOptions, lr_size
 from tcnet.inference.upscaler import Upscaler, of_one_size, split_scenes
 from tcnet.upscale.output.encoded_segment import EncodedSegment
 from tcnet.upscale.output.run_output import RunSink
@@ -85,8 +86,9 @@ class LocalExecutor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """What all segments of one run have in common. options: the plan's. height, width: of LR frames. info: of
-    the output; encoding: None for images. wants_frames: whether each segment's newest frame is asked for."""
+    """What all segments of one run have in common. options: the plan's. height, width: of the input's
+    frames. info: of the output; encoding: None for images. wants_frames: whether each segment's newest frame
+    is asked for."""
 
     network: VideoNetwork
     options: UpscaleOptions
@@ -205,7 +207,8 @@ class ClusterExecutor:
         work = Work(
             self._network, plan.options, height, width, self._encoding, self._output_info, wants_frames
         )
-        scenes = split_scenes(chain([first], checked), plan.options, statistics)
+        shrunk = shrink_frames(chain([first], checked), lr_size(height, width, plan.options))
+        scenes = split_scenes(shrunk, plan.options, statistics)
         del first  # or it would live as long as the run
         assert plan.window is not None
         group = self._network.config.group_size

@@ -21,6 +21,7 @@ from tcnet.upscale.named_options import RUN_ARGUMENTS, RunArguments, run_options
 from tcnet.upscale.output.fingerprint import run_identity
 from tcnet.upscale.output.run_output import Output, RunSink, prepare_output
 from tcnet.upscale.progress import Progress
+from tcnet.upscale.shrinking import resolve_shrinking
 from tcnet.video import EncodeOptions, ImageReader, ReadOptions, VideoReader, default_output, open_source
 from tcnet.video.frame import Frame, FrameSource
 from tcnet.video.write.encode.hardware import HARDWARE
@@ -107,6 +108,7 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
         )
     with open_source(request.input, request.read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.
+        options, shrinking = resolve_shrinking(source.info, options)
         height, width = output_size(source.info.height, source.info.width, options)
         output = prepare_output(
             request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
@@ -127,7 +129,7 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
                 encoding=output.encoding, segment_frames=segment_frames,
             )  # fmt: skip
         plan = output.described(executor.plan)
-        plan = replace(plan, notices=(*plan.notices, *source.notices, *output.notices))
+        plan = replace(plan, notices=(*plan.notices, *source.notices, *shrinking, *output.notices))
         yield ResolvedRun(source, output, executor, plan, identity)
 
 

@@ -96,7 +96,9 @@ class VideoInfo:
     alpha: frames have alpha. captions: some have captions. overshoot: some have much luma
     beyond the nominal range. scan: what was found of the input's fields, "progressive", "interlaced",
     "telecined" or "mixed"; frames come as asked for. rotation: degrees counter-clockwise by which players
-    turn the picture. trim: None when all is read.
+    turn the picture. trim: None when all is read. held_height: lines that hold all that the frames show, as
+    far as some were measured, where those were blown up from fewer; None where they hold their size, and
+    where that cannot be told.
     """
 
     width: int
@@ -117,6 +119,7 @@ class VideoInfo:
     scan: str = "progressive"
     rotation: int = 0
     trim: TrimRange | None = None
+    held_height: int | None = None
 
 
 class FrameSource(Protocol):

@@ -19,6 +19,7 @@ from tcnet.video.atomic_file import replace_file
 from tcnet.video.color.alpha import is_opaque
 from tcnet.video.frame import ColorSpec, Frame, Pixels, TrimRange, VideoInfo
 from tcnet.video.media_kind import IMAGE_SUFFIXES, is_animation
+from tcnet.video.read.held_size import HeldSizeMeter, held_height
 from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.still.header import ImageHeader, read_header
 from tcnet.video.still.image_file import decode_image
@@ -132,6 +133,7 @@ class ImageReader:
             codec=self.files[0].suffix.lower().lstrip("."),
             alpha=_any_transparent(self.files, headers),
             trim=self._trim_range() if self._options.cuts else None,
+            held_height=held_height(headers[0].height, _enlarged(first.pixels)),
         )
 
     def identity(self) -> dict[str, Any]:
@@ -248,6 +250,13 @@ def _part(files: list[Path], options: ReadOptions) -> tuple[Path, ...]:
             f"{len(files)} images last {float(len(files) / rate):g} s at {rate} a second"
         )
     return tuple(files[first:last])
+
+
+def _enlarged(pixels: Pixels) -> Fraction | None:
+    meter = HeldSizeMeter()
+    luma = pixels @ np.array([0.25, 0.5, 0.25], np.float32)
+    meter.feed(luma if pixels.dtype == np.uint8 else luma / np.float32(257))
+    return meter.factor()
 
 
 def _any_transparent(files: Sequence[Path], headers: Sequence[ImageHeader]) -> bool:

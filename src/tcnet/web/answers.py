@@ -1,10 +1,10 @@
 """Request and response bodies of the routes, besides jobs."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tcnet.web.jobs.job import Job, Trim
+from tcnet.web.jobs.job import Job, Repeated, ShrinkFirst, Trim
 
 MAX_HEIGHT = 16384
 MAX_SECONDS = 1e7
@@ -38,6 +38,14 @@ class Changed(_Asked):
         None, ge=2, le=MAX_HEIGHT, multiple_of=2, description="of the result, in pixels"
     )
     crf: int | None = Field(default=None, ge=0, le=51, description="constant quality; lower is better")
+    repeated: Repeated | None = Field(
+        default=None, description="near: frames that repeat a picture but for a codec's noise are copied"
+    )
+    shrink_first: Annotated[int, Field(ge=0, le=MAX_HEIGHT)] | ShrinkFirst | None = Field(
+        default=None,
+        description="lines to which frames are shrunk before they are upscaled; auto: as many as they hold; "
+        "0: not shrunk",
+    )
     start: float | None = Field(default=None, ge=0, le=MAX_SECONDS, description=_TRIM)
     end: float | None = Field(default=None, ge=0, le=MAX_SECONDS, description=_TRIM)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tcnet.errors import MediaError
 from tcnet.inference import UpscaleOptions
+from tcnet.inference.upscale_options import shrunk_width
 from tcnet.upscale import plan_video
 from tcnet.upscale.output.disk_space import room_needed
 from tcnet.video import EncodeOptions, ReadOptions, VideoInfo, VideoReader
 from tcnet.web.jobs.frames import read_options
-from tcnet.web.jobs.job import JobPlan, Source, Trim
+from tcnet.web.jobs.job import JobPlan, Repeated, ShrinkFirst, Source, Trim
 from tcnet.web.settings import Limits
 
 _CODEC = "h264"  # of both result containers
@@ -32,6 +33,8 @@ class JobRequest:
     height: int | None
     crf: int | None
     trim: Trim
+    repeated: Repeated = "exact"
+    shrink_first: int | ShrinkFirst | None = None
 
     @property
     def read(self) -> ReadOptions:
@@ -64,15 +67,19 @@ def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) 
         input,
         output,
         model=request.weights,
-        options=UpscaleOptions(detail=request.detail, scale=request.scale, height=request.height),
+        options=UpscaleOptions(
+            detail=request.detail, scale=request.scale, height=request.height, repeated=request.repeated,
+            shrink_first=request.shrink_first,
+        ),
         encode=EncodeOptions(crf=request.crf),
         read=request.read,
-    )
+    )  # fmt: skip
     frames = source.frames if request.trim == Trim() else plan.source.frame_count
     size = (plan.output_width, plan.output_height)
     room = None
     if frames is not None:
         room = room_needed(_CODEC, *size, frames, copies=1, deep=source.bit_depth > 8).usual
+    held = plan.source.held_height
     return JobPlan(
         width=size[0],
         height=size[1],
@@ -80,6 +87,8 @@ def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) 
         frames=frames,
         notices=plan.notices,
         output_bytes_estimate=room,
+        held_width=None if held is None else shrunk_width(plan.source.height, plan.source.width, held),
+        held_height=held,
     )
 
 

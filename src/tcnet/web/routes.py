@@ -267,4 +267,7 @@ def _stream(service: Service, job_id: str | None) -> Response:
 
 
 def _choice(asked: Changed) -> Choice:
-    return Choice(asked.model, asked.detail, asked.scale, asked.height, asked.crf, asked.trim)
+    return Choice(
+        asked.model, asked.detail, asked.scale, asked.height, asked.crf, asked.trim, asked.repeated,
+        asked.shrink_first,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from tcnet.errors import MediaError, TcnetError
 from tcnet.web.jobs.changes import Changes
 from tcnet.web.jobs.database import Database
 from tcnet.web.jobs.frames import frame_png, result_times
-from tcnet.web.jobs.job import Job, JobResult, Refused, State, Trim, display_name
+from tcnet.web.jobs.job import Job, JobResult, Refused, Repeated, ShrinkFirst, State, Trim, display_name
 from tcnet.web.jobs.media_process import MediaProcess, MediaReader
 from tcnet.web.jobs.runs import COMMAND, Worker, without_paths
 from tcnet.web.jobs.store import JobStore, new_id, now
@@ -35,7 +35,7 @@ _ENDED = (State.PLANNED, State.REFUSED, State.CANCELLED, State.FAILED, State.DON
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A client's choices for a job; None: the default."""
+    """A client's choices for a job; None: the default. shrink_first: 0: not shrunk."""
 
     model: str | None = None
     detail: float | None = None
@@ -43,6 +43,8 @@ class Choice:
     height: int | None = None
     crf: int | None = None
     trim: Trim | None = None
+    repeated: Repeated | None = None
+    shrink_first: int | ShrinkFirst | None = None
 
 
 class Service:
@@ -143,7 +145,7 @@ class Service:
         job = Job(
             id=new_id(), name=before.name, state=State.PLANNING, created=now(), model=before.model,
             detail=before.detail, scale=before.scale, height=before.height, crf=before.crf,
-            start=before.start, end=before.end,
+            start=before.start, end=before.end, repeated=before.repeated, shrink_first=before.shrink_first,
         )  # fmt: skip
         job = self._chosen(job, choice)
         folder = self.jobs.folder(job.id)
@@ -284,6 +286,10 @@ class Service:
         }
         if choice.trim is not None:
             update |= {"start": choice.trim.start, "end": choice.trim.end}
+        if choice.repeated is not None:
+            update["repeated"] = choice.repeated
+        if choice.shrink_first is not None:
+            update["shrink_first"] = choice.shrink_first or None
         if choice.scale is not None or choice.height is not None:
             update |= {"scale": choice.scale, "height": choice.height}
         return job.model_copy(update=update)
@@ -292,7 +298,10 @@ class Service:
         model = self.settings.model(job.model)
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
-        return JobRequest(model.weights, job.detail, job.scale, job.height, job.crf, job.trim)
+        return JobRequest(
+            model.weights, job.detail, job.scale, job.height, job.crf, job.trim, job.repeated,
+            job.shrink_first,
+        )  # fmt: skip
 
     def _plan_all(self) -> None:
         while (job_id := self._to_plan.get()) is not None:
@@ -353,4 +362,6 @@ def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
 
 
 def _choice(job: Job) -> tuple[object, ...]:
-    return job.model, job.detail, job.scale, job.height, job.crf, job.trim
+    return (
+        job.model, job.detail, job.scale, job.height, job.crf, job.trim, job.repeated, job.shrink_first
+    )  # fmt: skip

@@ -17,7 +17,7 @@ FIELDS = {
     "plan": {
         "output", "model", "detail", "device", "precision", "window", "overlap", "tile", "tiles", "width", "height",
         "memory_bytes", "memory_limit_bytes", "seconds_per_frame", "seconds", "frames", "frames_kept",
-        "input_width", "input_height", "input_codec", "codec", "alternatives", "trial",
+        "input_width", "input_height", "input_codec", "held_height", "shrink_first", "codec", "alternatives", "trial",
     },
     "progress": {
         "frames_done", "frames_total", "fraction", "fps", "eta_seconds", "workers", "windows_in_flight", "fps_per_worker",

@@ -15,7 +15,7 @@ from tcnet.cli.upscale.display import make_display
 from tcnet.cli.upscale.inputs import TEMPLATE_FIELDS
 from tcnet.cli.upscale.plan_text import given_options
 from tcnet.cli.upscale.preview import Preview
-from tcnet.cli.values import parse_gibibytes, parse_pairs, parse_rate, parse_time
+from tcnet.cli.values import parse_gibibytes, parse_lines, parse_pairs, parse_rate, parse_time
 from tcnet.errors import TcnetError
 from tcnet.inference import UpscaleOptions
 from tcnet.profiling.threads import use_kept_threads
@@ -101,6 +101,14 @@ def upscale(
     ] = None,
     width: Annotated[
         int | None, typer.Option(help="Output width; the height follows.", rich_help_panel=SIZE)
+    ] = None,
+    shrink_first: Annotated[
+        str | None,
+        typer.Option(
+            help="For videos that were blown up: shrinks frames to so many lines, or to the size that they "
+            "really hold (auto), before they are upscaled. The output keeps its size.",
+            rich_help_panel=SIZE,
+        ),
     ] = None,
     deinterlace: Annotated[
         str,
@@ -270,6 +278,7 @@ def upscale(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
                 ensemble=ensemble, engine=engine, compile=compile, repeated=repeated, detail=detail,
+                shrink_first=parse_lines("--shrink-first", shrink_first),
             ),
             encode=EncodeOptions(
                 codec=codec, crf=crf, pixel_format=pixel_format, encoder=encoder,

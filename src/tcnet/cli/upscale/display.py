@@ -183,6 +183,7 @@ class JsonDisplay:
             memory_limit_bytes=plan.memory_limit, seconds_per_frame=plan.seconds_per_frame,
             seconds=plan.seconds, frames=plan.source.frame_count, frames_kept=plan.frames_kept,
             input_width=plan.source.width, input_height=plan.source.height, input_codec=plan.source.codec,
+            held_height=plan.source.held_height, shrink_first=plan.options.shrink_first,
             codec=plan.codec,
             alternatives=[asdict(each) for each in shown.advice.alternatives],
             trial=None if trial is None else asdict(trial),

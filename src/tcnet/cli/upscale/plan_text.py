@@ -100,8 +100,10 @@ def describe_plan(plan: Plan) -> str:
     tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
     engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"
     detail = "" if plan.options.detail is None else f" of detail {plan.options.detail:g}"
+    lines = plan.options.shrink_first
+    shrunk = "" if lines is None else f"shrunk to {lines} lines first, "
     line = (
-        f"{plan.model}{detail}, {plan.device}{engine} {plan.precision}, {window}, {tile}, "
+        f"{plan.model}{detail}, {plan.device}{engine} {plan.precision}, {shrunk}{window}, {tile}, "
         f"about {format_bytes(plan.memory)} of memory"
     )
     if plan.seconds is not None:

@@ -24,7 +24,7 @@ _PLANAR = ("yuv4", "yuva4", "nv12", "nv21", "nv16", "nv24")  # with luma alone i
 def read_overshoot(picture: av.VideoFrame, pixels: Pixels, color: ColorSpec) -> Overshoot | None:
     """What `pixels`, converted from the picture by `color`, lack of its luma; None where that is nothing."""
     name = picture.format.name
-    if color.full_range or is_rgb_like(name) or not _has_luma_plane(name):
+    if color.full_range or is_rgb_like(name) or not has_luma_plane(name):
         return None
     luma = plane_samples(picture, 0)
     depth = bit_depth(name)
@@ -44,7 +44,7 @@ def read_overshoot(picture: av.VideoFrame, pixels: Pixels, color: ColorSpec) -> 
 def exceeds_range(picture: av.VideoFrame) -> bool:
     """Whether so much of a picture lies so far beyond limited range that it was meant, and is no ringing."""
     name = picture.format.name
-    if picture.color_range == RANGE_FULL or is_rgb_like(name) or not _has_luma_plane(name):
+    if picture.color_range == RANGE_FULL or is_rgb_like(name) or not has_luma_plane(name):
         return False
     luma, unit = plane_samples(picture, 0), 1 << (bit_depth(name) - 8)
     return bool(((luma < _MEANT[0] * unit) | (luma > _MEANT[1] * unit)).mean() > _MEANT_PART)
@@ -61,7 +61,7 @@ def add_overshoot(picture: av.VideoFrame, overshoot: Overshoot) -> None:
     luma[beyond] = np.clip(np.rint(codes), 0, (1 << depth) - 1)
 
 
-def _has_luma_plane(pixel_format: str) -> bool:
+def has_luma_plane(pixel_format: str) -> bool:
     return pixel_format.startswith(_PLANAR) and not pixel_format.endswith("be")
 
 

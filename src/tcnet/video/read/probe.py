@@ -5,17 +5,22 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 
+import numpy as np
+from av.video.frame import VideoFrame
 from av.sidedata.sidedata import Type as SideDataType
 
 from tcnet.video.color.alpha import is_opaque, read_alpha
-from tcnet.video.color.h273 import has_alpha
+from tcnet.video.color.h273 import bit_depth, has_alpha
 from tcnet.video.color.hdr import read_hdr, side_data_of
-from tcnet.video.color.overshoot import exceeds_range
+from tcnet.video.color.overshoot import exceeds_range, has_luma_plane
+from tcnet.video.color.planes import plane_samples
 from tcnet.video.frame import HdrMetadata
 from tcnet.video.read.decoder import PictureStream, TimedPicture, hides_alpha
+from tcnet.video.read.held_size import HeldSizeMeter, Plane
 from tcnet.video.read.scan import TELECINED, Scan, ScanMeter
 
 _PICTURES = 24  # looked at, at each place
+_MEASURED = 8  # every so many of them, for how large they really are
 _OTHER_PLACES = (Fraction(1, 3), Fraction(2, 3))  # of the duration: titles and black leads tell little
 DOLBY_VISION = "Dolby Vision metadata"
 # Where film was found, for video beside it.
@@ -32,7 +37,8 @@ class Survey:
 
     alpha: some picture is not opaque. captions: some picture has them. overshoot:
     some picture has luma well beyond the nominal range. fields: each is a picture of its own in the file.
-    not_carried: what else pictures have with them and frames cannot hold.
+    not_carried: what else pictures have with them and frames cannot hold. enlarged: by how much all pictures
+    were, at least; None where nothing can be told.
     """
 
     first: int | None = None
@@ -45,6 +51,7 @@ class Survey:
     scan: Scan = field(default_factory=Scan)
     fields: bool = False
     not_carried: tuple[str, ...] = ()
+    enlarged: Fraction | None = None
 
 
 def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
@@ -70,14 +77,21 @@ def survey(stream: PictureStream, duration: Fraction | None) -> Survey:
                 captions=found.captions or other.captions,
                 overshoot=found.overshoot or other.overshoot,
                 scan=found.scan + other.scan,
+                enlarged=_least(found.enlarged, other.enlarged),
             )
     return found
 
 
+def _least(one: Fraction | None, other: Fraction | None) -> Fraction | None:
+    """Of two places that of which nothing can be told does not count."""
+    return min((each for each in (one, other) if each is not None), default=None)
+
+
 def _look(pictures: Iterator[TimedPicture], tick: Fraction) -> Survey:
     meter = ScanMeter()
+    size = HeldSizeMeter()
     found = Survey()
-    for entry in islice(pictures, _PICTURES):
+    for number, entry in enumerate(islice(pictures, _PICTURES)):
         picture = entry.picture
         attached = side_data_of(picture)
         if found.first is None:
@@ -94,5 +108,18 @@ def _look(pictures: Iterator[TimedPicture], tick: Fraction) -> Survey:
             found = replace(found, alpha=True)
         if not found.overshoot and exceeds_range(picture):
             found = replace(found, overshoot=True)
+        if number % _MEASURED == 0:
+            size.feed(luma_of(picture))
         meter.feed(picture, entry.pts * tick)
-    return replace(found, scan=meter.finish())
+    return replace(found, scan=meter.finish(), enlarged=size.factor())
+
+
+def luma_of(picture: VideoFrame) -> Plane:
+    """(H, W) in 8-bit codes."""
+    name = picture.format.name
+    if not has_luma_plane(name):
+        picture = picture.reformat(format="gray")
+        name = "gray"
+    luma = plane_samples(picture, 0).astype(np.float32)
+    deeper = bit_depth(name) - 8
+    return luma / np.float32(1 << deeper) if deeper > 0 else luma

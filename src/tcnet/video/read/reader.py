@@ -29,9 +29,10 @@ from tcnet.video.read.crop import Crop
 from tcnet.video.read.decoder import PictureStream, TimedPicture
 from tcnet.video.read.deinterlace import ShownPictures, describe_fields, finer_ticks, rate_factor
 from tcnet.video.read.field_pictures import frame_aspect
+from tcnet.video.read.held_size import held_height
 from tcnet.video.read.probe import DOLBY_VISION, Survey, survey
 from tcnet.video.read.read_options import ReadOptions
-from tcnet.video.read.scan import MIXED
+from tcnet.video.read.scan import MIXED, PROGRESSIVE
 from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
 from tcnet.video.source_file import SourceFile
@@ -143,6 +144,8 @@ def _described(whole: VideoInfo, found: Survey, trim: Trim | None, deinterlace: 
         hdr=found.hdr,
         scan=found.scan.kind,
         rotation=found.rotation,
+        # Fields hide what is missing: each line is between two of another moment.
+        held_height=held_height(info.height, found.enlarged) if found.scan.kind == PROGRESSIVE else None,
     )
 
 

@@ -3,12 +3,15 @@
 import re
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME_LENGTH = 200
 _MP4 = frozenset([".mp4", ".m4v", ".mov"])
+
+Repeated = Literal["exact", "near"]
+ShrinkFirst = Literal["auto"]
 
 
 class State(StrEnum):
@@ -49,7 +52,8 @@ class Refused(StrEnum):
 
 
 class JobPlan(_Value):
-    """The planned work. seconds: measured on a probe; null where the length is not known."""
+    """The planned work. seconds: measured on a probe; null where the length is not known. held_width,
+    held_height: what the video holds, where that is less than its size; null elsewhere."""
 
     width: int
     height: int
@@ -57,6 +61,8 @@ class JobPlan(_Value):
     frames: int | None
     notices: tuple[str, ...] = Field(description="what the user should know, a line each")
     output_bytes_estimate: int | None
+    held_width: int | None = None
+    held_height: int | None = None
 
 
 class JobProgress(_Value):
@@ -104,6 +110,8 @@ class Job(_Value):
     scale: float | None = None
     height: int | None = None
     crf: int | None = None
+    repeated: Repeated = "exact"
+    shrink_first: int | ShrinkFirst | None = Field(default=None, description="null: not shrunk")
     start: float | None = Field(default=None, description="seconds; null: from the first frame")
     end: float | None = Field(default=None, description="seconds; null: to the last frame")
     source: Source | None = None

@@ -100,6 +100,8 @@ class Worker:
             "--detail": request.detail,
             "--scale": request.scale,
             "--height": request.height,
+            "--repeated": request.repeated,
+            "--shrink-first": request.shrink_first,
         }
         for name, seconds in zip(("--start", "--end"), request.trim, strict=True):
             options[name] = None if seconds is None else f"{seconds:f}"

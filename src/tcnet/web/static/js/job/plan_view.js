@@ -26,8 +26,8 @@ function whyNotHeight({ value, min, max, validity }) {
 }
 
 /** The choice of a job, to be compared. */
-function choiceOf({ model, detail, scale, height, start, end }) {
-  return JSON.stringify([model, detail, scale, height, start, end]);
+function choiceOf({ model, detail, scale, height, start, end, repeated, shrink_first: shrinkFirst }) {
+  return JSON.stringify([model, detail, scale, height, start, end, repeated, shrinkFirst]);
 }
 
 function partOf({ start, end }) {
@@ -117,6 +117,8 @@ export class PlanView {
     this.#offerDetail(job.detail);
     this.parts.more.open ||= this.parts.benchmarks.querySelector(":checked") !== null;
     elements.part.value = partOf(job);
+    elements.near.checked = job.repeated === "near";
+    elements.shrink.checked = job.shrink_first !== null;
     if (elements.part.value === "range") {
       elements.start.value = job.start ?? 0;
       elements.end.value = job.end ?? job.source?.duration ?? "";
@@ -191,6 +193,8 @@ export class PlanView {
       model: elements.model.value,
       ...(elements.detail.disabled ? {} : { detail: Number(elements.detail.value) }),
       ...this.#trim(),
+      repeated: elements.near.checked ? "near" : "exact",
+      shrink_first: elements.shrink.checked ? this.#shrunk() : 0,
       ...(size === "height" ? { height: Number(elements.height.value) } : { scale: Number(size) }),
     };
   }
@@ -201,6 +205,11 @@ export class PlanView {
       return { start: Number(start.value), end: Number(end.value) };
     }
     return { start: null, end: part.value === "trial" ? TRIAL_SECONDS : null };
+  }
+
+  /** The lines that a job made by a program may have, else those that the video holds. */
+  #shrunk() {
+    return this.#panel.job.shrink_first ?? "auto";
   }
 
   /** Why there is nothing between the ends of the part; null where there may be something. */
@@ -342,6 +351,13 @@ export class PlanView {
     } else {
       setText(this.parts.time, words.estimate(plan.seconds));
       setText(this.parts["time-note"], "Measured on this server, with a few frames of this video.");
+    }
+    const held = plan?.held_height ? { width: plan.held_width, height: plan.held_height } : null;
+    if (plan) {
+      this.parts["shrink-field"].hidden = !held && job.shrink_first === null;
+    }
+    if (held) {
+      setText(this.parts["shrink-text"], `It holds no more than about ${words.size(held)}: shrink it to that first`);
     }
     if (plan) {
       setText(this.parts.size, words.size(plan));
