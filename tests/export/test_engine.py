@@ -167,7 +167,7 @@ def test_what_an_engine_cannot_do_is_refused(networks, exports, tmp_path):
     for options, message in (
         ({"precision": "bf16"}, "engine onnxruntime computes in fp32 here, not in bf16"),
         ({"precision": "fp16"}, "computes in fp32 here, not in fp16"),
-        ({"device": "cuda"}, "engine onnxruntime computes on the cpu here: leave out device cuda"),
+        ({"device": "cuda"}, "engine onnxruntime does not compute on cuda: leave out device cuda"),
         ({"ensemble": "full"}, "ensemble full is computed by torch alone"),
         ({"engine": "openvino"}, "engine openvino is requested, but this network runs on onnxruntime"),
     ):

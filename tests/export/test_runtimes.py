@@ -84,7 +84,7 @@ def test_onnxruntime_computes_in_float32_on_the_cpu(exports):
     assert exported.placed(CPU, torch.float32) is exported
     with pytest.raises(UsageError, match="onnxruntime computes in fp32 here, not bf16"):
         exported.placed(CPU, torch.bfloat16)
-    with pytest.raises(UsageError, match="computes on the cpu here, not on cuda"):
+    with pytest.raises(UsageError, match="tensors go to onnxruntime from the cpu, not from cuda"):
         exported.placed(torch.device("cuda"), torch.float32)
 
 

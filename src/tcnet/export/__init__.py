@@ -2,6 +2,6 @@
 
 from tcnet.export.export_job import FORMATS, ExportResult, export_model
 from tcnet.export.network import ExportedNetwork, open_export
-from tcnet.export.runtimes import ENGINES
+from tcnet.export.places import ENGINES
 
 __all__ = ["ENGINES", "FORMATS", "ExportResult", "ExportedNetwork", "export_model", "open_export"]

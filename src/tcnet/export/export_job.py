@@ -25,6 +25,7 @@ from tcnet.export.parity import (
     TOLERANCE,
     measure_parity,
 )
+from tcnet.export.places import CPU
 from tcnet.export.runtimes import open_runtime
 from tcnet.models import check_detail, load_model
 from tcnet.network import TCNet
@@ -110,8 +111,9 @@ def export_model(
     return ExportResult(output, manifest, parity, size)
 
 
-def exported_for_run(network: TCNet, engine: str) -> ExportedNetwork:
-    """A network run by another engine, through a temporary export; compared on one short clip.
+def exported_for_run(network: TCNet, engine: str, place: str = CPU) -> ExportedNetwork:
+    """A network run by another engine, through a temporary export; compared on one short clip. place: as for
+    `open_runtime`.
 
     Raises like `export_model`.
     """
@@ -119,7 +121,7 @@ def exported_for_run(network: TCNet, engine: str) -> ExportedNetwork:
     network = _in_float32(network)
     with TemporaryDirectory(prefix="tcnet-export-") as folder:
         manifest = _write(network, _about(network), Path(folder), "onnx", half_weights=False)
-        exported = ExportedNetwork(open_runtime(Path(folder), manifest, engine))
+        exported = ExportedNetwork(open_runtime(Path(folder), manifest, engine, place))
         _check(measure_parity(network, exported, QUICK_SIZES, QUICK_LENGTHS), TOLERANCE, engine)
     return exported
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from tcnet.errors import UsageError
 from tcnet.export.graphs import GraphName
 from tcnet.export.manifest import read_manifest
+from tcnet.export.places import CPU
 from tcnet.export.runtimes import StepRuntime, open_runtime
 from tcnet.network.flow import Flow
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
@@ -33,7 +34,7 @@ class ExportedConfig:
 
 
 class ExportedNetwork(Recurrence):
-    """x4 video super-resolution of one clip at a time by the graphs of an export, on the CPU.
+    """x4 video super-resolution of one clip at a time by the graphs of an export.
 
     Tensors in and out are float32, as are the states, whatever precision the graphs compute in.
     """
@@ -82,12 +83,13 @@ class ExportedNetwork(Recurrence):
 
     def identity(self) -> str:
         """The hash of the weights it was exported from, and what runs them."""
-        return f"{self.manifest.weights} in {self.manifest.weight_type}, run by {self.engine}"
+        place = "" if self.runtime.place == CPU else f" on {self.runtime.place}"
+        return f"{self.manifest.weights} in {self.manifest.weight_type}, run by {self.engine}{place}"
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Itself, or one that computes in `dtype`. Raises UsageError where the runtime cannot."""
         if device.type != "cpu":
-            raise UsageError(f"{self.engine} computes on the cpu here, not on {device.type}")
+            raise UsageError(f"tensors go to {self.engine} from the cpu, not from {device.type}")
         runtime = self.runtime.in_precision(_PRECISIONS.get(dtype, str(dtype)))
         return self if runtime is self.runtime else type(self)(runtime)
 
@@ -142,18 +144,21 @@ class ExportedNetwork(Recurrence):
         return [torch.from_numpy(value) for value in self.runtime.run(graph, *arrays)]
 
 
-def open_export(folder: Path, engine: str) -> ExportedNetwork:
+def open_export(folder: Path, engine: str, place: str = CPU) -> ExportedNetwork:
     """Open an exported model, in float32.
 
     Args:
         folder: what `export_model` wrote.
         engine: what runs it, "onnxruntime" or "openvino".
+        place: where: of onnxruntime an execution provider ("cpu", "cuda", "tensorrt", "directml", "coreml",
+            "openvino"), of OpenVINO a device ("cpu", "gpu", "npu").
 
     Returns:
         A network that `tcnet.Upscaler` and `tcnet.upscale_video` take as a model.
 
     Raises:
-        UsageError: for an unknown engine, one that is not installed, and one that does not read the files.
+        UsageError: for an unknown engine or place, one that is not there, and one that does not read the
+            files.
         MediaError: for a folder that is not an export or is damaged.
     """
-    return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine))
+    return ExportedNetwork(open_runtime(folder, read_manifest(folder), engine, place))

@@ -7,7 +7,8 @@ from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
 from tcnet.export.network import open_export
-from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
+from tcnet.export.places import CPU
+from tcnet.export.places import ENGINES as OTHER_ENGINES
 from tcnet.inference.contract import VideoNetwork
 from tcnet.models import check_detail, load_model
 from tcnet.network import TCNet
@@ -31,18 +32,21 @@ def check_model(model: Model, engine: str, detail: float | None = None) -> None:
         check_detail(model, detail)
 
 
-def load_network(model: Model, engine: str, detail: float | None = None) -> tuple[str, VideoNetwork]:
+def load_network(
+    model: Model, engine: str, detail: float | None = None, *, place: str = CPU
+) -> tuple[str, VideoNetwork]:
     """(name to show, the network as `engine` runs it), in float32.
 
     model: a name, a weight file or its folder, the folder of an export, or a network. detail: as for
     `load_model`; exports and networks have theirs already. For other engines than torch what is no export
-    becomes one first, in a temporary folder and in seconds. Raises UsageError for an unknown name, a detail
-    that cannot be chosen, and an engine that is missing or does not fit, MediaError for files.
+    becomes one first, in a temporary folder and in seconds. place: where such an engine computes, as
+    `UpscaleOptions.place`. Raises UsageError for an unknown name, a detail that cannot be chosen, and an
+    engine or place that is missing or does not fit, MediaError for files.
     """
     check_model(model, engine, detail)
     folder = _export_folder(model)
     if folder is not None:
-        exported = open_export(folder, engine)
+        exported = open_export(folder, engine, place)
         check_detail(exported, detail)
         return str(folder), exported
     name = str(model) if isinstance(model, str | Path) else type(model).__name__
@@ -51,7 +55,7 @@ def load_network(model: Model, engine: str, detail: float | None = None) -> tupl
         return name, network
     if not isinstance(network, TCNet):
         raise UsageError(f"{engine} runs TCNets, not a {name}: leave out the engine")
-    return name, exported_for_run(network, engine)
+    return name, exported_for_run(network, engine, place)
 
 
 def _export_folder(model: Model) -> Path | None:

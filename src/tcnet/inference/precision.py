@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from tcnet.errors import UsageError
+from tcnet.export.places import CPU, OPENVINO_DEVICES
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.upscale_options import DEVICES, PRECISIONS
 from tcnet.network import TCNet
@@ -51,7 +52,8 @@ def choose_placement(
 
     auto: as `choose_precision`, but int8 in place of fp32 on a CPU that has it in hardware, if the network
     can be quantised and is not to be compiled: two thirds of the time or less, for 0.01 dB (docs/results.md).
-    Other engines than torch compute on the CPU, in bf16 by default where they have it in hardware.
+    Other engines than torch take tensors on the CPU, and compute by default in the fastest format that they
+    have in hardware.
     """
     if network.engine == "torch":
         place = choose_device(device)
@@ -60,9 +62,9 @@ def choose_placement(
             return place, preferred_integers(place) or chosen
         return place, chosen
     engine, there = network.engine, network.precisions
-    if device not in ("auto", "cpu"):
+    if device not in ("auto", *(OPENVINO_DEVICES if engine == "openvino" else (CPU,))):
         raise UsageError(
-            f"engine {engine} computes on the cpu here: leave out device {device}, or the engine"
+            f"engine {engine} does not compute on {device}: leave out device {device}, or the engine"
         )
     if precision not in ("auto", *there):
         raise UsageError(

@@ -6,7 +6,8 @@ from typing import TypedDict
 
 from tcnet.catalogue import check_share
 from tcnet.errors import UsageError
-from tcnet.export.runtimes import ENGINES as OTHER_ENGINES
+from tcnet.export.places import CPU, OPENVINO_DEVICES, PROVIDERS
+from tcnet.export.places import ENGINES as OTHER_ENGINES
 from tcnet.network.ensemble import ENSEMBLES
 from tcnet.video.repetition import REPETITIONS
 
@@ -21,6 +22,7 @@ against whole ones with 16, 63 with 32 (benchmarks/quality/tile_seams.py). In st
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+"""torch's; OpenVINO has OPENVINO_DEVICES."""
 ENGINES = ("torch", *OTHER_ENGINES)
 LEAST_SCALE, MOST_SCALE = 1, 4
 AUTO = "auto"
@@ -46,7 +48,7 @@ class UpscaleOptions:
     precision: str = "auto"
     """"auto", "fp32", "bf16", "fp16" or "int8"."""
     device: str = "auto"
-    """"auto", "cpu", "cuda" or "mps"."""
+    """"auto", "cpu", "cuda" or "mps"; for the engine "openvino" "cpu", "gpu" or "npu"."""
     scale: float | None = None
     """Output size as a multiple of the input's, 1 to 4 (default); with 1 the picture is only cleaned."""
     height: int | None = None
@@ -70,7 +72,10 @@ class UpscaleOptions:
     """"none", or the mean over the reversed clip too ("time", twice the time), or over all eight orientations
     as well ("full", 16 times); for bidirectional networks only."""
     engine: str = "torch"
-    """What computes: "torch", "onnxruntime" or "openvino" (both on the CPU, and as extras)."""
+    """What computes: "torch", "onnxruntime" or "openvino" (both as extras)."""
+    provider: str = CPU
+    """Where the engine "onnxruntime" computes: "cpu", or one of the execution providers "cuda", "tensorrt",
+    "directml", "coreml" and "openvino", where its build has them."""
     compile: bool = False
     """Compile the network first (torch.compile): one to four minutes for each size of tile, seconds once
     torch has it in its cache. Then it is faster."""
@@ -89,16 +94,13 @@ class UpscaleOptions:
             check_share(self.detail)
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
-        if self.device not in DEVICES:
-            raise UsageError(f"unknown device {self.device!r}: choose one of {', '.join(DEVICES)}")
+        self._check_place()
         if self.repeated not in REPETITIONS:
             raise UsageError(f"unknown repeated {self.repeated!r}: choose one of {', '.join(REPETITIONS)}")
         if self.ensemble not in ("none", *ENSEMBLES):
             raise UsageError(
                 f"unknown ensemble {self.ensemble!r}: choose one of {', '.join(('none', *ENSEMBLES))}"
             )
-        if self.engine not in ENGINES:
-            raise UsageError(f"unknown engine {self.engine!r}: choose one of {', '.join(ENGINES)}")
         if self.engine != "torch" and self.ensemble != "none":
             raise UsageError(
                 f"ensemble {self.ensemble} is computed by torch alone: leave it out, or engine {self.engine}"
@@ -126,6 +128,29 @@ class UpscaleOptions:
                     f"{name} is {value}, it must be even and at least 2 (video codecs need even sizes)"
                 )
 
+    def _check_place(self) -> None:
+        """What computes, and where."""
+        if self.engine not in ENGINES:
+            raise UsageError(f"unknown engine {self.engine!r}: choose one of {', '.join(ENGINES)}")
+        devices = ("auto", *OPENVINO_DEVICES) if self.engine == "openvino" else DEVICES
+        if self.device not in devices:
+            more = "" if self.device not in OPENVINO_DEVICES else ", or add --engine openvino"
+            raise UsageError(f"unknown device {self.device!r}: choose one of {', '.join(devices)}{more}")
+        if self.provider not in PROVIDERS:
+            raise UsageError(f"unknown provider {self.provider!r}: choose one of {', '.join(PROVIDERS)}")
+        if self.provider != CPU and self.engine != "onnxruntime":
+            raise UsageError(
+                f"provider {self.provider} is for the engine onnxruntime: add --engine onnxruntime, or leave "
+                "it out"
+            )
+
+    @property
+    def place(self) -> str:
+        """Where another engine than torch computes: a provider of onnxruntime, a device of OpenVINO."""
+        if self.engine == "openvino":
+            return CPU if self.device == "auto" else self.device
+        return self.provider
+
 
 class NamedUpscaleOptions(TypedDict, total=False):
     """The fields of UpscaleOptions, for functions that take them by name."""
@@ -146,6 +171,7 @@ class NamedUpscaleOptions(TypedDict, total=False):
     repeated: str
     ensemble: str
     engine: str
+    provider: str
     compile: bool
 
 

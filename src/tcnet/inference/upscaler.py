@@ -58,7 +58,8 @@ class Upscaler:
         check_names(Upscaler.__init__, named, options)
         self.options = with_named(options, named)
         if isinstance(network, str | Path):
-            network = load_network(network, self.options.engine, self.options.detail)[1]
+            chosen = self.options
+            network = load_network(network, chosen.engine, chosen.detail, place=chosen.place)[1]
         check_detail(network, self.options.detail)
         if self.options.engine not in ("torch", network.engine):
             raise UsageError(
@@ -89,7 +90,8 @@ class Upscaler:
         return replace(
             self.options,
             detail=self.compute.network.detail,
-            device=self.compute.device.type,
+            # Of other engines the device says where they compute, the tensors lie on the CPU.
+            device=self.compute.device.type if self.options.engine == "torch" else self.options.device,
             precision=self.compute.precision.name,
             window=layout.window or self.options.window,
             overlap=layout.overlap if layout.window else self.options.overlap,

@@ -9,6 +9,7 @@ import torch
 from tcnet.catalogue import DEFAULT_MODEL, list_models, weights_hash
 from tcnet.errors import TcnetError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_PACKAGE, find_basicvsr
+from tcnet.export.places import describe_engines
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.memory import available_memory
 from tcnet.inference.precision import FP32, Precision, preferred_integers
@@ -44,6 +45,7 @@ def examine() -> list[tuple[str, str]]:
     rows.append(("codecs", ", ".join(available_codecs())))
     hardware = [f"{kind} ({', '.join(codecs)})" for kind, codecs in available_hardware().items()]
     rows.append(("hardware encoders", ", ".join(hardware) or "none that works"))
+    rows += describe_engines()
     rows += [("model", f"{card.name}: sha256 {weights_hash(card.name)}…") for card in list_models()]
     rows.append(("default model", _try_model()))
     rows.append(("BasicVSR weights", _basicvsr_weights()))

@@ -114,7 +114,7 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
             request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
             source=source, overwrite=request.overwrite, resume=request.resume,
         )  # fmt: skip
-        name, network = load_network(request.model, options.engine, options.detail)
+        name, network = load_network(request.model, options.engine, options.detail, place=options.place)
         # What is left open is chosen by the speed measured now, or was by an earlier run's.
         asked = request.segment_frames
         segment_frames = output.segment_frames if asked is None else asked

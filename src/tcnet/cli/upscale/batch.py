@@ -99,7 +99,7 @@ def _with_cluster(settings: Settings) -> Iterator[Settings]:
 
 def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
     options = settings.options
-    _, network = load_network(settings.model, options.engine, options.detail)  # once for all
+    _, network = load_network(settings.model, options.engine, options.detail, place=options.place)  # for all
     runs = [
         _Numbered(task, f"[{number}/{len(tasks)}] {task.input} → {task.output}")
         for number, task in enumerate(tasks, 1)

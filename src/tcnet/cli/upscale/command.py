@@ -177,7 +177,12 @@ def upscale(
     encoder_option: Annotated[
         list[str] | None, typer.Option(help="K=V, passed to the encoder.", rich_help_panel=ENCODING)
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=SPEED)] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda or mps; with --engine openvino cpu, gpu or npu.", rich_help_panel=SPEED
+        ),
+    ] = "auto",
     precision: Annotated[
         str, typer.Option(help="auto, fp32, bf16, fp16 or int8.", rich_help_panel=SPEED)
     ] = "auto",
@@ -188,6 +193,14 @@ def upscale(
             rich_help_panel=SPEED,
         ),
     ] = "torch",
+    provider: Annotated[
+        str,
+        typer.Option(
+            help="Where --engine onnxruntime computes: cpu, cuda, tensorrt, directml, coreml or openvino "
+            "(tcnet doctor lists those that are there).",
+            rich_help_panel=SPEED,
+        ),
+    ] = "cpu",
     compile: Annotated[
         bool,
         typer.Option(
@@ -277,7 +290,8 @@ def upscale(
             options=UpscaleOptions(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
-                ensemble=ensemble, engine=engine, compile=compile, repeated=repeated, detail=detail,
+                ensemble=ensemble, engine=engine, provider=provider, compile=compile, repeated=repeated,
+                detail=detail,
                 shrink_first=parse_lines("--shrink-first", shrink_first),
             ),
             encode=EncodeOptions(

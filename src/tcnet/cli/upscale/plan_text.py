@@ -98,12 +98,14 @@ def describe_video(shown: ShownPlan) -> str:
 def describe_plan(plan: Plan) -> str:
     window = "streaming" if plan.window is None else f"window {plan.window} (overlap {plan.overlap})"
     tile = "whole frames" if plan.tile is None else f"{plan.tiles} tiles of {plan.tile}"
-    engine = "" if plan.options.engine == "torch" else f" {plan.options.engine}"
+    where = plan.device
+    if plan.options.engine != "torch":
+        where = f"{plan.options.place} {plan.options.engine}"
     detail = "" if plan.options.detail is None else f" of detail {plan.options.detail:g}"
     lines = plan.options.shrink_first
     shrunk = "" if lines is None else f"shrunk to {lines} lines first, "
     line = (
-        f"{plan.model}{detail}, {plan.device}{engine} {plan.precision}, {shrunk}{window}, {tile}, "
+        f"{plan.model}{detail}, {where} {plan.precision}, {shrunk}{window}, {tile}, "
         f"about {format_bytes(plan.memory)} of memory"
     )
     if plan.seconds is not None:
