@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all test-python test-web lint docs clean
+.PHONY: demo test test-all test-python test-web gpu-check lint docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -38,6 +38,10 @@ web/node_modules/.ready: web/package.json web/package-lock.json
 	command -v npm || { apt-get update && apt-get install --yes --no-install-recommends npm; }
 	npm --prefix web ci
 	touch $@
+
+# What a GPU computes against the CPU, how fast and in how much memory, in under 8 minutes; without one a rehearsal.
+gpu-check: $(READY)
+	$(BIN)/python benchmarks/gpu_check.py --json gpu_check.json --markdown gpu_check.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

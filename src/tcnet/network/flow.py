@@ -53,7 +53,10 @@ def warp(source: Tensor, flow: Tensor | Flow, padding_mode: Literal["zeros", "bo
     sampled = F.grid_sample(
         source.float(), grid, mode="bilinear", padding_mode=padding_mode, align_corners=True
     )
-    return sampled.to(source.dtype)
+    if source.device.type == "cpu" or not source.is_contiguous(memory_format=torch.channels_last):
+        return sampled.to(source.dtype)
+    # What is joined with it is in this layout too: a mix would be turned round as a whole.
+    return sampled.to(source.dtype, memory_format=torch.channels_last)
 
 
 def shared_flow(vectors: Tensor) -> Flow:
@@ -214,8 +217,8 @@ class SPyNet(nn.Module):
         rows, columns = flow.shape[-2:]
         if (rows, columns) != (height, width):
             flow = F.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)
-            scale = torch.tensor((width / columns, height / rows), device=flow.device)
-            flow = flow * scale.view(1, 2, 1, 1)
+            # Numbers, not a tensor made of them: an accelerator would be waited for.
+            flow = torch.cat((flow[:, :1] * (width / columns), flow[:, 1:] * (height / rows)), dim=1)
         return flow
 
     @property

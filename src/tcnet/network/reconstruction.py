@@ -13,6 +13,9 @@ LEAST_ROWS = 4  # in a strip: with fewer, the first would give no picture
 LAG = 2  # LR rows that a strip's picture stays behind its features: 1 + 1/2 + 1/4 + 1/4
 STRIP_PIXELS = 6400  # LR pixels in a strip: its 64-channel intermediates at x4 (13 MB in bf16) stay in cache
 STRIP_ROWS = 14  # at least: the rows computed and copied again count for more in fewer
+ACCELERATED_STRIP_PIXELS = 2**15
+"""On GPUs, which small strips would leave idle: their intermediates (67 MB in bf16) are within what the
+memory estimate counts for temporaries."""
 
 
 class Reconstruction(nn.Module):
@@ -50,7 +53,8 @@ class Reconstruction(nn.Module):
         out: where the result is put, in channels_last memory.
         """
         height, width = frame.shape[-2:]
-        rows = max(LEAST_ROWS, strip_rows or max(STRIP_ROWS, STRIP_PIXELS // width))
+        pixels = STRIP_PIXELS if frame.device.type == "cpu" else ACCELERATED_STRIP_PIXELS
+        rows = max(LEAST_ROWS, strip_rows or max(STRIP_ROWS, pixels // width))
         base = self.base(frame)
         if rows >= height:
             base += self._detail(first, second)
