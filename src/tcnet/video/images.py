@@ -254,7 +254,7 @@ def _part(files: list[Path], options: ReadOptions) -> tuple[Path, ...]:
 
 def _enlarged(pixels: Pixels) -> Fraction | None:
     meter = HeldSizeMeter()
-    luma = pixels @ np.array([0.25, 0.5, 0.25], np.float32)
+    luma = (pixels @ np.array([0.25, 0.5, 0.25], np.float32)).astype(np.float32)
     meter.feed(luma if pixels.dtype == np.uint8 else luma / np.float32(257))
     return meter.factor()
 

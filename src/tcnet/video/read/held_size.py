@@ -5,7 +5,7 @@ farther than that of a picture of this size, also where a codec added noise late
 how they lie between the old ones: differences of neighbours are larger at some columns than at others, with a
 period that is the factor (Gallagher, "Detection of linear and cubic interpolation in JPEG compressed images",
 CRV 2005). Blurred pictures lack the second mark, pictures that were shrunk lack the first: only both together
-count, in both directions. Thresholds: docs/experiments/2026-11-29-fake-hd.md.
+count. Thresholds: docs/experiments/2026-11-29-fake-hd.md.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,29 @@ import numpy.typing as npt
 Plane = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
-FACTORS = tuple(map(Fraction, ("4", "15/4", "3", "9/4", "2", "15/8", "3/2")))
-"""What is looked for, the largest first: 270, 288, 360, 480, 540, 576 and 720 lines to 1080."""
+
+@dataclass(frozen=True, slots=True)
+class _Least:
+    """What both marks have to reach: dB that are missing, and how far the period stands out."""
+
+    missing: float = 8.0
+    periodic: float = 4.5
+
+
+FACTORS = {
+    Fraction(3): _Least(11.5, 6.5),  # pictures that were shrunk from 4/3 have this period too
+    Fraction(9, 4): _Least(),
+    Fraction(15, 8): _Least(),
+}
+"""What is looked for: 360, 480 and 576 lines to 1080, 720 to 2160. Not 2 and 4, whose periods are those of
+blocks of codecs, and stand out in all that they compress; nor 1.5, which soft pictures shrunk from 4/3
+look like."""
+_ALIKE = 0.8
+"""Of the period that stands out most: others have as good a claim. The larger factor misses more."""
 _LENGTH = 256  # samples of a spectrum
-_LINES = 160  # of a picture in each direction, at most: neighbours tell the same
+_LINES = 160  # whose spectra are taken, in each direction: neighbours have the same
 _BAR = 8  # codes: lines of a smaller range are bars, or as empty
 _AROUND = 33  # samples whose mean is the level of differences at a place
-_LEAST_MISSING = 9.0  # dB
-_LEAST_PERIODIC = 3.5  # of what other periods have
-_BLOCKS = 8  # pixels of a codec's block, whose borders have a period too
 
 
 def _window() -> Plane:
@@ -46,12 +60,13 @@ class _Direction:
     power: Values = field(default_factory=lambda: np.zeros(_LENGTH // 2 + 1))
     steps: Values | None = None
 
-    def feed(self, lines: Plane) -> None:
+    def feed(self, picture: Plane) -> None:
+        lines = picture[:: max(1, len(picture) // _LINES)]
         starts = range(0, lines.shape[1] - _LENGTH + 1, _LENGTH // 2)
         pieces = np.concatenate([lines[:, start : start + _LENGTH] for start in starts])
         pieces = (pieces - pieces.mean(1, keepdims=True)) * _WINDOW
         self.power += (np.abs(np.fft.rfft(pieces, axis=1)) ** 2).mean(0)
-        first = np.diff(lines, axis=1)
+        first = np.diff(picture, axis=1)
         steps = np.stack([np.abs(first[:, 1:]).mean(0), np.abs(np.diff(first, axis=1)).mean(0)])
         self.steps = steps if self.steps is None else self.steps + steps
 
@@ -92,20 +107,27 @@ class HeldSizeMeter:
         if min(shown.shape) < _LENGTH:
             return
         self._pictures += 1
-        for direction, lines in zip(self._directions, (shown, shown.T), strict=True):
-            direction.feed(np.ascontiguousarray(lines[:: max(1, len(lines) // _LINES)]))
+        for direction, turned in zip(self._directions, (shown, shown.T), strict=True):
+            direction.feed(np.ascontiguousarray(turned))
 
     def factor(self) -> Fraction | None:
         """By how much the pictures were enlarged, at least: 1 where nothing shows that they were; None where
         nothing can be told."""
         if not self._pictures:
             return None
-        return next((factor for factor in FACTORS if self._enlarged_by(factor)), Fraction(1))
+        likely = {
+            factor: found for factor, least in FACTORS.items() if (found := self._periodic(factor, least))
+        }
+        most = max(likely.values(), default=0.0)
+        return max((each for each, found in likely.items() if found >= _ALIKE * most), default=Fraction(1))
 
-    def _enlarged_by(self, factor: Fraction) -> bool:
-        if min(direction.missing(factor) for direction in self._directions) < _LEAST_MISSING:
-            return False
-        return min(direction.periodic(factor) for direction in self._directions) >= _LEAST_PERIODIC
+    def _periodic(self, factor: Fraction, least: _Least) -> float:
+        """How far the period stands out, where both marks are there; else 0. In one direction is enough: on
+        DVDs another factor holds across."""
+        if min(direction.missing(factor) for direction in self._directions) < least.missing:
+            return 0.0
+        periodic = max(direction.periodic(factor) for direction in self._directions)
+        return periodic if periodic >= least.periodic else 0.0
 
 
 def _without_bars(luma: Plane) -> tuple[slice, slice] | None:
@@ -131,12 +153,7 @@ def _stands_out(steps: Values, factor: Fraction) -> float:
     relative = np.clip(steps / (level + 1e-6) - 1, -1, 1) * np.hanning(len(steps))
     peak = _strength(relative, float(1 / factor))
     beside = [_strength(relative, float(1 / factor) + by / len(steps)) for by in _beside()]
-    found = peak / (float(np.median(beside)) + 1e-9)
-    if (_BLOCKS / factor).denominator != 1:
-        return found
-    # As often as blocks: the borders of blocks stand out with all multiples of their frequency.
-    others = [_strength(relative, k / _BLOCKS) for k in range(1, _BLOCKS // 2 + 1) if k != _BLOCKS / factor]
-    return found if peak > 2 * max(others) else 0.0
+    return peak / (float(np.median(beside)) + 1e-9)
 
 
 def _beside() -> Iterator[int]:

@@ -6,8 +6,8 @@ from fractions import Fraction
 from itertools import islice
 
 import numpy as np
-from av.video.frame import VideoFrame
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
 
 from tcnet.video.color.alpha import is_opaque, read_alpha
 from tcnet.video.color.h273 import bit_depth, has_alpha
