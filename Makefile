@@ -41,7 +41,7 @@ web/node_modules/.ready: web/package.json web/package-lock.json
 
 # What a GPU computes against the CPU, how fast and in how much memory, in under 8 minutes; without one a rehearsal.
 gpu-check: $(READY)
-	$(BIN)/python benchmarks/gpu_check.py --json gpu_check.json --markdown gpu_check.md
+	$(BIN)/python benchmarks/speed/gpu_check.py --json gpu_check.json --markdown gpu_check.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -270,6 +270,38 @@ def double_rate(measurements: Sequence[Measurement]) -> list[str]:
     return _table(("fields", "codec", "fields in all", "found as", "back", "off by at most"), rows)
 
 
+def fake_hd(measurements: Sequence[Measurement]) -> list[str]:
+    """Of what was blown up the share that is found, by how it was compressed afterwards; and false alarms."""
+    [document] = measurements
+    rows = []
+    for form, codings in document["summary"].items():
+        row = [form]
+        for after in ("", "18", "23", "28"):
+            found = [counts for coding, counts in codings.items() if _coded_after(coding) == after]
+            total = {key: sum(counts[key] for counts in found) for key in ("all", "right", "less", "more")}
+            row.append(_of_blown_up(total) if total["all"] and form[0] in "xD" else _of_honest(total))
+        rows.append(row)
+    header = ("video", "not compressed after", "crf 18 after", "crf 23 after", "crf 28 after")
+    return _table(header, rows)
+
+
+def _coded_after(coding: str) -> str:
+    """The CRF of the last compression; empty where it was before the enlargement, or never."""
+    if coding.endswith("before and after"):
+        return coding.split()[1]
+    return coding.split()[-2] if coding.endswith(" after") else ""
+
+
+def _of_blown_up(total: Measurement) -> str:
+    less = f", {total['less']} as less" if total["less"] else ""
+    more = f", {total['more']} as more" if total["more"] else ""
+    return f"{total['right']} of {total['all']}{less}{more}"
+
+
+def _of_honest(total: Measurement) -> str:
+    return f"{total['more']} false of {total['all']}" if total["all"] else ""
+
+
 TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "speed": speed,
     "stages": stages,
@@ -284,6 +316,7 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "busy-machine": busy_machine,
     "telecine": telecine,
     "double-rate": double_rate,
+    "fake-hd": fake_hd,
 }
 
 

@@ -20,7 +20,7 @@ TINY = TCNetConfig(
 
 @pytest.fixture(scope="module")
 def script():
-    path = Path(__file__).parents[2] / "benchmarks" / "gpu_check.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "speed" / "gpu_check.py"
     spec = importlib.util.spec_from_file_location("gpu_check", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules["gpu_check"] = module  # dataclasses look there

@@ -1,6 +1,6 @@
 """Whether videos that were blown up are distinguished from those that hold their size.
 
-    python benchmarks/fake_hd.py ../shared/data/train ../shared/data/photos --half report --json fake_hd.json
+    python benchmarks/video/fake_hd.py ../shared/data/train ../shared/data/photos --half report --json FILE
 
 Clips and photographs are taken as they are (honest), and in forms that look as if they held less: compressed,
 blurred, dark, as a cartoon, with bars, shrunk from 4/3. Parts of them are blown up by factors that people
@@ -66,7 +66,7 @@ def main() -> None:
     for line in summary(rows):
         print(line)
     if arguments.json is not None:
-        document = {"half": arguments.half, "files": len(files), "summary": summed(rows), "rows": rows}
+        document = {"half": arguments.half, "files": len(files), "summary": summed(rows)}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

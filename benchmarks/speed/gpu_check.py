@@ -1,6 +1,6 @@
 """One look at a machine with a GPU: whether it computes what the CPU does, how fast, and in how much memory.
 
-    make gpu-check                       # or: python benchmarks/gpu_check.py --json FILE --markdown FILE
+    make gpu-check            # or: python benchmarks/speed/gpu_check.py --json FILE --markdown FILE
 
 Without a GPU it runs to its end on the CPU with small sizes, as a rehearsal, and says so: what it measures
 then is of no interest. Measured for each model: PSNR of its frames in fp32, bf16 and fp16 to the CPU's in
