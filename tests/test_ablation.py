@@ -27,7 +27,8 @@ CHANGES = {
 }
 TINY = [
     "start.flow=", "optimisation.steps=3", "data.size=16", "data.frames=2", "data.sources=[{kind='generated'}]",
-    "network.channels=8", "network.propagation_blocks=1", "network.refinement_blocks=1", "device=cpu",
+    "network.channels=8", "network.propagation_blocks=1", "network.refinement_blocks=1",
+    "network.motion=tiny", "device=cpu",
 ]  # fmt: skip
 
 

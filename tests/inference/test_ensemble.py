@@ -10,7 +10,13 @@ from tcnet.inference import UpscaleOptions, Upscaler
 from tcnet.network import TCNet, TCNetConfig
 from tcnet.network.ensemble import SelfEnsemble
 
-SMALL = {"channels": 8, "propagation_blocks": 1, "refinement_blocks": 1, "fusion_width": 8}
+SMALL = {
+    "channels": 8,
+    "propagation_blocks": 1,
+    "refinement_blocks": 1,
+    "fusion_width": 8,
+    "motion": "tiny",
+}
 OPTIONS = {"device": "cpu", "precision": "fp32", "scene_cuts": False}
 
 

@@ -19,7 +19,7 @@ LIGHT = {
     "coarse_fusion": True,
 }
 
-NARROW = {"block_width": 8, "doubled_width": 12, "fourfold_width": 8}
+NARROW = {"block_width": 8, "doubled_width": 12, "fourfold_width": 8, "motion": "small"}
 
 
 @pytest.fixture(params=[{}, LIGHT, NARROW], ids=["full", "light", "narrow"])
@@ -29,7 +29,7 @@ def forward_tcnet(request):
 
 @pytest.fixture
 def bidirectional_tcnet():
-    return TCNet(TCNetConfig(propagation="bidirectional", **SMALL)).eval()
+    return TCNet(TCNetConfig(propagation="bidirectional", motion="small", **SMALL)).eval()
 
 
 @pytest.fixture(params=["forward", "bidirectional", "light", "narrow"])

@@ -5,7 +5,13 @@ import torch
 
 from tcnet.network import TCNet, TCNetConfig
 
-SMALL = {"channels": 16, "propagation_blocks": 2, "refinement_blocks": 2, "fusion_width": 8}
+SMALL = {
+    "channels": 16,
+    "propagation_blocks": 2,
+    "refinement_blocks": 2,
+    "fusion_width": 8,
+    "motion": "tiny",
+}
 WITHOUT = {
     "alignment": {"alignment_depth": 0},
     "matching": {"matching_depth": 0},

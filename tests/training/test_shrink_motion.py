@@ -48,6 +48,7 @@ def shrink(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("shrink_motion", ROOT / "scripts" / "shrink_motion.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "BATCH", 4)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["shrink_motion.py", *arguments])
