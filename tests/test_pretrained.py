@@ -16,7 +16,7 @@ from tcnet.inference import Upscaler
 from tcnet.models import save_model
 from tcnet.network.quantisation import expected_ranges
 
-TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="tiny")
 
 
 @pytest.fixture

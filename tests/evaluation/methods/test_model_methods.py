@@ -16,7 +16,9 @@ from tcnet.network.ensemble import SelfEnsemble
 def tiny(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "tiny.safetensors"
-    config = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
+    config = TCNetConfig(
+        channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8, motion="tiny"
+    )
     save_model(TCNet(config), path)
     return path
 

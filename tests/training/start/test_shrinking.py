@@ -157,13 +157,13 @@ def test_what_is_not_smaller_is_refused(changes, words):
     check_smaller(LARGE, SMALL)
 
 
-SHRINKING = ("start.shrink=true", "start.shrink_steps=3", "start.shrink_samples=2")
+SHRINKING = ("network.motion=small", "start.shrink=true", "start.shrink_steps=3", "start.shrink_samples=2")
 
 
 def save_larger(tiny):
     """A model of one block more than the run's network has; returns the key that names it."""
     torch.manual_seed(0)
-    fields = tiny.config().network | {"propagation_blocks": 2}
+    fields = tiny.config().network | {"propagation_blocks": 2, "motion": "small"}
     save_model(TCNet(TCNetConfig(**fields)), tiny.folder / "large.safetensors")
     return f"start.from={tiny.folder / 'large.safetensors'}"
 
