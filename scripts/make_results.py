@@ -149,6 +149,21 @@ def compressed_input(measurements: Sequence[Measurement]) -> list[str]:
     return _table(header, rows)
 
 
+def looks(measurements: Sequence[Measurement]) -> list[str]:
+    """A row for each method, those of all files, and the ground truth's own figures."""
+    columns = {"psnr": 2, "features": 3, "niqe": 2, "detail": 2, "change": 2, "static-change": 2}
+    rows = []
+    for document in measurements:
+        for name, method in document["methods"].items():
+            rows.append(
+                [name, *(f"{method['mean'][column]:.{digits}f}" for column, digits in columns.items())]
+            )
+    niqe = measurements[0]["ground_truth"]["niqe"]
+    rows.append(["ground truth", "", "0", f"{niqe:.2f}", "1", "1", "1"])
+    header = ("method", "PSNR-Y", "feature distance", "NIQE", "detail", "change", "static change")
+    return _table(header, rows)
+
+
 def cluster(measurements: Sequence[Measurement]) -> list[str]:
     keys = ("workers", "units", "seconds", "fps", "efficiency", "driver_ms_per_unit")
     header = ("workers", "segments", "seconds", "frames/s", "efficiency", "driver, CPU ms a segment")
@@ -307,6 +322,7 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "stages": stages,
     "ablation": ablation,
     "compressed-input": compressed_input,
+    "looks": looks,
     "cluster": cluster,
     "damaged-inputs": damaged_inputs,
     "odd-inputs": odd_inputs,
