@@ -114,6 +114,12 @@ def test_evaluate(tcnet, media, tiny, tmp_path):
     assert any("not the published protocol" in line for line in done.err)
     page = (tmp_path / "report" / "report.html").read_text()
     assert "Frame 1, 32x24 pixels from (8, 4)" in page
+    done = tcnet(
+        "evaluate", "--set", "folder", "--data", "set", "--model", "bicubic", "--limit-frames", 1,
+        "--metrics", "psnr,ssim,features,detail",
+    )  # fmt: skip
+    assert "mean of clips" in "\n".join(done.out)  # a row for each, which fits a terminal
+    assert sum("features-rgb" in line for line in done.out) == 2  # also in the protocol's name
     assert (tmp_path / "report" / "images" / "clip.figure.png").exists()
 
 

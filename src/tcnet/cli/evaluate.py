@@ -15,6 +15,7 @@ from tcnet.evaluation import (
     EvaluationResult,
     consistency_legend,
     consistency_table,
+    means_table,
     published_table,
     summary_table,
     write_report,
@@ -28,6 +29,8 @@ from tcnet.evaluation.protocol import GIVEN, default_metrics, evaluation_set
 from tcnet.inference import choose_device
 
 JOURNAL_NAME = "journal.jsonl"
+MOST_IN_A_CELL = 3
+"""Metrics of single frames; the terminal is too narrow for more."""
 
 
 def evaluate(
@@ -135,7 +138,8 @@ def _print_result(result: EvaluationResult) -> None:
         print_notices(
             [f"the first {result.limit_frames} frames of each clip alone: not the published protocol"]
         )
-    table = summary_table(result)
+    single = [metric for metric in result.metrics if not METRICS[metric].temporal]
+    table = summary_table(result) if len(single) <= MOST_IN_A_CELL else means_table(result)
     print_table(table.header, table.rows, title=result.protocol)
     if consistency := consistency_table(result, by_clip=False):
         print_table(consistency.header, consistency.rows, title=consistency_legend(result))

@@ -6,6 +6,7 @@ from tcnet.evaluation.protocol import EVALUATION_SETS
 from tcnet.evaluation.report.tables import (
     consistency_legend,
     consistency_table,
+    means_table,
     published_table,
     summary_table,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "consistency_legend",
     "consistency_table",
     "evaluate",
+    "means_table",
     "published_table",
     "summary_table",
     "write_report",

@@ -21,6 +21,7 @@ from tcnet.evaluation.report.speed_plot import SpeedPoint, draw_speed_plot
 from tcnet.evaluation.report.tables import (
     consistency_legend,
     consistency_table,
+    means_table,
     published_table,
     summary_table,
 )
@@ -93,6 +94,16 @@ def test_summary_has_clips_and_averages_with_differences_to_the_first_model():
         ("city", "30.00 / 0.9000", "33.50 / 0.9000 (+3.50 / +0.0000)"),
         ("mean of clips", "25.50 / 0.7500", "29.00 / 0.7500 (+3.50 / +0.0000)"),
         ("mean of all frames", "24.00 / 0.7000", "27.50 / 0.7000 (+3.50 / +0.0000)"),
+        ("seconds per frame", "0.500", "0.500"),
+    )
+
+
+def test_many_metrics_have_a_row_each():
+    table = means_table(result())
+    assert table.header == ("mean of clips", "bicubic", "tcnet-bi")
+    assert table.rows == (
+        ("psnr-y", "25.50", "29.00 (+3.50)"),
+        ("ssim-y", "0.7500", "0.7500 (+0.0000)"),
         ("seconds per frame", "0.500", "0.500"),
     )
 

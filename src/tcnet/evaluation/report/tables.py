@@ -49,6 +49,25 @@ def summary_table(result: EvaluationResult) -> Table:
     return Table((measured, *names), tuple(rows))
 
 
+def means_table(result: EvaluationResult) -> Table:
+    """As `summary_table`, the means of clips alone: a row per metric, where many are too wide for a cell."""
+    metrics = [metric for metric in result.metrics if not METRICS[metric].temporal]
+    truth = result.truth if any(_has_truth(result.truth, metric) for metric in metrics) else None
+    rows = [
+        _row(
+            metric_label(metric, result.channel),
+            [metric],
+            [[model.mean(metric)] for model in result.models],
+            _true_cell(truth, [metric], None),
+        )
+        for metric in metrics
+    ]
+    seconds = (f"{model.seconds_per_frame:.3f}" for model in result.models)
+    rows.append(("seconds per frame", *seconds, *(("",) if truth else ())))
+    names = (model.name for model in (*result.models, *([truth] if truth else [])))
+    return Table(("mean of clips", *names), tuple(rows))
+
+
 def consistency_table(result: EvaluationResult, *, by_clip: bool = True) -> Table | None:
     """The temporal metrics, the mean of clips and a row per clip each; None where none was measured.
 
