@@ -112,7 +112,12 @@ def test_the_worst_exit_code_wins(tcnet, folder, tiny):
 def test_the_model_is_loaded_once(tcnet, folder, tiny, monkeypatch):
     loads = []
     load = batch.load_network
-    monkeypatch.setattr(batch, "load_network", lambda model, *how: loads.append(model) or load(model, *how))
+
+    def counted(model, *how, **where):
+        loads.append(model)
+        return load(model, *how, **where)
+
+    monkeypatch.setattr(batch, "load_network", counted)
     assert tcnet("upscale", "videos", "--model", tiny).code == 1
     assert loads == [str(tiny)]
 
