@@ -43,13 +43,13 @@ def test_what_needs_no_torch_does_not_wait_for_it(wanted):
 
 
 def test_version_as_a_process(start):
-    out, err = start("--version").communicate(timeout=60)
+    out, err = start("--version").communicate(timeout=180)
     assert (out, err) == (f"tcnet {__version__}\n", "")
 
 
 def test_an_error_as_a_process(start):
     process = start("upscale", "missing.mkv")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert (process.returncode, out, err) == (1, "", "error: missing.mkv: no such file\n")
 
 

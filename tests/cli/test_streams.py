@@ -22,7 +22,7 @@ def command(tmp_path, tiny):
             ["/bin/sh", "-c", f'"$@" {redirect}', "sh", sys.executable, "-m", "tcnet", *map(str, arguments)],
             cwd=tmp_path,
             capture_output=True,
-            timeout=60,
+            timeout=180,
             env={
                 **os.environ,
                 "OMP_NUM_THREADS": "1",
