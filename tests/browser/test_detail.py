@@ -21,7 +21,7 @@ def tab(visit, start_server, material, tmp_path):
 def test_the_slider_is_there_for_a_model_with_detail_alone_and_begins_at_its_default(tab):
     slider = tab.page.get_by_role("slider", name="Detail")
     expect(slider).to_be_hidden()
-    tab.page.get_by_role("radio", name="vivid").check()
+    tab.page.get_by_role("radio", name="vivid weights of").check()
     expect(slider).to_have_value("0.6")
     expect(tab.page.locator("[data-part=detail-value]")).to_have_text("0.6")
     assert violations(tab) == []
