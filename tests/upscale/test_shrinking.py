@@ -7,6 +7,7 @@ import pytest
 from cut_runs import LOSSLESS, OPTIONS, assert_same, cut, run
 
 from fake_networks import Nearest, make_frames, make_info
+from natural_picture import natural
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, plan_upscale
 from tcnet.inference.pixels import resize_pixels
@@ -17,24 +18,13 @@ from tcnet.video import open_sink, open_source
 SHRUNK = replace(OPTIONS, shrink_first=16)
 
 
-def natural(height, width, seed=0):
-    """(H, W) whose power falls with the square of the frequency, as that of photographs, 8-bit codes."""
-    random = np.random.default_rng(seed)
-    across, down = np.fft.rfftfreq(width), np.fft.fftfreq(height)
-    frequency = np.hypot(across[None, :], down[:, None])
-    frequency[0, 0] = 1
-    spectrum = np.fft.rfft2(random.standard_normal((height, width))) / frequency
-    picture = np.fft.irfft2(spectrum, (height, width))
-    return np.clip(128 + 40 * picture / picture.std(), 16, 235)
-
-
 @pytest.fixture
 def blown_up(tmp_path):
     """Pictures of 160 lines in 360."""
     path = tmp_path / "blown.mkv"
     sink = open_sink(path, info=make_info(9, 360, 480), options=LOSSLESS)
     for frame in make_frames(9, 16, 16):
-        small = np.repeat(natural(160, 214, frame.pts)[..., None], 3, 2).round().astype(np.uint8)
+        small = np.repeat(natural(160, 214, frame.pts)[..., None], 3, 2)
         sink.write(replace(frame, pixels=resize_pixels(small, (360, 480), np.dtype(np.uint8))))
     sink.finish()
     return path

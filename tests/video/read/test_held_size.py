@@ -7,20 +7,10 @@ import numpy as np
 import pytest
 from av.video.reformatter import Interpolation
 
+from natural_picture import natural
 from tcnet.video.read.held_size import HeldSizeMeter, held_height
 
 HEIGHT, WIDTH = 540, 640
-
-
-def natural(height, width, seed=0):
-    """(H, W) whose power falls with the square of the frequency, as that of photographs, 8-bit codes."""
-    random = np.random.default_rng(seed)
-    across, down = np.fft.rfftfreq(width), np.fft.fftfreq(height)
-    frequency = np.hypot(across[None, :], down[:, None])
-    frequency[0, 0] = 1
-    spectrum = np.fft.rfft2(random.standard_normal((height, width))) / frequency
-    picture = np.fft.irfft2(spectrum, (height, width))
-    return np.clip(128 + 40 * picture / picture.std(), 16, 235).round().astype(np.uint8)
 
 
 def resized(picture, height, width, kernel="BICUBIC"):
