@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from cut_runs import LOSSLESS, OPTIONS, assert_same, cut, run
 
-from fake_networks import Nearest, make_frames, make_info
-from natural_picture import natural
+from fake_networks import Nearest, make_frames, make_info, natural
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, plan_upscale
 from tcnet.inference.pixels import resize_pixels

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import Interpolation
 
-from natural_picture import natural
+from fake_networks import natural
 from tcnet.video.read.held_size import HeldSizeMeter, held_height
 
 HEIGHT, WIDTH = 540, 640
