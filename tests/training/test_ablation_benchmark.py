@@ -13,7 +13,7 @@ from tcnet.network import TCNet
 from tcnet.training.config import load_config, network_config
 from tcnet.video import write_png
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "ablation"
 CHANGES = {
     "full": {},
