@@ -1,9 +1,9 @@
-"""Write the tables of docs/results.md that come from benchmarks/results/*.json.
+"""Write the tables of docs/results.md and docs/cluster.md that come from benchmarks/results/*.json.
 
     python scripts/make_results.py
 
 Each lies between the lines <!-- table: NAME FILE... --> and <!-- end -->; NAME is one of TABLES, FILE... the
-measurements it shows. A test holds the page to this script.
+measurements it shows. A test holds the pages to this script.
 """
 
 import json
@@ -14,7 +14,7 @@ from statistics import fmean, median
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "results.md"
+PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "cluster.md")
 MEASUREMENTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -35,6 +35,12 @@ VARIANTS = {
     "without-stability": "without both (no stability module)",
 }
 PLAN_MAY_BE_OFF = 0.35
+FILM_FRAMES = 24 * 3600  # an hour
+FILM_SIZE = "320x180"
+PIXELS = 320 * 180
+FILM_SIZES = ((320, 180), (480, 270), (854, 480))  # to 720, 1080 and 1920 lines
+SEGMENT_WITH_CONTEXT = 56 / 48  # frames computed for each one kept
+STREAMING = ("tcnet-lite", "tcnet-video-lite")  # which cannot be shared out
 BUSY_WAYS = {
     "command": "`tcnet upscale`",
     "library": "`tcnet.upscale_video`",
@@ -45,11 +51,12 @@ Measurement = Any
 
 
 def main() -> None:
-    PAGE.write_text(made(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def made(page: str) -> str:
-    """The page with each of its tables made anew."""
+    """A page with each of its tables made anew."""
 
     def block(found: re.Match[str]) -> str:
         start, name, files, end = found.groups()
@@ -165,9 +172,30 @@ def looks(measurements: Sequence[Measurement]) -> list[str]:
 
 
 def cluster(measurements: Sequence[Measurement]) -> list[str]:
-    keys = ("workers", "units", "seconds", "fps", "efficiency", "driver_ms_per_unit")
+    keys = ("workers", "segments", "seconds", "fps", "efficiency", "driver_ms_per_segment")
     header = ("workers", "segments", "seconds", "frames/s", "efficiency", "driver, CPU ms a segment")
     return _table(header, [[str(row[key]) for key in keys] for row in measurements[0]["rows"]])
+
+
+def cluster_costs(measurements: Sequence[Measurement]) -> list[str]:
+    """An hour of film by each model that a cluster can share out, from whole files on one machine."""
+    cases, simulation = measurements
+    workers, efficiency = max((row["workers"], row["efficiency"]) for row in simulation["rows"])
+    rows = []
+    for case in cases:
+        if case["size"].partition(":")[0] != FILM_SIZE or case["model"] in STREAMING:
+            continue
+        seconds = case["measured"] / case["frames"]
+        hours = seconds * SEGMENT_WITH_CONTEXT * FILM_FRAMES / 3600
+        sizes = [f"{hours * case['threads'] * width * height / PIXELS:.0f}" for width, height in FILM_SIZES]
+        many = hours * 60 / workers / efficiency
+        rows.append([case["model"], case["precision"], f"{seconds:.2f}", *sizes, f"{many:.0f} min"])
+    header = (
+        *("model", "precision", "s a frame of 320x180"),
+        *(f"core hours at {width}x{height}" for width, height in FILM_SIZES),
+        f"320x180 on {workers} such machines",
+    )
+    return _table(header, sorted(rows, key=lambda row: float(row[2])))
 
 
 def damaged_inputs(measurements: Sequence[Measurement]) -> list[str]:
@@ -324,6 +352,7 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "compressed-input": compressed_input,
     "looks": looks,
     "cluster": cluster,
+    "cluster-costs": cluster_costs,
     "damaged-inputs": damaged_inputs,
     "odd-inputs": odd_inputs,
     "kill-runs": kill_runs,

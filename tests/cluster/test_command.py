@@ -4,10 +4,13 @@ import json
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from cluster_fakes import assert_same, write_source
 
+from tcnet.cli import run
+from tcnet.cli.upscale import batch
 from tcnet.cli.upscale.display import JsonDisplay, TextDisplay, describe_activity
 from tcnet.cluster import open_cluster
 from tcnet.errors import MediaError, UsageError
@@ -54,6 +57,45 @@ def test_a_cluster_that_does_not_answer_is_told_at_once():
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(MediaError, match=f"{address}: no cluster answers there"), open_cluster(address):
             pass
+
+
+def test_a_number_of_workers_has_to_be_one_and_needs_a_cluster(tmp_path, capsys):
+    with (
+        pytest.raises(UsageError, match="0 workers of a cluster: ask for 1 or more"),
+        open_cluster(workers=0),
+    ):
+        pass
+    source = write_source(tmp_path / "in.mkv", frames=1)
+    assert run(["upscale", str(source), "--cluster-workers", "2"]) == 2
+    assert "--cluster-workers 2 goes with --cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dashboard", [None, "http://10.0.0.1:8265"])
+def test_where_ray_shows_the_cluster_is_said_at_the_start(tmp_path, monkeypatch, capsys, dashboard):
+    class Stops:
+        def __init__(self):
+            self.dashboard = dashboard
+
+        def plan(self, *_, **__):
+            raise UsageError("that was it")
+
+    opened = []
+
+    @contextmanager
+    def open_fake(address, **how):
+        opened.append((address, how))
+        yield Stops()
+
+    monkeypatch.setattr(batch, "open_cluster", open_fake)
+    weights = tmp_path / "tiny.safetensors"
+    save_model(TCNet(TINY), weights)
+    source = write_source(tmp_path / "in.mkv", frames=9)
+    options = ("--model", str(weights), "--cluster", "10.0.0.1:6379", "--cluster-workers", "3")
+    assert run(["upscale", str(source), *options]) == 2
+    assert opened == [("10.0.0.1:6379", {"device": "auto", "workers": 3})]
+    said = capsys.readouterr().err
+    assert "that was it" in said
+    assert ("at http://10.0.0.1:8265" in said) is (dashboard is not None)
 
 
 def test_importing_does_not_import_ray():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
 
-from tcnet.errors import UsageError
+from tcnet.errors import MediaError, UsageError
 from tcnet.upscale import upscale_video
 from tcnet.upscale.output.checkpoint import Checkpoint
 
@@ -76,6 +76,23 @@ def test_what_does_not_fit_is_refused(nodes):
         gpus = open_cluster(nodes.address, device="cuda")
         with pytest.raises(UsageError, match="no machine of the cluster has a GPU"), gpus:
             pass
+
+
+def test_a_cluster_that_scales_itself_is_asked_for_machines(nodes, monkeypatch):
+    """And no longer when the run ends. None of the machines here has a GPU; each has one processor."""
+    from tcnet.cluster import ray_crew
+    from tcnet.cluster.connection import connected
+
+    asked = []
+    monkeypatch.setattr(ray_crew, "request_resources", lambda bundles: asked.append(bundles))
+    with connected(nodes.address):
+        crew = ray_crew.RayCrew(device="cuda", actor=Bare, versions={}, workers=2, start_seconds=0)
+        with pytest.raises(MediaError, match="no worker of the cluster was there for 0 s"):
+            crew.ready()
+        crew.close()
+        ray_crew.RayCrew(device="cpu", actor=Bare, versions={}, workers=5).close()
+        ray_crew.RayCrew(device="cpu", actor=Bare, versions={}).close()
+    assert asked == [[{"GPU": 1}] * 2, [], [{"CPU": 1}] * 5, []]
 
 
 def segments(output):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcnet.cluster.connection import AUTO, connected
 from tcnet.cluster.pool import Pool
+from tcnet.errors import UsageError
 from tcnet.inference.contract import VideoNetwork
 from tcnet.inference.plan import Plan
 from tcnet.inference.upscale_options import UpscaleOptions
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 class RayCluster:
     """For `upscale_video`; several threads may use it at once, and share the workers evenly."""
 
-    def __init__(self, crew: "RayCrew") -> None:
+    def __init__(self, crew: "RayCrew", dashboard: str | None = None) -> None:
+        """See `open_cluster`.
+
+        Args:
+            crew: access to the workers.
+            dashboard: the address of Ray's, which shows machines and workers; None where there is none.
+        """
         self._pool = Pool(crew)
+        self.dashboard = dashboard
 
     def plan(
         self,
@@ -66,7 +74,9 @@ class RayCluster:
 
 
 @contextmanager
-def open_cluster(address: str = AUTO, *, device: str = "auto") -> Iterator[RayCluster]:
+def open_cluster(
+    address: str = AUTO, *, device: str = "auto", workers: int | None = None
+) -> Iterator[RayCluster]:
     """Connect to the workers of a Ray cluster; a context manager.
 
     A worker with other versions of what pictures depend on is refused with a UsageError when the cluster is
@@ -76,21 +86,27 @@ def open_cluster(address: str = AUTO, *, device: str = "auto") -> Iterator[RayCl
         address: "local" (every GPU of this machine, or its processors), "auto" (the cluster that RAY_ADDRESS
             names or that runs here, else like "local"), or HOST:PORT of a cluster's head.
         device: where to compute, as in UpscaleOptions; "auto" uses GPUs if any machine has one.
+        workers: for how many of them a cluster that scales itself is asked to have machines while this is
+            open, 1 or more. There may be none yet, so name the device. Fewer may come, and all that are there
+            are used.
 
     Yields:
         A cluster for `upscale_video` and `plan_video`.
 
     Raises:
-        UsageError: without the extra `cluster`, for an invalid address, and where no machine has such a
-            device.
+        UsageError: without the extra `cluster`, for an invalid address or number of workers, and where no
+            machine has such a device.
         MediaError: for a cluster that does not answer.
     """
-    with connected(address):
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers of a cluster: ask for 1 or more")
+    with connected(address) as dashboard:
         from tcnet.cluster.ray_crew import RayCrew
         from tcnet.cluster.shim import actor_class
         from tcnet.cluster.worker import versions
 
-        cluster = RayCluster(RayCrew(device=device, actor=actor_class(), versions=versions()))
+        crew = RayCrew(device=device, actor=actor_class(), versions=versions(), workers=workers)
+        cluster = RayCluster(crew, dashboard)
         try:
             yield cluster
         finally:

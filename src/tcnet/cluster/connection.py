@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tcnet.errors import MediaError, UsageError
 
@@ -24,8 +25,11 @@ _LONGEST_FOLDER = 40
 
 
 @contextmanager
-def connected(address: str) -> Iterator[None]:
+def connected(address: str) -> Iterator[str | None]:
     """Make this process a driver of a Ray cluster; a context manager.
+
+    Yields the address of Ray's dashboard. None where there is none: Ray has one if it is installed with its
+    extra `default` on the head's machine.
 
     address: "local" starts Ray on this machine and stops it at the end; "auto" uses the cluster that
     RAY_ADDRESS names or that runs on this machine, else is like "local"; anything else is the address of
@@ -44,24 +48,25 @@ def connected(address: str) -> Iterator[None]:
             f"--cluster {address}: Ray is missing ({error}); pip install '.[cluster]' in a checkout of tcnet"
         ) from error
     if ray.is_initialized():
-        yield
+        yield None  # whoever connected was given it
         return
     handlers = _signal_handlers()
     folder = None
     try:
-        if address == AUTO and not _joined("auto"):
+        context = None if address == LOCAL else _joined(address)
+        if address == AUTO and context is None:
             address = LOCAL
         if address == LOCAL:
             folder = _short_folder()
-            _start(folder)
-        elif address != AUTO and not _joined(address):
+            context = _start(folder)
+        elif context is None:
             raise MediaError(
                 f"--cluster {address}: no Ray cluster answers there; is it HOST:PORT of its head, and does "
                 "this machine belong to it (ray start --address=HOST:PORT)?"
             )
         _restore(handlers)  # Ray replaces ours
         with _hushed():
-            yield
+            yield f"http://{context.dashboard_url}" if context.dashboard_url else None
     finally:
         ray.shutdown()
         _restore(handlers)
@@ -82,23 +87,22 @@ def _check_reachable(address: str) -> None:
         raise MediaError(f"--cluster {address}: no cluster answers there ({error})") from error
 
 
-def _joined(address: str) -> bool:
-    """Whether a cluster answers."""
+def _joined(address: str) -> Any:  # noqa: ANN401 - of Ray, which may be missing
+    """What Ray says of the cluster; None if none answers."""
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except ConnectionError:
-        return False
+        return None
     except (ValueError, AssertionError) as error:
         raise UsageError(f"--cluster {address}: write auto, local or HOST:PORT ({error})") from error
-    return True
 
 
-def _start(folder: Path | None) -> None:
+def _start(folder: Path | None) -> Any:  # noqa: ANN401 - of Ray, which may be missing
     import ray
 
-    ray.init(
+    return ray.init(
         address=LOCAL, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL,
         _temp_dir=None if folder is None else str(folder),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.autoscaler.sdk import request_resources
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -58,11 +59,13 @@ class RayCrew:
         actor: type,
         versions: dict[str, str],
         start_seconds: float = START_SECONDS,
+        workers: int | None = None,
     ) -> None:
         """device: "auto" (GPUs where there are any), "cuda", "cpu" or "mps". actor: the workers' class, which
-        has the methods of `actor_class`. versions: what workers must have.
+        has the methods of `actor_class`. versions: what workers must have. workers: how many an autoscaler is
+        asked for.
 
-        Raises UsageError where no machine has such a device.
+        Raises UsageError where no machine has such a device, unless an autoscaler was asked for one.
         """
         self._device = device
         self._actor: Any = ray.remote(actor)
@@ -76,8 +79,10 @@ class RayCrew:
         self._looked = 0.0
         self._last_ready = time.monotonic()
         self._first_look = True
+        self._workers = workers
+        self._requested: dict[str, float] = {}
         self._look()
-        if not self._places:
+        if not self._places and workers is None:
             raise UsageError(
                 f"no machine of the cluster has {'a GPU' if device == 'cuda' else 'processors'} for workers "
                 "(ray status shows what there is); choose another --device, or start Ray with some"
@@ -158,6 +163,8 @@ class RayCrew:
         for place in self._places.values():
             self._dismiss(place)
         self._places.clear()
+        if self._requested:
+            request_resources(bundles=[])  # it would outlive this process
 
     def _outcome(self, ticket: Any) -> Callable[[], SegmentResult] | Lost:  # noqa: ANN401
         worker = self._tickets.pop(ticket)
@@ -187,7 +194,20 @@ class RayCrew:
         for place in self._places.values():
             if place.actor is None and place.failures < MOST_FAILURES:
                 self._hire(place)
+        if self._workers is not None:
+            self._request(self._workers, with_gpu=with_gpu)
         self._looked = time.monotonic()
+
+    def _request(self, workers: int, *, with_gpu: bool) -> None:
+        """Has an autoscaler keep machines for so many workers; without an autoscaler nothing happens.
+
+        A worker without a GPU takes a whole machine, whose size is known when the first one is there.
+        """
+        processors = max((place.resources["CPU"] for place in self._places.values()), default=1)
+        needs = {"GPU": 1.0} if with_gpu else {"CPU": max(processors, 1.0)}
+        if needs != self._requested:
+            request_resources(bundles=[needs] * workers)
+            self._requested = needs
 
     def _hire(self, place: _Place) -> None:
         self._hired += 1

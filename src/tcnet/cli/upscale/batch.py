@@ -52,6 +52,7 @@ class Settings:
     given: tuple[str, ...] = ()
     on_frame: Callable[[Frame], None] | None = None
     cluster_address: str | None = None
+    cluster_workers: int | None = None
     cluster: RayCluster | None = None
 
 
@@ -69,7 +70,7 @@ def run_batch(
     Raises UsageError and MediaError for what is wrong before the first run, and for a single input.
     """
     if STANDARD_INPUT in inputs:
-        with _with_cluster(settings) as settings:
+        with _with_cluster(settings, display) as settings:
             _run_standard_input(inputs, settings, display, output)
         return 0
     tasks = plan_tasks(
@@ -77,7 +78,7 @@ def run_batch(
     )
     for notice in tasks.notices:
         display.notice(notice)
-    with _with_cluster(settings) as settings:
+    with _with_cluster(settings, display) as settings:
         if not tasks.several:
             _run_one(tasks.tasks[0], settings, display, settings.model, in_made_folder=template is not None)
             return 0
@@ -85,15 +86,21 @@ def run_batch(
 
 
 @contextmanager
-def _with_cluster(settings: Settings) -> Iterator[Settings]:
+def _with_cluster(settings: Settings, display: Display) -> Iterator[Settings]:
     """The settings with the cluster that they name, for as long as this lasts."""
     if settings.cluster_address is None:
+        if settings.cluster_workers is not None:
+            raise UsageError(f"--cluster-workers {settings.cluster_workers} goes with --cluster")
         yield settings
         return
     check_model(
         settings.model, settings.options.engine, settings.options.detail
     )  # before machines are started
-    with open_cluster(settings.cluster_address, device=settings.options.device) as cluster:
+    with open_cluster(
+        settings.cluster_address, device=settings.options.device, workers=settings.cluster_workers
+    ) as cluster:
+        if cluster.dashboard is not None:
+            display.notice(f"Ray shows machines and workers at {cluster.dashboard}")
         yield replace(settings, cluster=cluster)
 
 

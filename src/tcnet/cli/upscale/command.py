@@ -242,6 +242,13 @@ def upscale(
             rich_help_panel=SPEED,
         ),
     ] = None,
+    cluster_workers: Annotated[
+        int | None,
+        typer.Option(
+            help="For a cluster that scales itself: ask it for machines for so many workers.",
+            rich_help_panel=SPEED,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=ADVANCED)
     ] = False,
@@ -309,6 +316,7 @@ def upscale(
             consent=Consent(given=yes or progress == "json", may_ask=somebody_is_there()),
             given=given_options(context),
             cluster_address=cluster,
+            cluster_workers=cluster_workers,
         )  # fmt: skip
         with ExitStack() as stack:
             if preview is not None:

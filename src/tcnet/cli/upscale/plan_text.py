@@ -16,7 +16,7 @@ from tcnet.video import names_video
 _OF_ONE_RUN = frozenset(
     [
         *("inputs", "output", "output_template", "recursive", "start", "end", "dry_run", "yes", "overwrite"),
-        *("resume", "cluster", "preview", "progress"),
+        *("resume", "cluster", "cluster_workers", "preview", "progress"),
     ]
 )
 """Options that a trial of a few seconds does not take over."""
