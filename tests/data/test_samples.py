@@ -1,3 +1,7 @@
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -111,10 +115,15 @@ def test_processes_and_accumulation_share_out_the_same_numbers():
     assert len(StepNumbers(3, 6, batch=1, accumulate=2, rank=0, ranks=2)) == 6
 
 
-def test_worker_processes_make_the_same_batches(root):
+def test_worker_processes_make_the_same_batches_and_leave_signals_to_the_trainer(root):
     maker = make(options(root))
     numbers = StepNumbers(0, 3, batch=2, accumulate=1, rank=0, ranks=1)
-    here, there = (list(load_batches(maker, numbers, workers=n, pin_memory=False)) for n in (0, 1))
+    here, there = (load_batches(maker, numbers, workers=n, pin_memory=False) for n in (0, 1))
+    (worker,) = multiprocessing.active_children()
+    assert isinstance(worker, multiprocessing.context.SpawnProcess)  # a copy of this process may wait forever
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid, number)  # while it still loads its modules
+    here, there = list(here), list(there)
     assert len(here) == 3
     assert all(torch.equal(a["lr"], b["lr"]) for a, b in zip(here, there, strict=True))
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import socket
@@ -97,6 +98,25 @@ def test_accumulated_batches_equal_one_large_batch(tiny):
             torch.testing.assert_close(tensor, theirs[key], rtol=1e-3, atol=1e-6)
 
 
+def run_together(ranks):
+    """Commands, each with its variables. Each waits for the others: none outlives one that failed or hangs."""
+    with contextlib.ExitStack() as started:
+        processes = []
+        for command, variables in ranks:
+            process = subprocess.Popen(
+                command,
+                env=os.environ | variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            started.enter_context(process)
+            started.callback(process.kill)
+            processes.append(process)
+        ends = [(process.communicate(timeout=300)[0], process.returncode) for process in processes]
+    assert all(code == 0 for _, code in ends), ends
+
+
 @pytest.mark.parametrize(
     "kind",
     [
@@ -120,12 +140,7 @@ def test_two_processes_equal_one_with_twice_the_batch(tiny, kind):
     for change in ("optimisation.batch=1", *changes):
         command += ["--set", change]
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    ranks = [
-        subprocess.Popen(command, env=os.environ | place | {"RANK": str(rank)}, stderr=subprocess.PIPE)
-        for rank in (0, 1)
-    ]
-    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    run_together([(command, place | {"RANK": str(rank)}) for rank in (0, 1)])
     train(tiny.config("one", *changes))
     ours, theirs = tensors(tiny.folder / "one"), tensors(tiny.folder / "two")
     assert ours.keys() == theirs.keys()

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from tcnet.data.samples import SampleMaker
+from tcnet.system.signals import held_back
 
 PREFETCH = 4  # batches per worker
 
@@ -38,20 +39,27 @@ class StepNumbers:
 
 def load_batches(
     samples: SampleMaker, numbers: StepNumbers, *, workers: int, pin_memory: bool
-) -> DataLoader[dict[str, Tensor]]:
-    """Batches in the order of `numbers`, each {"lr": (B, T, 3, h, w), "hr": ...} uint8."""
-    return DataLoader(
+) -> Iterator[dict[str, Tensor]]:
+    """Batches in the order of `numbers`, each {"lr": (B, T, 3, h, w), "hr": ...} uint8.
+
+    Workers start at once, as processes of their own: a copy of this one has the objects but not the threads
+    of FFmpeg and torch, and waits for them forever as soon as it frees such an object.
+    """
+    loader = DataLoader(
         samples,
         batch_sampler=numbers,
         num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_begin_worker,
         prefetch_factor=PREFETCH if workers else None,
         pin_memory=pin_memory,
     )
+    # The training process decides when to end; a Ctrl-C reaches the whole group.
+    with held_back(signal.SIGINT, signal.SIGTERM):
+        return iter(loader)
 
 
 def _begin_worker(_worker: int) -> None:
-    # The training process decides when to end; a Ctrl-C reaches the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)

@@ -111,7 +111,7 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
                 workers=config.data.workers,
                 pin_memory=device.type == "cuda",
             )
-            finished = trainer.run(iter(batches), interruption)
+            finished = trainer.run(batches, interruption)
     weights = Path(config.out) / f"{config.name}.safetensors"
     stopped_by = None if finished else interruption.number
     return Outcome(stopped_by, trainer.counters, weights if weights.exists() else None)

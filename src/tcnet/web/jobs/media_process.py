@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol, TypeVar, cast
 
 from tcnet.errors import MediaError, TcnetError
+from tcnet.system.signals import held_back
 
 IDLE_SECONDS = 120.0
 """Idle time after which the process exits and frees its memory and files."""
@@ -81,7 +82,8 @@ class MediaProcess:
         self._stop()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs,), daemon=True)
-        _start_deaf(process)
+        with held_back(signal.SIGINT):  # of a terminal: the server decides
+            process.start()
         theirs.close()  # or the end of the process would not be seen
         self._connection, self._process = ours, process
         if self._closed:  # in between, by another thread
@@ -96,18 +98,6 @@ class MediaProcess:
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
-
-
-def _start_deaf(process: BaseProcess) -> None:
-    """Start a process that ignores Ctrl-C, which reaches all processes of a terminal: the server decides."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        process.start()
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        process.start()  # inherits the mask
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(connection: Connection) -> None:
