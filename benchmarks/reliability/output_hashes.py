@@ -1,37 +1,48 @@
 """Whether two versions of the program give the same outputs, bit for bit: the zoo's files and a real clip.
 
-    python benchmarks/reliability/output_hashes.py record before.json      # with the one version
-    python benchmarks/reliability/output_hashes.py record after.json       # with the other
+    python benchmarks/reliability/output_hashes.py record before.json --inputs zoo/    # with the one version
+    python benchmarks/reliability/output_hashes.py record after.json --inputs zoo/     # with the other
     python benchmarks/reliability/output_hashes.py compare before.json after.json
 
 For each output: hashes of the decoded pictures, of their times, and of the packets and times of each other
-stream. The zoo is enlarged by nearest neighbour; the clip by tcnet-lite in float32, on one thread.
+stream. The zoo is enlarged by nearest neighbour; the clip by tcnet-lite in float32, on one thread. The zoo's
+files are built in `--inputs`, and the second version takes them from there: so both have the same ones, even
+where the zoo has changed in between.
 """
 
 import argparse
 import hashlib
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import av
-import torch
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 
-def record(target: Path, clip: Path) -> None:
+def record(target: Path, clip: Path, inputs: Path) -> None:
     from tcnet import upscale_video
-    from zoo.checks.run import OPTIONS, upscale_specimen
+    from zoo.checks.run import OPTIONS, upscale_beside
+    from zoo.files.builder import build
     from zoo.files.catalogue import ZOO
+
+    inputs.mkdir(parents=True, exist_ok=True)
+    import torch  # after tcnet, which sets how its threads wait
 
     torch.set_num_threads(1)
     found = {}
     for specimen in ZOO:
+        source = inputs / specimen.file_name.rstrip("/")
+        if not source.exists():
+            build(specimen, inputs)
         with tempfile.TemporaryDirectory() as folder:
-            found[specimen.file_name] = hashes(upscale_specimen(specimen, Path(folder)).output)
+            copy = Path(folder) / source.name
+            shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+            found[specimen.file_name] = hashes(upscale_beside(specimen, copy).output)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "out.mkv"
         upscale_video(clip, output, model="tcnet-lite", options=OPTIONS)
@@ -87,10 +98,16 @@ def main() -> int:
     parser.add_argument("action", choices=("record", "compare"))
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--clip", type=Path, default=ROOT / "examples" / "sample-lr.mkv")
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "tcnet-zoo",
+        help="folder of the zoo's files",
+    )
     arguments = parser.parse_args()
     if arguments.action == "compare":
         return compare(*arguments.files)
-    record(arguments.files[0], arguments.clip)
+    record(arguments.files[0], arguments.clip, arguments.inputs)
     return 0
 
 

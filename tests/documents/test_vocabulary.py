@@ -31,7 +31,7 @@ INSTEAD = {
     r"what (the|this|that) machine can do": "peak throughput",
     r"(is|are) run in|run_in": "warm-up",
     r"(stand|stood)s? still|(what|which) is still": "static region",
-    r"(is|are) told|lines for people": "warning, notice",
+    r"(is|are) told|lines? for people": "warning, notice",
     r"(is|are|was|were) wanted": "target, requested",
     r"has the last word": "takes precedence",
     r"stands? under the (output's )?name": "the output appears only when complete",

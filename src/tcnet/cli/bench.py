@@ -13,8 +13,8 @@ from tcnet.profiling.benchmark_result import STAGE_HEADER, stage_rows, write_jso
 
 
 def bench(
-    model: Annotated[list[str], typer.Option(help="Names or weight files, by commas.")] = [DEFAULT_MODEL],  # noqa: B006
-    size: Annotated[list[str], typer.Option(help="LR sizes, HEIGHTxWIDTH, by commas.")] = ["180x320"],  # noqa: B006
+    model: Annotated[list[str], typer.Option(help="Names or files, separated by commas.")] = [DEFAULT_MODEL],  # noqa: B006
+    size: Annotated[list[str], typer.Option(help="LR sizes, HEIGHTxWIDTH, with commas.")] = ["180x320"],  # noqa: B006
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     compile: Annotated[
@@ -22,7 +22,7 @@ def bench(
     ] = False,
     frames: Annotated[int, typer.Option(help="Frames in a clip.", min=1)] = 8,
     rounds: Annotated[int, typer.Option(help="Interleaved repetitions; medians are shown.", min=1)] = 3,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all measurements to this file.")] = None,
 ) -> None:
     """Time models and their stages against BasicVSR, alternately, and against the machine's limits."""
     models = ",".join(model).split(",")

@@ -38,9 +38,9 @@ def evaluate(
         list[str],
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models` and weight files, with +time "
-            "or +full for its self-ensemble, @0.25 for a detail; bicubic, lanczos, basicvsr-bi, basicvsr-bd, "
-            "basicvsr-reds, animesr; ONNX files (whole clips or single frames); your own functions as "
-            "module:function or file.py:function."
+            "or +full for its self-ensemble, @0.25 for its detail; bicubic, lanczos, basicvsr-bi, "
+            "basicvsr-bd, basicvsr-reds, animesr; ONNX files (whole clips or single frames); your own "
+            "functions as module:function or file.py:function."
         ),
     ],
     set_name: Annotated[
@@ -55,7 +55,7 @@ def evaluate(
     degradation: Annotated[
         str | None,
         typer.Option(
-            help="BI (the default) or BD, BI+crf23 with H.264 of that quality after it; none for pairs.",
+            help="BI (the default) or BD, BI+crf23 compressed by H.264 after that; none for pairs.",
             show_default=False,
         ),
     ] = None,

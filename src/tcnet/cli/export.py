@@ -30,7 +30,7 @@ def export(
 
     They are run, and their pictures compared with PyTorch's, before the folder gets its name.
 
-    Prints where it is.
+    Prints the folder.
     """
     with err.status("loading") as status:
         result = export_model(

@@ -14,7 +14,7 @@ _EXTRA = frozenset(["fastapi", "starlette", "uvicorn", "sse_starlette"])
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; other than this machine's with a token.")
+        str, typer.Option(help="Address to listen on; one that other machines reach needs a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
     token: Annotated[

@@ -28,7 +28,7 @@ def train(
     ] = False,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as optimisation.steps=100."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, such as optimisation.steps=100."),
     ] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the whole configuration, checked, and end.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fake_networks import Nearest
 from tcnet.inference import UpscaleOptions
-from tcnet.upscale import upscale_video
+from tcnet.upscale import UpscaleResult, upscale_video
 from tcnet.video import EncodeOptions
 from zoo.checks.differences import Case, differences
 from zoo.checks.facts import read_facts
@@ -34,13 +34,7 @@ class Outcome:
 def upscale_specimen(specimen: Specimen, folder: Path) -> Outcome:
     """Builds the file in `folder`, upscales it there and compares."""
     source = build(specimen, folder)
-    target = None
-    if specimen.output == "/":
-        target = folder / f"{specimen.name}.out"
-    elif specimen.output is not None:
-        target = folder / f"{specimen.name}.x4{specimen.output}"
-    encode = EncodeOptions(codec=specimen.output_codec)
-    result = upscale_video(source, target, model=Nearest(), options=OPTIONS, encode=encode)
+    result = upscale_beside(specimen, source)
     suffix = "/" if result.output.is_dir() else result.output.suffix
     case = Case(specimen, read_facts(source), read_facts(result.output, enlarged=4), suffix)
     found = differences(case)
@@ -54,3 +48,14 @@ def upscale_specimen(specimen: Specimen, folder: Path) -> Outcome:
         found[name] = [text for text in found[name] if not limit.matches(text)]
     kind = "PNG" if suffix == "/" else f"{suffix[1:]}, {case.output.codec}"
     return Outcome(specimen, source, result.output, found, limits, unneeded, result.notices, kind)
+
+
+def upscale_beside(specimen: Specimen, source: Path) -> UpscaleResult:
+    """Upscales the specimen's file into its folder."""
+    target = None
+    if specimen.output == "/":
+        target = source.with_name(f"{specimen.name}.out")
+    elif specimen.output is not None:
+        target = source.with_name(f"{specimen.name}.x4{specimen.output}")
+    encode = EncodeOptions(codec=specimen.output_codec)
+    return upscale_video(source, target, model=Nearest(), options=OPTIONS, encode=encode)

@@ -47,7 +47,7 @@ def upscale(
     output_template: Annotated[
         str | None,
         typer.Option(
-            help=f"Names outputs, as out/{{parent}}/{{stem}}.mkv. Fields: {', '.join(TEMPLATE_FIELDS)}.",
+            help=f"Names outputs, such as out/{{parent}}/{{stem}}.mkv. Fields: {', '.join(TEMPLATE_FIELDS)}.",
             rich_help_panel=BASIC,
         ),
     ] = None,
@@ -76,13 +76,13 @@ def upscale(
         ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option(help="End, in the same way; left out with all after.", rich_help_panel=BASIC)
+        str | None, typer.Option(help="Moment to stop before, in the same way.", rich_help_panel=BASIC)
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Check all, show the plan and what will change, and stop.",
+            help="Check everything, show the plan and what cannot be kept, and stop.",
             rich_help_panel=BASIC,
         ),
     ] = False,
@@ -105,15 +105,15 @@ def upscale(
     shrink_first: Annotated[
         str | None,
         typer.Option(
-            help="For videos that were blown up: shrinks frames to so many lines, or to the size that they "
-            "really hold (auto), before they are upscaled. The output keeps its size.",
+            help="For videos that were blown up: shrink frames to this many lines, or to the size that they "
+            "really hold (auto), before upscaling. The output keeps its size.",
             rich_help_panel=SIZE,
         ),
     ] = None,
     deinterlace: Annotated[
         str,
         typer.Option(
-            help="auto (what is interlaced; telecined film is put together), double (a frame for each "
+            help="auto (where interlaced; telecined film is restored), double (a frame for each "
             "field), on or off.",
             rich_help_panel=PICTURE,
         ),
@@ -129,15 +129,15 @@ def upscale(
     repeated: Annotated[
         str,
         typer.Option(
-            help="Frames that are copied: exact (those that repeat a picture) or near (but for a codec's "
-            "noise: for cartoons and screen recordings).",
+            help="Repeated frames to copy instead of computing them: exact, or near (but for a codec's "
+            "noise: cartoons and screen recordings).",
             rich_help_panel=SPEED,
         ),
     ] = "exact",
     ensemble: Annotated[
         str,
         typer.Option(
-            help="none, time (the reversed clip too: twice the time) or full (16 times): sharper.",
+            help="none, time (the reversed clip too, twice the time) or full (16 times): more exact.",
             rich_help_panel=PICTURE,
         ),
     ] = "none",

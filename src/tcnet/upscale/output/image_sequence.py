@@ -68,10 +68,10 @@ class ResumableImages:
         self._check_open()
         self.add(encode_segment([frame], None, self._info))
 
-    def add(self, part: EncodedSegment) -> None:
+    def add(self, encoded: EncodedSegment) -> None:
         """Takes the next frames as PNGs that were encoded elsewhere. Raises like `write`."""
         self._check_open()
-        for data in part.files:
+        for data in encoded.files:
             with storing(self._target.folder):
                 write_synced(self._images / self._target.name(self.done), data)
                 self._folder.append({"image": self.done, "size": len(data), "sha256": _digest(data)})

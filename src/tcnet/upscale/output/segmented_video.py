@@ -90,17 +90,17 @@ class SegmentedVideo:
             if self._writer.frames == self._segment_frames:
                 self._finish_segment()
 
-    def add(self, part: EncodedSegment) -> None:
+    def add(self, encoded: EncodedSegment) -> None:
         """Takes the next frames as a segment that was encoded elsewhere, whole unless it is the last one.
 
         ValueError for frames that do not fit there, MediaError for what came damaged or from another build of
         the encoder, and when it cannot be written.
         """
         self._check_open()
-        segment = part.segment
+        segment = encoded.segment
         if segment is None or self._writer is not None:
             raise ValueError(f"{self._encoding.path}: segments must be whole and in order")
-        (data,) = part.files
+        (data,) = encoded.files
         if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
             raise MediaError(f"{self._encoding.path}: a segment came damaged from where it was encoded")
         if segment.parameter_sets != self._parameter_sets:

@@ -16,7 +16,7 @@ export function address(path) {
   return new URL(path, ROOT).href;
 }
 
-/** The line for people in an answer's text, if it holds one. */
+/** The readable line in an answer's text, if it holds one. */
 export function errorLine(text, status) {
   try {
     const { error } = JSON.parse(text);
