@@ -3,10 +3,11 @@
     python benchmarks/reliability/kill_runs.py [--runs 50] [--seed 0] [--report FILE]
 
 A small video (variable rate, B-frames, sound) is upscaled by the command, with a tiny network of random
-weights, to Matroska and MP4 (H.264), Matroska (FFV1), and images. Each run is killed (SIGKILL) at one of the
-points of `kill_points.py` first, then at random moments, until it finishes. Then decoded frames, times
-and sound packets are compared with those of an uninterrupted run. The command runs in a process forked from
-this one, which saves the seconds that importing takes; some attempts are processes of their own.
+weights, to Matroska and MP4 (H.264), Matroska (FFV1; frames shrunk first), and images. Each run is killed
+(SIGKILL) at one of the points of `kill_points.py` first, then at random moments, until it finishes. Then
+decoded frames, times and sound packets are compared with those of an uninterrupted run. The command runs in
+a process forked from this one, which saves the seconds that importing takes; some attempts are processes of
+their own.
 """
 
 import argparse
@@ -43,6 +44,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "out.mkv": ("--crf", "20"),
     "out.mp4": ("--crf", "20"),
     "lossless.mkv": ("--codec", "ffv1"),
+    "shrunk.mkv": ("--shrink-first", "16", "--crf", "20"),
     "images": (),
 }
 OPTIONS = ("--progress", "none", "--window", "12", "--precision", "fp32", "--deinterlace", "off")

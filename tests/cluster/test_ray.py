@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from cluster_fakes import FRAMES, SETTINGS, Slow, assert_same, write_source
@@ -146,15 +147,17 @@ def test_a_run_whose_driver_was_killed_is_continued_on_the_cluster(media, killed
     assert told[-1].fps_per_worker == pytest.approx(told[-1].fps / 3)
 
 
-def test_images_are_the_same_from_a_cluster(media, cluster):
-    source = write_source(media / "short.mkv", frames=25)
+@pytest.mark.parametrize("shrink_first", [None, 16])
+def test_images_are_the_same_from_a_cluster(media, cluster, tmp_path, shrink_first):
+    source = write_source(tmp_path / "short.mkv", frames=25)
+    given = SETTINGS | {"options": replace(SETTINGS["options"], shrink_first=shrink_first)}
     newest = []
-    upscale_video(source, media / "here", model=Slow(0), **SETTINGS)
-    upscale_video(source, media / "there", model=Slow(0), cluster=cluster, on_frame=newest.append, **SETTINGS)
-    names = sorted(path.name for path in (media / "here").iterdir())
-    assert names == sorted(path.name for path in (media / "there").iterdir())
+    upscale_video(source, tmp_path / "here", model=Slow(0), **given)
+    upscale_video(source, tmp_path / "there", model=Slow(0), cluster=cluster, on_frame=newest.append, **given)
+    names = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "there").iterdir())
     for name in names:
-        assert (media / "here" / name).read_bytes() == (media / "there" / name).read_bytes()
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
     assert [frame.pixels.shape for frame in newest] == [(96, 128, 3)] * 3
 
 

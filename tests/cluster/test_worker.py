@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cluster_fakes import OneWorker
 
 from fake_networks import BreaksInReducedPrecision, TemporalBox, make_frames, make_info, make_scenes
 from tcnet.cluster.messages import read_done, read_segment, segment_message
@@ -19,7 +20,6 @@ from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.upscale import upscale_video
 from tcnet.upscale.executor import Work
 from tcnet.upscale.output.run_output import frames_kept
-from tcnet.upscale.progress import Activity
 from tcnet.upscale.segment_input import iter_segment_inputs
 from tcnet.version import __version__
 from tcnet.video import EncodeOptions, open_source
@@ -181,32 +181,6 @@ def test_versions_name_what_pictures_depend_on():
     assert versions()["tcnet"] == __version__
     assert set(versions()) == {"tcnet", "torch", "av"}
     assert "+" not in versions()["torch"]
-
-
-class OneWorker:
-    """A cluster of one worker in this process, which measures `seconds` for a frame."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-        self.worker = Worker()
-        self.sizes = []
-
-    def plan(self, info, network, options, *, model):
-        plan = self.worker.plan(info, network, options, model)
-        return replace(plan, seconds_per_pixel=self.seconds / (info.height * info.width))
-
-    def compute(self, work, segments, waiting):
-        self.worker.take_on("run", work, work.network.identity())
-        for segment in segments:
-            done = read_done(self.worker.compute("run", segment_message(segment)))
-            self.sizes.append(done.encoded.frames)
-            yield done
-
-    def activity(self):
-        return Activity(1, 0)
-
-    def notices(self):
-        return []
 
 
 def test_segments_are_short_where_workers_are_slow_and_stay_so_when_continued(tmp_path):

@@ -4,29 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cut_runs import LOSSLESS, OPTIONS, assert_same, cut, run
+from cut_runs import OPTIONS, assert_same, cut, run
 
-from fake_networks import Nearest, make_frames, make_info, natural
+from blown_up import HELD, write_blown_up
+from fake_networks import Nearest, make_frames, make_info
 from tcnet.errors import UsageError
 from tcnet.inference import UpscaleOptions, Upscaler, plan_upscale
 from tcnet.inference.pixels import resize_pixels
 from tcnet.upscale import plan_video, upscale_video
 from tcnet.upscale.shrinking import resolve_shrinking
-from tcnet.video import open_sink, open_source
+from tcnet.video import open_source
 
 SHRUNK = replace(OPTIONS, shrink_first=16)
 
 
 @pytest.fixture
 def blown_up(tmp_path):
-    """Pictures of 160 lines in 360."""
-    path = tmp_path / "blown.mkv"
-    sink = open_sink(path, info=make_info(9, 360, 480), options=LOSSLESS)
-    for frame in make_frames(9, 16, 16):
-        small = np.repeat(natural(160, 214, frame.pts)[..., None], 3, 2)
-        sink.write(replace(frame, pixels=resize_pixels(small, (360, 480), np.dtype(np.uint8))))
-    sink.finish()
-    return path
+    return write_blown_up(tmp_path / "blown.mkv")
 
 
 def test_the_output_has_the_size_that_it_would_have_had(source, tmp_path):
@@ -86,7 +80,7 @@ def test_a_run_is_continued_with_the_size_it_began_with(source, tmp_path):
 
 def test_what_was_blown_up_is_found_and_shrunk(blown_up, tmp_path):
     plan = plan_video(blown_up, tmp_path / "out.mkv", model=Nearest(), options=OPTIONS)
-    assert plan.source.held_height == 160
+    assert plan.source.held_height == HELD
     assert plan.options.shrink_first is None
     suggestion = "holds no more than about 214x160: --shrink-first auto upscales that, 5 times faster"
     assert suggestion in plan.notices
@@ -94,7 +88,7 @@ def test_what_was_blown_up_is_found_and_shrunk(blown_up, tmp_path):
     result = upscale_video(
         blown_up, tmp_path / "out.mkv", model=model, options=replace(OPTIONS, height=360), shrink_first="auto"
     )
-    assert result.plan.options.shrink_first == 160
+    assert result.plan.options.shrink_first == HELD
     assert (9, 160, 214) in model.clips
     assert suggestion not in result.notices
 
