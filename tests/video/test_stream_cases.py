@@ -35,6 +35,23 @@ def test_tags_of_a_telephone(cases, clips, tmp_path, suffix):
     assert found["creation_time"].startswith("2024-06-01T08:11:12")
 
 
+@pytest.mark.parametrize("ending", ["", "-eng"])
+def test_tags_that_count_what_was_in_the_old_file_are_left_out(clips, tmp_path, ending):
+    """FFmpeg adds a tag's language to its name."""
+    counts = {
+        f"{name}{ending}": "7" for name in ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_TAGS")
+    }
+
+    def tag(container, video):
+        video.metadata.update(counts | {f"DIRECTOR{ending}": "somebody"})
+
+    source = clips.write(tmp_path / "a.mkv", clips.clip(setup=tag))
+    clips.convert(source, tmp_path / "b.mkv")
+    with av.open(str(source)) as before, av.open(str(tmp_path / "b.mkv")) as after:
+        assert counts.keys() <= before.streams.video[0].metadata.keys()
+        assert after.streams.video[0].metadata.keys() == {f"DIRECTOR{ending}", "DURATION"}
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

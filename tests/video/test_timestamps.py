@@ -58,14 +58,17 @@ def test_without_a_rate_there_are_no_gaps():
     assert not found.found
 
 
+@pytest.mark.parametrize("name", ["DURATION", "DURATION-eng"])
 @pytest.mark.parametrize(("app", "tag"), [(b"Lavf", "03"), (b"libe", "01")])
-def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag):
+def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag, name):
     """FFmpeg tags when a stream ends, mkvmerge how long it is."""
     path = clips.write(tmp_path / "a.mkv", clips.clip(times=tuple(range(50, 75)), audio=("flac",)))
     data = path.read_bytes()
     assert data.count(b"00:00:03.000000000") == 2
     path.write_bytes(data.replace(b"Lavf", app).replace(b"00:00:03", b"00:00:" + tag.encode()))
     with av.open(str(path)) as container:
+        for stream in container.streams:
+            stream.metadata[name] = stream.metadata.pop("DURATION")
         assert [tagged_end(stream, path.read_bytes()) for stream in container.streams] == [Fraction(3)] * 2
     clips.convert(path, tmp_path / "b.mkv")
     with av.open(str(tmp_path / "b.mkv")) as container:

@@ -63,6 +63,7 @@ class _Track:
     ends: dict[int, int] = field(default_factory=dict)  # by epoch, in ticks
     switches: list[tuple[int, int]] = field(default_factory=list)  # (packet, epoch from there on)
     postponed: int | None = None  # the packet, of this epoch, that is presented after all others
+    entered: tuple[int, int] | None = None  # the first packet of this epoch, and the epoch before
     early: tuple[int, float] | None = None  # a subtitle that is ahead of all: (packet, seconds)
 
     @property
@@ -126,12 +127,17 @@ class ClockFinder:
         if track.what.kind == "subtitle":
             self._add_text(track, seconds, place)
             return
+        if not is_keyframe and self._is_left_behind(track, seconds):
+            self._put_back(index, track, time)
+            track.decoded = decoded
+            return
         chosen = self._epoch_of(track, seconds, decoded, is_keyframe=is_keyframe)
         epoch = self._epochs[chosen]
         if chosen != track.epoch:
             if track.epoch >= 0:
                 self._settle(index, track)
-                epoch.entries.setdefault(index, self._entry(track, time, decoded, is_keyframe=is_keyframe))
+                epoch.entries.setdefault(index, self._entry(track, decoded, is_keyframe=is_keyframe))
+                track.entered = (place, track.epoch)
             track.switches.append((place, chosen))
             track.epoch, track.high = chosen, seconds
             track.highest.clear()
@@ -152,13 +158,35 @@ class ClockFinder:
             least, most = epoch.skews.get(key, (skew, skew))
             epoch.skews[key] = min(least, skew), max(most, skew)
 
-    def _entry(
-        self, track: _Track, time: int, decoded: int | None, *, is_keyframe: bool
-    ) -> tuple[int, int, int | None]:
+    def _is_left_behind(self, track: _Track, seconds: float) -> bool:
+        """Whether a picture is decoded after one from behind a jump ahead, and shown before it."""
+        if self._discontinuous or track.what.kind != "video" or track.entered is None:
+            return False
+        entered, before = track.entered
+        latest = self._epochs[before].latest
+        return (
+            track.count - entered <= _REORDERED_PICTURES
+            and self._epochs[track.epoch].first > latest + self._gap
+            and abs(seconds - latest) <= _BESIDE_SECONDS
+        )
+
+    def _put_back(self, index: int, track: _Track, time: int) -> None:
+        """The packet alone is of the epoch before the current one, which begins behind it."""
+        assert track.entered is not None
+        before = track.entered[1]
+        track.switches += [(track.count - 1, before), (track.count, track.epoch)]
+        track.ends[before] = max(track.ends[before], time + track.length)
+        self._epochs[before].latest = max(self._epochs[before].latest, time * track.tick)
+        self._epochs[track.epoch].entries[index] = (before, track.ends[before], None)
+
+    def _entry(self, track: _Track, decoded: int | None, *, is_keyframe: bool) -> tuple[int, int, int | None]:
         """Of a stream into its next epoch. A reset amid pictures that refer to each other, some of them shown
-        before others from before the reset, is bridged in the order of decoding."""
+        before others from before the reset, is bridged in the order of decoding; not in MP4, whose decoding
+        times follow a jump ahead some pictures later."""
         if not is_keyframe and decoded is not None and track.decoded is not None:
-            return track.epoch, track.decoded + track.length, decoded
+            step = (decoded - track.decoded) * track.tick
+            if not 0 <= step <= self._gap:
+                return track.epoch, track.decoded + track.length, decoded
         return track.epoch, track.ends[track.epoch], None
 
     def _settle(self, index: int, track: _Track) -> None:
@@ -186,7 +214,7 @@ class ClockFinder:
         )
         return Clock(
             moves=moves,
-            resets=sum(self._epochs[epoch].fixed is None for _, epoch in main.switches[1:]),
+            resets=sum(self._epochs[n].fixed is None for n in main.ends if n != main.switches[0][1]),
             pictures=main.count,
             start=min((start + shift for start, _, shift in epochs), default=None),
             end=max((end + shift for _, end, shift in epochs), default=None),
@@ -229,6 +257,10 @@ class ClockFinder:
             goes_on = ended is None or seconds >= ended * track.tick - STEP_BACK_SECONDS
             if goes_on and abs(seconds - self._epochs[number].latest) <= beside:
                 return number
+        if own < 0 and not self._discontinuous:  # the pictures are behind a jump already
+            for number, epoch in enumerate(self._epochs):
+                if epoch.first - _BESIDE_SECONDS <= seconds <= epoch.latest + _BESIDE_SECONDS:
+                    return number
         return self._open(own, seconds)
 
     def _open(self, own: int, seconds: float) -> int:

@@ -13,7 +13,8 @@ from tcnet.video.pyav import exact
 def tagged_end(stream: Stream, head: bytes) -> Fraction | None:
     """Seconds from time zero to the end of a stream, as Matroska files tag it; None without such a tag.
     head: of the file. FFmpeg tags the end itself, mkvmerge and those after it the length."""
-    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    stated = next((text for key, text in stream.metadata.items() if without_language(key) == "DURATION"), "")
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stated)
     time_base = exact(stream.time_base)
     if tag is None or time_base is None:
         return None
@@ -21,6 +22,11 @@ def tagged_end(stream: Stream, head: bytes) -> Fraction | None:
     if read_first(head, INFO).get(MUXING_APP, b"").startswith(b"Lavf"):
         return seconds
     return seconds + (stream.start_time or 0) * time_base
+
+
+def without_language(tag: str) -> str:
+    """The name of a tag of Matroska: FFmpeg adds its language (DURATION-eng)."""
+    return re.sub("-[a-z]{3}$", "", tag)
 
 
 @dataclass(slots=True)

@@ -19,8 +19,8 @@ LEVELS = (2, 8, 16, 17, 128, 234, 235, 236, 245, 254)
 
 def picture(pixel_format="yuv420p", levels=LEVELS, *, chroma=(128, 128), size=16):
     """A patch of `size` pixels for each luma level (of 8 bits), in the format's depth."""
-    semi_planar = pixel_format if pixel_format == "nv12" else None
-    pixel_format = "yuv420p" if semi_planar else pixel_format
+    other = {"nv12": "yuv420p", "yuyv422": "yuv422p", "uyvy422": "yuv422p"}  # the same samples in planes
+    wanted, pixel_format = pixel_format, other.get(pixel_format, pixel_format)
     frame = av.VideoFrame(size * len(levels), size, pixel_format)
     unit = 4 if "10" in pixel_format else 1
     for plane, values in zip(frame.planes, (levels, chroma[:1], chroma[1:]), strict=False):
@@ -28,7 +28,7 @@ def picture(pixel_format="yuv420p", levels=LEVELS, *, chroma=(128, 128), size=16
         samples = samples.reshape(plane.height, -1)
         samples[:, : plane.width] = np.repeat(np.array(values) * unit, plane.width // len(values))
     frame.color_range = 1
-    return frame.reformat(format=semi_planar) if semi_planar else frame
+    return frame.reformat(format=wanted) if wanted in other else frame
 
 
 def luma(frame):
@@ -37,18 +37,22 @@ def luma(frame):
     return np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]
 
 
-@pytest.mark.parametrize("source", ["yuv420p", "yuv422p10le", "yuv444p", "yuv420p10le", "nv12"])
+SOURCES = ("yuv420p", "yuv422p10le", "yuv444p", "yuv420p10le", "nv12", "yuyv422", "uyvy422")
+
+
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("target", ["yuv420p", "yuv420p10le", "yuv444p", "yuv444p16le"])
 def test_levels_are_kept(source, target):
     given = picture(source)
     pixels = ToRgb(LIMITED)(given)
+    assert exceeds_range(given)
     overshoot = read_overshoot(given, pixels, LIMITED)
     encode = FromRgb(target, LIMITED, given.width, given.height)
     written = encode(pixels, overshoot=overshoot).reformat(format="yuv444p16le" if "16" in target else target)
     depth = {"yuv420p10le": 10, "yuv444p16le": 16}.get(target, 8)
     samples = np.frombuffer(memoryview(written.planes[0]), np.uint8 if depth == 8 else np.uint16)
     samples = samples.reshape(given.height, -1)[:, : given.width] / (1 << (depth - 8))
-    np.testing.assert_allclose(samples, luma(given) / (4 if "10" in source else 1), atol=0.51)
+    np.testing.assert_allclose(samples, [np.repeat(LEVELS, 16)] * given.height, atol=0.51)
 
 
 def test_coloured_highlights_keep_their_luma():

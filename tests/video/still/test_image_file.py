@@ -38,6 +38,16 @@ def test_upright_however_the_camera_was_held(tmp_path, kind, orientation):
     assert (header.height, header.width) == expected.shape[:2]
 
 
+def test_a_second_exif_block_turns_nothing_back(tmp_path):
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x05\0\0"
+    Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    data, expected = (tmp_path / "a.jpg").read_bytes(), decode_image(tmp_path / "a.jpg").pixels
+    at = data.index(b"\xff\xe1") + 2 + 2 + len(exif)
+    (tmp_path / "b.jpg").write_bytes(data[:at] + b"\xff\xe1\0\x0aExif\0\0\0\0" + data[at:])
+    assert expected.shape == (SMOOTH.shape[1], SMOOTH.shape[0], 3)
+    assert (decode_image(tmp_path / "b.jpg").pixels == expected).all()
+
+
 def test_exif_that_is_damaged_leaves_the_picture(tmp_path):
     Image.fromarray(SMOOTH).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\0")
     Image.fromarray(SMOOTH).save(

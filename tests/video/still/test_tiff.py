@@ -85,6 +85,27 @@ def test_other_kinds(tmp_path, mode, options):
     assert furthest(decode_image(path).pixels, np.asarray(Image.open(path).convert("RGB"))) <= 1
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 32)}, {"tile": (16, 32), "compression": "zlib"}])
+def test_palettes(tmp_path, options, order):
+    path = tmp_path / "a.tif"
+    colors = np.stack([np.arange(256) * 257, np.arange(256)[::-1] * 257, np.full(256, 5 * 257)]).astype(
+        np.uint16
+    )
+    tifffile.imwrite(path, GRAY, photometric="palette", colormap=colors, byteorder=order, **options)
+    assert (decode_image(path).pixels == (colors.T // 257)[GRAY]).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 32)}])
+def test_a_fourth_sample_that_is_no_alpha(tmp_path, options):
+    path = tmp_path / "a.tif"
+    samples = np.dstack([SMOOTH, ALPHA])
+    tifffile.imwrite(path, samples, photometric="rgb", extrasamples=["unspecified"], **options)
+    image, header = decode_image(path), read_header(path)
+    assert (image.pixels == SMOOTH).all()
+    assert (image.alpha, header.alpha) == (None, False)
+
+
 def test_white_that_is_zero_and_planes_apart(tmp_path):
     tifffile.imwrite(tmp_path / "white.tif", GRAY, photometric="miniswhite")
     assert (decode_image(tmp_path / "white.tif").pixels[:, :, 1] == 255 - GRAY).all()
@@ -116,6 +137,7 @@ REFUSED = {
     "32-bit samples": (SMOOTH.astype(np.uint32), {}),
     "32-bit floating-point samples, 1": (GRAY.astype(np.float32), {"photometric": "minisblack"}),
     "64-bit floating-point": (SMOOTH.astype(np.float64), {}),
+    "5 samples a pixel": (np.dstack([SMOOTH, SMOOTH[:, :, :2]]), {"extrasamples": ["unspecified"] * 2}),
     "separate planes": (
         np.moveaxis(SMOOTH, 2, 0),
         {"planarconfig": "separate", "tile": (16, 16)},

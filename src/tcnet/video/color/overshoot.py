@@ -19,10 +19,15 @@ _ZERO = 1 << 15  # in the 16 bits of a picture that is resized
 _MEANT = (12, 239)  # codes of 8 bits: ringing at the edges of black and white rarely goes beyond
 _MEANT_PART = 1e-3
 _PLANAR = ("yuv4", "yuva4", "nv12", "nv21", "nv16", "nv24")  # with luma alone in the first plane
+_PACKED = {  # what captures are stored in, and the same samples in planes
+    "yuyv422": "yuv422p", "uyvy422": "yuv422p", "yvyu422": "yuv422p", "uyyvyy411": "yuv411p",
+    "y210le": "yuv422p10le",
+}  # fmt: skip
 
 
 def read_overshoot(picture: av.VideoFrame, pixels: Pixels, color: ColorSpec) -> Overshoot | None:
     """What `pixels`, converted from the picture by `color`, lack of its luma; None where that is nothing."""
+    picture = _in_planes(picture)
     name = picture.format.name
     if color.full_range or is_rgb_like(name) or not has_luma_plane(name):
         return None
@@ -43,6 +48,7 @@ def read_overshoot(picture: av.VideoFrame, pixels: Pixels, color: ColorSpec) -> 
 
 def exceeds_range(picture: av.VideoFrame) -> bool:
     """Whether so much of a picture lies so far beyond limited range that it was meant, and is no ringing."""
+    picture = _in_planes(picture)
     name = picture.format.name
     if picture.color_range == RANGE_FULL or is_rgb_like(name) or not has_luma_plane(name):
         return False
@@ -63,6 +69,11 @@ def add_overshoot(picture: av.VideoFrame, overshoot: Overshoot) -> None:
 
 def has_luma_plane(pixel_format: str) -> bool:
     return pixel_format.startswith(_PLANAR) and not pixel_format.endswith("be")
+
+
+def _in_planes(picture: av.VideoFrame) -> av.VideoFrame:
+    planar = _PACKED.get(picture.format.name)
+    return picture if planar is None else picture.reformat(format=planar)
 
 
 def _resized(overshoot: Overshoot, width: int, height: int) -> Overshoot:

@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 from tcnet.video.frame import Pixels, VideoInfo
 
 _MOST_ASPECTS = 5  # that a notice lists
+_SAME_ASPECT = Fraction(1, 50)  # what two conventions for one shape, or rows that are cropped, differ by
 
 
 class Changes:
@@ -18,14 +19,18 @@ class Changes:
         self._info = info
         self._formats: Counter[str] = Counter()  # frames by pixel format, without the first one's
         self._converted = 0
-        self._aspects: list[Fraction] = []
+        self._aspects: list[Fraction] = []  # of pixels as stored, each that follows another
+        self._scales: list[Fraction] = []  # likewise: by how much scaling to one size changes the aspect
 
-    def note(self, picture: VideoFrame, aspect: Fraction | None) -> None:
-        """aspect: of a pixel, as the codec states it at that picture."""
+    def note(self, picture: VideoFrame, aspect: Fraction | None, size: tuple[int, int]) -> None:
+        """The picture as it is decoded. aspect: of its pixels, as the decoder states it, if it does; it may
+        be some pictures ahead. size: (width, height) to which pictures of others are scaled."""
         if picture.format.name != self._info.pixel_format:
             self._formats[picture.format.name] += 1
-        if aspect is not None and (not self._aspects or aspect != self._aspects[-1]):
-            self._aspects.append(aspect)
+        scale = Fraction(picture.width, size[0]) / Fraction(picture.height, size[1])
+        for seen, value in ((self._aspects, aspect or Fraction(1)), (self._scales, scale)):
+            if not seen or value != seen[-1]:
+                seen.append(value)
 
     def of_first_depth(self, samples: Pixels) -> Pixels:
         """(H, W, 3) colours or (H, W) alpha in the type of the first frames': uint8 for up to 8 bits."""
@@ -49,11 +54,21 @@ class Changes:
                 f"{self._formats.total()} frames have another pixel format ({', '.join(self._formats)}) than "
                 f"the first ones ({self._info.pixel_format}); all are written alike"
             )
-        if len(self._aspects) > 1:
-            spelled = [f"{aspect.numerator}:{aspect.denominator}" for aspect in self._aspects[:_MOST_ASPECTS]]
-            more = ", ..." if len(self._aspects) > _MOST_ASPECTS else ""
+        shapes = self._shapes()
+        if len(shapes) > 1:
+            spelled = [f"{shape.numerator}:{shape.denominator}" for shape in shapes[:_MOST_ASPECTS]]
+            more = ", ..." if len(shapes) > _MOST_ASPECTS else ""
             lines.append(
                 f"the shape of the input's pixels changes ({', then '.join(spelled)}{more}): the output has "
                 "one for all frames, and those of another will look stretched"
             )
         return lines
+
+    def _shapes(self) -> list[Fraction]:
+        """Of pixels in the size of the output. Aspect and size change together, at about the same time."""
+        found: list[Fraction] = []
+        for number in range(max(len(self._aspects), len(self._scales))):
+            aspect, scale = (seen[min(number, len(seen) - 1)] for seen in (self._aspects, self._scales))
+            if not found or abs(aspect * scale / found[-1] - 1) > _SAME_ASPECT:
+                found.append(aspect * scale)
+        return found

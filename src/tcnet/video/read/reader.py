@@ -235,11 +235,12 @@ class _Decoding:
         picture = entry.picture
         captions = entry.captions + side_data_of(picture).get(SideDataType.A53_CC, b"")
         width, height = self._stored_size
+        aspect = exact(self._stream.codec_context.sample_aspect_ratio)
+        self._changes.note(picture, aspect, self._stored_size)
         if (picture.width, picture.height) != (width, height):
             check_size(picture.width, picture.height, self._path)
             self._resized += 1
             picture = picture.reformat(width, height, interpolation=Interpolation.BICUBIC)
-        self._changes.note(picture, exact(self._stream.codec_context.sample_aspect_ratio))
         alpha = self._alpha(picture)
         pixels = self._to_rgb(picture)
         overshoot = None

@@ -120,7 +120,7 @@ def _png(file: BinaryIO, path: Path) -> ImageHeader:
 
 def _jpeg(file: BinaryIO, path: Path) -> ImageHeader:
     file.seek(2)
-    turned = 1
+    turned: int | None = None
     searched_to = _JUNK
     while True:
         byte = file.read(1)
@@ -140,10 +140,10 @@ def _jpeg(file: BinaryIO, path: Path) -> ImageHeader:
         if marker[0] in _JPEG_FRAMES:
             frame = file.read(5)
             height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
-            return _turned(width, height, turned, depth=max(8, frame[0]) if frame else 8, alpha=False)
+            return _turned(width, height, turned or 1, depth=max(8, frame[0]) if frame else 8, alpha=False)
         if marker[0] == 0xE1:
             segment = file.read(size)
-            if segment.startswith(b"Exif\0\0"):
+            if segment.startswith(b"Exif\0\0") and turned is None:  # a second one goes on with the first
                 turned = exif_orientation(segment)
         else:
             file.seek(size, 1)

@@ -25,9 +25,9 @@ from tcnet.video.frame import Pixels
 from tcnet.video.media_kind import PNG_SIGNATURE
 from tcnet.video.still.header import ImageHeader, open_image, read_header, unreadable
 from tcnet.video.still.heif import decode_heif, is_heif, transformed
-from tcnet.video.still.ifd import upright
+from tcnet.video.still.ifd import Directory, upright
 from tcnet.video.still.targa import gray_with_alpha, is_targa
-from tcnet.video.still.tiff import decode_pieces, needs_pieces, read_pages
+from tcnet.video.still.tiff import decode_pieces, needs_pieces, read_pages, tiff_alpha
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,12 @@ def _jpeg(data: bytes) -> Image:
 
 def _tiff(data: bytes, path: Path) -> Image:
     page = read_pages(data, path)[0]
+    image = _whole_tiff(data, page)
+    # FFmpeg takes a fourth sample for alpha, whatever it is.
+    return image if tiff_alpha(page) else replace(image, alpha=None)
+
+
+def _whole_tiff(data: bytes, page: Directory) -> Image:
     if not needs_pieces(page):
         return _converted(_decode("tiff", data), full_range=True)
     parts: list[Image] = []

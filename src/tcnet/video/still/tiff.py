@@ -25,6 +25,7 @@ _COMPRESSIONS = frozenset(
     [1, 2, 3, 4, 5, _JPEG, 8, 32773, 32946]
 )  # none, CCITT, LZW, JPEG, Deflate, PackBits
 _INVERTED_GRAY, _GRAY, _RGB, _PALETTE_COLOR, _CMYK, _YCC = 0, 1, 2, 3, 5, 6
+_SHORT, _LONG = 3, 4  # types of numbers; FFmpeg's decoder takes palettes for the first, whatever is stated
 _SMALLER_COPY = 1  # bit of _KIND: a thumbnail
 _ALPHA = (1, 2)  # kinds of extra samples: associated, unassociated
 _FLOAT = 3
@@ -154,11 +155,16 @@ def _small_file(piece: _Piece, page: Directory) -> bytes:
     tags |= {_STRIP_OFFSETS: (0,), _STRIP_SIZES: (len(piece.data),)}
     mark = "<" if page.order == "little" else ">"
     values_at = 8 + 2 + 12 * len(tags) + 4
-    long_values = {tag: struct.pack(f"{mark}{len(v)}I", *v) for tag, v in tags.items() if len(v) > 1}
+    long_values = {
+        tag: struct.pack(f"{mark}{len(v)}{'H' if tag == _PALETTE else 'I'}", *v)
+        for tag, v in tags.items()
+        if len(v) > 1
+    }
     tags[_STRIP_OFFSETS] = (values_at + sum(map(len, long_values.values())),)
     entries = b""
     for tag, values in sorted(tags.items()):
-        entries += struct.pack(f"{mark}HHI", tag, 4, len(values))
+        kind = _SHORT if tag == _PALETTE else _LONG
+        entries += struct.pack(f"{mark}HHI", tag, kind, len(values))
         entries += struct.pack(f"{mark}I", values[0] if tag not in long_values else values_at)
         values_at += len(long_values.get(tag, b""))
     magic = b"II*\0" if page.order == "little" else b"MM\0*"
@@ -180,6 +186,8 @@ def _refuse_unsupported(page: Directory, path: Path) -> None:
         raise _unsupported(path, f"TIFF of {bits[0]}-bit {'signed ' * (form == 2)}samples")
     if color not in (_INVERTED_GRAY, _GRAY, _RGB, _PALETTE_COLOR, _CMYK, _YCC):
         raise _unsupported(path, f"TIFF of colour kind {color} (PhotometricInterpretation)")
+    if samples > 4:
+        raise _unsupported(path, f"TIFF of {samples} samples a pixel")
     pieces = needs_pieces(page)
     if pieces and page.first(_PLANAR, 1) == 2 and samples > 1:
         raise _unsupported(path, "TIFF of tiles or JPEG in separate planes")

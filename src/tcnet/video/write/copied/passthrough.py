@@ -18,6 +18,7 @@ from tcnet.video.containers import CONTAINERS, demux, main_video
 from tcnet.video.frame import TrimRange
 from tcnet.video.pyav import clean_tags, copy_packet, exact, layout_of
 from tcnet.video.source_file import SourceFile
+from tcnet.video.timestamps import without_language
 from tcnet.video.write.copied.copied_times import CopiedTimes
 from tcnet.video.write.copied.copied_trim import Cutter
 from tcnet.video.write.copied.edits import EditedSound
@@ -287,7 +288,7 @@ def _kept(metadata: dict[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in _STALE_TAGS and not key.startswith("_STATISTICS")
+        if without_language(key.lower()) not in _STALE_TAGS and not key.startswith("_STATISTICS")
     }
 
 
