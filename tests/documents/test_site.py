@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def test_functions_of_the_reference_say_what_they_take_and_return(name):
     assert (
         "\nReturns:" in text or "\nYields:" in text or inspect.signature(function).return_annotation is None
     )
+
+
+def members():
+    """Public methods and properties of the classes of the reference."""
+    for name in REFERENCE:
+        module, _, last = name.rpartition(".")
+        owner = None if module == "tcnet.vapoursynth" else getattr(import_module(module), last)
+        for each, member in vars(owner).items() if inspect.isclass(owner) else ():
+            function = getattr(member, "fget", getattr(member, "__func__", member))
+            if not each.startswith("_") and inspect.isfunction(function):
+                yield pytest.param(function, id=f"{name}.{each}")
+
+
+@pytest.mark.parametrize("function", list(members()))
+def test_members_of_the_reference_say_what_they_are_and_take(function):
+    text = inspect.getdoc(function)
+    assert text
+    for argument in [*inspect.signature(function).parameters][1:]:
+        assert re.search(rf"\b{argument}\b", text), argument
 
 
 def test_the_reference_has_all_public_names():

@@ -43,7 +43,18 @@ class RayCluster:
     ) -> Plan:
         """As `plan_upscale`, by the worker with the least memory; it holds for all.
 
-        The plan's time is for the workers that are present now.
+        Args:
+            info: of the video.
+            network: that will compute.
+            options: as for `upscale_video`.
+            model: the network's name, if it has one.
+
+        Returns:
+            A plan, whose time is for the workers that are present now.
+
+        Raises:
+            UsageError: for options that cannot be.
+            MediaError: where memory does not do, or no worker answers.
         """
         plan = self._pool.plan(info, network, options, model)
         workers = max(1, self.activity().workers)
@@ -53,11 +64,23 @@ class RayCluster:
     def compute(
         self, work: Work, segments: Iterator[SegmentInput], waiting: Callable[[], None]
     ) -> Iterator[SegmentResult]:
-        """All segments in order; `waiting` is called periodically. Raises what they raise."""
+        """Compute the segments of a run; called by `upscale_video`.
+
+        Args:
+            work: what its segments have in common.
+            segments: read as workers have room; what it raises is raised here.
+            waiting: called twice a second, for progress.
+
+        Yields:
+            All results, in the order of the segments.
+
+        Raises:
+            MediaError: for a segment over which several workers were lost, and when the cluster is closed.
+        """
         return self._pool.compute(work, segments, waiting)
 
     def activity(self) -> Activity:
-        """What the cluster is doing."""
+        """What the cluster is doing: its workers, and the windows that they have."""
         return self._pool.activity()
 
     def notices(self) -> list[str]:
@@ -66,6 +89,7 @@ class RayCluster:
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called."""
         return self._pool.closed
 
     def close(self) -> None:

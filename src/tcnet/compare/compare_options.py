@@ -63,4 +63,5 @@ class CompareOptions:
 
     @property
     def enlargement(self) -> int:
+        """By how much crops and profiles are enlarged."""
         return self.zoom or (CROP_ZOOM if self.crops and self.view != "profile" else 1)

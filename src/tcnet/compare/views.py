@@ -37,12 +37,12 @@ class Crop:
         return f"{self.x},{self.y},{self.width},{self.height}"
 
     def check(self, height: int, width: int) -> None:
-        """Raises UsageError unless the crop lies inside a picture of height x width."""
+        """Raises UsageError unless the crop lies inside a picture of height x width pixels."""
         if self.x + self.width > width or self.y + self.height > height:
             raise UsageError(f"crop {self} does not lie in the picture, which has {width}x{height} pixels")
 
     def cut(self, picture: Pixels) -> Pixels:
-        """A view of that part of (H, W, 3)."""
+        """A view of that part of a `picture` (H, W, 3)."""
         return picture[self.y : self.y + self.height, self.x : self.x + self.width]
 
 

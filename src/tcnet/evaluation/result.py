@@ -116,4 +116,5 @@ class EvaluationResult:
 
     @property
     def clip_names(self) -> tuple[str, ...]:
+        """In the order in which they were evaluated."""
         return tuple(scores.clip for scores in self.models[0].clips)

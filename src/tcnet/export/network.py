@@ -60,6 +60,7 @@ class ExportedNetwork(Recurrence):
 
     @property
     def inner(self) -> Self:
+        """Itself; of an ensemble the network inside."""
         return self
 
     @property
@@ -87,7 +88,10 @@ class ExportedNetwork(Recurrence):
         return f"{self.manifest.weights} in {self.manifest.weight_type}, run by {self.engine}{place}"
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Itself, or one that computes in `dtype`. Raises UsageError where the runtime cannot."""
+        """Itself, or one that computes in `dtype`.
+
+        Raises UsageError where the runtime cannot, and for a `device` other than the CPU, where tensors lie.
+        """
         if device.type != "cpu":
             raise UsageError(f"tensors go to {self.engine} from the cpu, not from {device.type}")
         runtime = self.runtime.in_precision(_PRECISIONS.get(dtype, str(dtype)))
@@ -98,24 +102,37 @@ class ExportedNetwork(Recurrence):
         return torch.stack(list(self.frames(lr_clip)), dim=1)
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:
+        """The motion between `first` and `second`, neighbouring frames (1, 3, H, W), in both directions."""
         second_on_first, first_on_second, *flows = self._run("motion", first, second)
         return Pair(second_on_first, first_on_second, *map(Flow, flows))
 
     def propagate(self, around: Neighbourhood, state: Tensor | None, flow: Flow | None) -> Tensor:
+        """Features (1, C, H, W) of the frame in the middle of `around`.
+
+        state: those of the frame before in the order of computation; flow: the motion to it; None at an end.
+        """
         (propagated,) = self._run("propagate", around.frames, self._aligned(around, state, flow))
         return propagated
 
     def stabilise(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """The features (1, C, H, W) of a group of frames, made consistent among them, in the same order."""
         (fused,) = self._run("stabilise", torch.cat(list(features)))
         return list(fused.chunk(len(features)))
 
     def refine(self, around: Neighbourhood, fused: Tensor, state: Tensor | None) -> Tensor:
+        """Features (1, C, H, W) of the frame in the middle of `around`, in the second recurrence.
+
+        fused: what `stabilise` gave for it; state: refined features of the previous frame, None at the start.
+        """
         aligned = self._aligned(around, state, around.flow_to_previous)
         (refined,) = self._run("refine", around.frames, fused, aligned)
         return refined
 
     def reconstruct(self, ready: Refined) -> Tensor:
-        """In strips of rows with a halo that is computed and dropped: the same as the whole frame at once."""
+        """The HR frame (1, 3, 4H, 4W) of a frame that is `ready`: its LR frame and refined features.
+
+        In strips of rows with a halo that is computed and dropped: the same as the whole frame at once.
+        """
         height, width = ready.frame.shape[-2:]
         count = -(-height // max(LEAST_ROWS, STRIP_PIXELS // width))
         strips = []

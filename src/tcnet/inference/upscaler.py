@@ -80,7 +80,7 @@ class Upscaler:
         )
 
     def with_options(self, options: UpscaleOptions) -> "Upscaler":
-        """This upscaler with the options of a plan that was made with it: the same network, where it is."""
+        """This upscaler with the `options` of a plan that was made with it: the same network, where it is."""
         made = copy.copy(self)
         made.options = options
         return made
@@ -100,6 +100,7 @@ class Upscaler:
 
     @property
     def statistics(self) -> Statistics:
+        """What has been computed so far: windows, frames computed again, frames copied."""
         return self.compute.statistics
 
     def memory_limit(self) -> int:
@@ -110,15 +111,16 @@ class Upscaler:
         return int(MEMORY_SHARE * (ASSUMED_MEMORY if available is None else available))
 
     def memory_needed(self, layout: Layout, sample_bytes: int) -> int:
-        """Estimated peak bytes on the device; sample_bytes: 1 for uint8 frames, 2 for uint16."""
+        """Peak bytes on the device, estimated for `layout`; sample_bytes: 1 (uint8 frames) or 2 (uint16)."""
         estimate = estimate_memory(layout, self.compute.network, self.compute.precision.dtype, sample_bytes)
         return estimate.on(self.compute.device)
 
     def layout(self, height: int, width: int, sample_bytes: int) -> Layout:
-        """Windows and tiles for LR frames of height x width, from the options and the memory there is.
+        """Windows and tiles for LR frames of height x width pixels, from the options and the memory there is.
 
-        Raises MediaError for frames under the network's minimum, UsageError for windows and tiles that are
-        too small, and when the options' memory limit is too low for any.
+        sample_bytes: 1 for uint8 frames, 2 for uint16. Raises MediaError for frames under the network's
+        minimum, UsageError for windows and tiles that are too small, and when the memory limit is too low for
+        any.
         """
         limit = self.memory_limit()
         layout = choose_layout(
@@ -137,7 +139,10 @@ class Upscaler:
         return layout
 
     def memory_notices(self, layout: Layout, sample_bytes: int) -> tuple[str, ...]:
-        """What to tell of a run without a given limit: usually nothing, or that memory may not do."""
+        """Notices for a run with `layout` and without a given limit: usually none, or that memory may not do.
+
+        sample_bytes: 1 for uint8 frames, 2 for uint16.
+        """
         if self.options.memory_limit is not None:
             return ()
         notices = []

@@ -47,6 +47,7 @@ class Progress:
 
     @property
     def fps_per_worker(self) -> float | None:
+        """Frames a second of each worker of a cluster; None without a cluster, or before the first rate."""
         if self.activity is None or self.fps is None or not self.activity.workers:
             return None
         return self.fps / self.activity.workers

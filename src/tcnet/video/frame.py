@@ -41,6 +41,7 @@ class Frame:
 
     @property
     def seconds(self) -> Fraction:
+        """When it is shown, on the file's clock; exact."""
         return self.pts * self.time_base
 
 
@@ -126,7 +127,10 @@ class FrameSource(Protocol):
     """Frames in order of presentation; a context manager."""
 
     @property
-    def info(self) -> VideoInfo: ...
+    def info(self) -> VideoInfo:
+        """What is known of the video before its first frame."""
+        ...
+
     def __iter__(self) -> Iterator[Frame]: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -138,7 +142,7 @@ class FrameSink(Protocol):
     """Takes frames in order. The output appears only with `finish`; `abort` leaves nothing."""
 
     def write(self, frame: Frame) -> None:
-        """Takes the next frame."""
+        """Takes the next frame, in order of presentation. Raises MediaError where it cannot be written."""
 
     def finish(self) -> None:
         """Ends the output and puts it in its place."""

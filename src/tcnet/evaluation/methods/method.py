@@ -10,16 +10,18 @@ from tcnet.data.degradation import SCALE, imresize
 
 
 class ClipUpscaler(Protocol):
-    """Upscales whole clips, frame by frame.
-
-    name: the heading of its column, unique within an evaluation.
-    description: what it takes to repeat the measurement: "weights" (hash), "precision", "device" and more.
-    """
+    """Upscales whole clips, frame by frame."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The heading of its column, unique within an evaluation."""
+        ...
+
     @property
-    def description(self) -> Mapping[str, str]: ...
+    def description(self) -> Mapping[str, str]:
+        """What it takes to repeat the measurement: "weights" (hash), "precision", "device" and more."""
+        ...
+
     def __call__(self, lr_clip: Tensor) -> Iterator[Tensor]:
         """(T, 3, H, W) float32 in [0, 1] on the CPU -> T times (3, 4H, 4W) float32, any device, unclamped."""
         ...
