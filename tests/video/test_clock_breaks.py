@@ -75,6 +75,32 @@ def test_what_was_whole_comes_out_whole(clips, tmp_path, kind, suffix):
     assert abs(heard[-1] - frames[-1].seconds) < Fraction(2, 25)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_recordings_whose_streams_have_other_numbers(clips, tmp_path, suffix):
+    """As those of two channels or two devices. FFmpeg takes what follows for further streams, and gives the
+    last picture under the old number when all is over: it is lost."""
+    data = b""
+    for number in (0x100, 0x200):
+        options = (("mpegts_start_pid", hex(number)),)
+        clip = clips.clip(times=tuple(range(40)), audio=("aac",), container_options=options)
+        data += clips.write(tmp_path / "part.ts", clip).read_bytes()
+    source = tmp_path / "a.ts"
+    source.write_bytes(data)
+    frames = clips.convert(source, tmp_path / f"b{suffix}")
+    shown = [frame.seconds for frame in frames]
+    assert len(shown) == 79
+    assert max(b - a for a, b in itertools.pairwise(shown)) < Fraction(3, 25)
+    with open_source(source) as reader:
+        assert reader.info.frame_count == 79
+        list(reader)
+        assert "1 damaged packets were skipped" in reader.notices
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        heard = [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.size and not p.is_discard]
+    assert max(b - a for a, b in itertools.pairwise(heard)) < 0.05
+    assert 3.1 < heard[-1] - heard[0] < 3.25
+
+
 def test_a_reset_of_sound_alone_is_said(clips, tmp_path):
     path = clips.write(tmp_path / "a.ts", clips.clip(times=tuple(range(2500, 2600)), audio=("aac",)))
     move_times(path, BREAKS["sound back"])

@@ -3,7 +3,7 @@
 import av
 import pytest
 
-from tcnet.video import open_source
+from tcnet.video import open_sink, open_source
 from tcnet.video.color.planes import plane_samples
 from tcnet.video.pyav import layout_of
 
@@ -33,6 +33,25 @@ def test_tags_of_a_telephone(cases, clips, tmp_path, suffix):
     assert found["com.apple.quicktime.model"] == "iPhone 15 Pro"
     assert found["com.apple.quicktime.creationdate"] == "2024-06-01T10:11:12+0200"
     assert found["creation_time"].startswith("2024-06-01T08:11:12")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_a_track_of_timecode_is_carried_over_as_a_tag_and_not_called_lost(clips, tmp_path, suffix):
+    def tag(container, video):
+        container.metadata["timecode"] = "01:00:00:00"
+
+    source = clips.write(tmp_path / "a.mov", clips.clip(setup=tag))
+    with av.open(str(source)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "data"]
+    with open_source(source) as reader:
+        sink = open_sink(tmp_path / f"b{suffix}", info=reader.info, copy_from=source)
+        for frame in reader:
+            sink.write(frame)
+        sink.finish()
+    assert not sink.notices
+    with av.open(str(tmp_path / f"b{suffix}")) as container:
+        found = {key.lower(): text for key, text in container.streams.video[0].metadata.items()}
+    assert found["timecode"] == "01:00:00:00"
 
 
 @pytest.mark.parametrize("ending", ["", "-eng"])

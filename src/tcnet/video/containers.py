@@ -39,6 +39,7 @@ PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_m
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
 # What playlists and their like begin with, after white space, for an error that says what is wrong.
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
+_RENUMBERED = "merge_pmt_versions"  # FFmpeg's option
 _MAX_READ_ERRORS = 100  # in a row, without a packet in between: the rest of the file is unreadable
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 _SNIFFED_BYTES = 1024
@@ -60,10 +61,11 @@ def _is_device(name: str) -> bool:
         return False  # written only
 
 
-def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
+def open_input(path: Path, *, allow_network: bool = False, renumbered: bool = False) -> InputContainer:
     """The container of a local file. Raises MediaError in one line for all that cannot be opened.
 
-    allow_network: whether a playlist may name other files and addresses; they are opened then.
+    allow_network: whether a playlist may name other files and addresses; they are opened then. renumbered:
+    streams of a transport stream that follow others of the same programme are the same ones.
     """
     check_input_file(path)
     kind = {
@@ -72,6 +74,7 @@ def open_input(path: Path, *, allow_network: bool = False) -> InputContainer:
         # FFmpeg takes a step back within the first minute for the clock's 33 bits that were full, 26 hours
         # ahead. Which it is, `tcnet.video.find_clock` finds from all of the file.
         "correct_ts_overflow": "0",
+        _RENUMBERED: str(int(renumbered)),
     }
     if allow_network and _names_other_files(path):
         kind |= {"safe": "0"} if path.read_bytes()[:8] == b"ffconcat" else {"allowed_extensions": "ALL"}
@@ -143,6 +146,8 @@ def demux(
 ) -> "Iterator[Packet[Stream]]":
     """Packets from where the container stands to its end; an empty one of each stream ends them. on_error is
     called for each damage, behind which reading goes on where the format can find its way again."""
+    renumbered = container.container_options.get(_RENUMBERED) == "1"
+    places: dict[int, int] = {}  # of each stream's last packet
     errors = 0
     packets = container.demux(streams)
     while errors <= _MAX_READ_ERRORS:
@@ -156,6 +161,11 @@ def demux(
         if packet is None:
             return
         errors = 0
+        if renumbered and packet.size and packet.pos is not None:
+            if packet.pos < places.get(packet.stream_index, 0):
+                on_error()  # the last one under an old number comes at the very end, where it cannot be used
+                continue
+            places[packet.stream_index] = packet.pos
         yield packet
 
 

@@ -18,23 +18,28 @@ from av.video.stream import VideoStream
 
 from tcnet.video.clock import Clock
 from tcnet.video.color.hdr import side_data_of
-from tcnet.video.containers import demux, main_video, open_input
+from tcnet.video.containers import check_input_file, demux, main_video, open_input
 from tcnet.video.find_clock import FileClockFinder
 from tcnet.video.pyav import copy_packet
 
 _END_BYTES = 1 << 20
 _DIGITS = 16
+_TRANSPORT_STREAM = "mpegts"
+_UNREAD_BYTES = 1 << 14  # sound that comes behind the last picture, and a hundredth of the file
 _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing about them beforehand
 
 
 @dataclass(frozen=True, slots=True)
 class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
-    display_matrix: the 9 integers that FFmpeg attaches to the first picture."""
+    display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbered: how the file is to
+    be opened (`open_input`). unread: bytes behind the last picture's beginning."""
 
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
     display_matrix: tuple[int, ...] | None
+    renumbered: bool = False
+    unread: int = 0
 
 
 class SourceFile:
@@ -47,7 +52,8 @@ class SourceFile:
 
     def open(self) -> InputContainer:
         """Raises MediaError like `open_input`."""
-        return open_input(self.path, allow_network=self._allow_network)
+        renumbered = self.first_reading.renumbered
+        return open_input(self.path, allow_network=self._allow_network, renumbered=renumbered)
 
     @cached_property
     def first_reading(self) -> FirstReading:
@@ -55,6 +61,7 @@ class SourceFile:
 
         Raises MediaError for what cannot be read as video.
         """
+        check_input_file(self.path)
         state = self.path.stat()
         return _read(
             self.path.absolute(), state.st_size, state.st_mtime_ns, allow_network=self._allow_network
@@ -86,8 +93,18 @@ class SourceFile:
 
 @lru_cache(maxsize=16)  # the page plans the same upload again for each choice
 def _read(path: Path, size: int, changed: int, *, allow_network: bool) -> FirstReading:
-    """size, changed: for the cache alone."""
-    with open_input(path, allow_network=allow_network) as container:
+    """changed: for the cache alone."""
+    first = _read_once(path, size, allow_network=allow_network)
+    if first.unread <= _UNREAD_BYTES + size // 100:
+        return first
+    # Joined recordings may have stream numbers of their own each: the picture seems to end.
+    renumbered = _read_once(path, size, allow_network=allow_network, renumbered=True)
+    return renumbered if (renumbered.clock.pictures or 0) > (first.clock.pictures or 0) else first
+
+
+def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool = False) -> FirstReading:
+    last = size
+    with open_input(path, allow_network=allow_network, renumbered=renumbered) as container:
         main = main_video(container, path)
         others = [
             stream
@@ -96,12 +113,17 @@ def _read(path: Path, size: int, changed: int, *, allow_network: bool) -> FirstR
             or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
         ]
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
+        is_transport_stream = container.format.name == _TRANSPORT_STREAM
         for packet in demux(container, [main, *others]):
+            if is_transport_stream and packet.stream_index == main.index and packet.pos is not None:
+                last = packet.pos + packet.size
             beginning.add(packet)
             finder.add(packet)
             if beginning.complete and not finder.reads_all:
                 break
-    return FirstReading(finder.find(), beginning.first_packets, beginning.display_matrix)
+    return FirstReading(
+        finder.find(), beginning.first_packets, beginning.display_matrix, renumbered, unread=size - last
+    )
 
 
 class _Beginning:

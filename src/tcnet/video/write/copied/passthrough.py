@@ -163,8 +163,7 @@ class Passthrough:
                 continue
             unknown = _codec(stream) is None and stream.type != "attachment"
             if unknown or (stream.type == "video" and not stream.disposition & _ATTACHED_PICTURE):
-                # A chapter list in MP4 is a data stream of its own; chapters are copied as such.
-                if not (stream.type == "data" and self._input.chapters()):
+                if not self._is_carried_otherwise(stream):
                     self._notices.append(f"stream {stream.index} ({_kind(stream)}) is not carried over")
                 stream.discard = av.stream.Discard.all
                 continue
@@ -186,6 +185,14 @@ class Passthrough:
                         f"the clock of stream {stream.index} ({_kind(stream)}) was reset {resets} times "
                         "without that of the picture; its time goes on without a gap"
                     )
+
+    def _is_carried_otherwise(self, stream: Stream) -> bool:
+        """Data streams of MP4 and MOV: chapter lists, copied as chapters, and timecode, copied as a tag."""
+        if stream.type != "data":
+            return False
+        timecode = stream.metadata.get("timecode")
+        is_tag = timecode is not None and timecode == self._video.metadata.get("timecode")
+        return is_tag or bool(self._input.chapters())
 
     def _attach_cover(self, stream: Stream, packet: "Packet[Stream] | None") -> None:
         """In Matroska a cover picture is an attached file, though it is read as a video stream."""
