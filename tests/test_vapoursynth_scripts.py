@@ -2,6 +2,7 @@
 
 # ruff: noqa: E402 - what is imported last needs VapourSynth
 
+import os
 import random
 import re
 import subprocess
@@ -203,6 +204,7 @@ def test_vspipe_runs_the_script_of_the_page(tmp_path):
     done = subprocess.run(
         [vspipe, "-c", "y4m", tmp_path / "script.vpy", tmp_path / "out.y4m"],
         capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},  # it writes down which Python it found
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with tcnet.open_source(tmp_path / "out.y4m") as source:
