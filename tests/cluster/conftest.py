@@ -31,6 +31,7 @@ def nodes():
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_AUTH_MODE": "disabled",  # or whether it asks for a token depends on one in the home folder
         "RAY_TMPDIR": str(folder),
         # Workers unpickle the fakes, which they have to find; pytest's own path does not reach them.
         "PYTHONPATH": os.pathsep.join([*FOLDERS, os.environ.get("PYTHONPATH", "")]),

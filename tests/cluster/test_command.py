@@ -98,6 +98,25 @@ def test_where_ray_shows_the_cluster_is_said_at_the_start(tmp_path, monkeypatch,
     assert ("at http://10.0.0.1:8265" in said) is (dashboard is not None)
 
 
+def test_a_token_that_is_missing_is_said_in_one_line(monkeypatch):
+    ray = pytest.importorskip("ray", reason="the extra cluster is not installed")
+
+    def refuse(**_):
+        raise ray.exceptions.AuthenticationError(
+            "Token authentication is enabled but no token was found\nSee ..."
+        )
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        words = rf"--cluster {address}: .*no token was found"
+        with pytest.raises(MediaError, match=words) as raised, open_cluster(address):
+            pass
+    assert "\n" not in str(raised.value)
+
+
 def test_importing_does_not_import_ray():
     code = "import sys, tcnet.cli, tcnet.cluster, tcnet.cluster.worker; assert 'ray' not in sys.modules"
     assert call(code=code).returncode == 0

@@ -77,6 +77,8 @@ def test_ci_has_every_python_that_is_promised():
     ).groups()
     matrix = read(GITHUB / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == [f"3.{minor}" for minor in range(int(oldest), int(newest) + 1)]
+    named = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert matrix["python"] == named
     assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
 
 

@@ -61,8 +61,9 @@ def connected(address: str) -> Iterator[str | None]:
             context = _start(folder)
         elif context is None:
             raise MediaError(
-                f"--cluster {address}: no Ray cluster answers there; is it HOST:PORT of its head, and does "
-                "this machine belong to it (ray start --address=HOST:PORT)?"
+                f"--cluster {address}: no Ray cluster answers there; is it HOST:PORT of its head, does this "
+                "machine belong to it (ray start --address=HOST:PORT), and if it asks for a token, is "
+                "RAY_AUTH_MODE=token set here and the token the same (docs/cluster.md)?"
             )
         _restore(handlers)  # Ray replaces ours
         with _hushed():
@@ -97,6 +98,8 @@ def _joined(address: str) -> Any:  # noqa: ANN401 - of Ray, which may be missing
         return None
     except (ValueError, AssertionError) as error:
         raise UsageError(f"--cluster {address}: write auto, local or HOST:PORT ({error})") from error
+    except ray.exceptions.RayError as error:  # such as a token that is missing here
+        raise MediaError(f"--cluster {address}: {str(error).strip().splitlines()[0]}") from error
 
 
 def _start(folder: Path | None) -> Any:  # noqa: ANN401 - of Ray, which may be missing

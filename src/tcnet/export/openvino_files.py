@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from tcnet.errors import not_installed
+from tcnet.errors import UsageError
 
 
 def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
@@ -12,7 +12,9 @@ def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
     try:
         import openvino
     except ImportError as error:
-        raise not_installed("OpenVINO", "export") from error
+        raise UsageError(
+            "OpenVINO is not installed: pip install '.[export]' in a checkout of tcnet"
+        ) from error
     return openvino
 
 
