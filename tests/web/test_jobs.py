@@ -2,10 +2,13 @@
 
 import sys
 import time
+from dataclasses import fields
 
 import pytest
 
 from tcnet.speeds import speeds_path
+from tcnet.web.jobs.job import Job, State
+from tcnet.web.service import Choice
 from tcnet.web.settings import ServedModel
 
 
@@ -177,6 +180,16 @@ def test_another_job_of_the_same_upload(shared, clip):
     assert shared.until(second["id"], "planned")["plan"]["frames"] == 7
     assert shared.client.get(f"/api/jobs/{second['id']}/source").content == clip.read_bytes()
     assert shared.client.post(f"/api/jobs/{first['id']}/again", json={}).status_code == 404
+
+
+def test_all_choices_of_a_client_are_choices_of_the_job():
+    """So that another job of an upload has them, and a plan of other choices is not taken for its own."""
+    names = {field.name for field in fields(Choice)} - {"trim"} | {"start", "end"}
+    job = Job(
+        id="a", name="a.mp4", state=State.PLANNING, created=0.0, model="tcnet-lite", detail=0.5, start=1.0
+    )
+    assert job.choices.keys() == names
+    assert (job.choices["detail"], job.choices["start"], job.choices["end"]) == (0.5, 1.0, None)
 
 
 def test_one_upload_one_job(shared, clip):

@@ -115,8 +115,7 @@ class Service:
         self._database.close()
 
     def create_upload(self, name: str, metadata: str, length: int) -> Upload:
-        if self.jobs.count() + len(self.uploads.all()) >= self.settings.limits.jobs:
-            raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
+        self._check_count()
         return self.uploads.create(display_name(name), metadata, length)
 
     def create_job(self, upload_id: str, choice: Choice) -> Job:
@@ -140,14 +139,9 @@ class Service:
     def copy_job(self, job_id: str, choice: Choice) -> Job:
         """Another job of the same upload, planned at once, with its choices where `choice` has none."""
         before = self.jobs.get(job_id)
-        if self.jobs.count() + len(self.uploads.all()) >= self.settings.limits.jobs:
-            raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
-        job = Job(
-            id=new_id(), name=before.name, state=State.PLANNING, created=now(), model=before.model,
-            detail=before.detail, scale=before.scale, height=before.height, crf=before.crf,
-            start=before.start, end=before.end, repeated=before.repeated, shrink_first=before.shrink_first,
-        )  # fmt: skip
-        job = self._chosen(job, choice)
+        self._check_count()
+        own = {"id": new_id(), "name": before.name, "state": State.PLANNING, "created": now()}
+        job = self._chosen(Job.model_validate(own | before.choices), choice)
         folder = self.jobs.folder(job.id)
         folder.path.mkdir()
         try:
@@ -193,6 +187,10 @@ class Service:
         job = self.jobs.change(job_id, queued)
         self._worker.wake()
         return job
+
+    def _check_count(self) -> None:
+        if self.jobs.count() + len(self.uploads.all()) >= self.settings.limits.jobs:
+            raise Refusal(429, f"there are {self.settings.limits.jobs} jobs already; delete some first")
 
     def _check_room(self, job: Job) -> None:
         # The result is on the disk twice for a moment: in segments, and joined.
@@ -354,14 +352,8 @@ class Service:
 
 def _planned(asked: Job, update: dict[str, object]) -> Callable[[Job], Job]:
     def planned(job: Job) -> Job:
-        if job.state is not State.PLANNING or _choice(job) != _choice(asked):
+        if job.state is not State.PLANNING or job.choices != asked.choices:
             return job  # another plan is in progress
         return job.model_copy(update=update)
 
     return planned
-
-
-def _choice(job: Job) -> tuple[object, ...]:
-    return (
-        job.model, job.detail, job.scale, job.height, job.crf, job.trim, job.repeated, job.shrink_first
-    )  # fmt: skip

@@ -14,6 +14,9 @@ Repeated = Literal["exact", "near"]
 ShrinkFirst = Literal["auto"]
 
 
+_CHOICES = {"model", "detail", "scale", "height", "crf", "repeated", "shrink_first", "start", "end"}
+
+
 class State(StrEnum):
     """planning -> planned or refused -> queued -> running -> done, failed or cancelled (-> queued)."""
 
@@ -121,6 +124,11 @@ class Job(_Value):
     queue_position: int | None = None
     result: JobResult | None = None
     seconds_worked: float = 0.0
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """What a client chooses; all else follows from it and from the upload."""
+        return self.model_dump(include=_CHOICES)
 
     @property
     def trim(self) -> Trim:
