@@ -55,6 +55,26 @@ def test_files_that_the_architecture_names_exist():
         assert any((folder / name).exists() for folder in (PACKAGE, PACKAGE / "network", ROOT)), name
 
 
+def test_the_tree_of_the_architecture_has_each_folder_once():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_/]+/)` \|", text, re.MULTILINE)
+    folders = {f"{path.parent.relative_to(PACKAGE).as_posix()}/" for path in PACKAGE.rglob("*/__init__.py")}
+    assert len(folders) > 20
+    assert len(rows) == len(set(rows))
+    assert {row for row in rows if (PACKAGE / row / "__init__.py").exists()} == folders
+    assert all((PACKAGE / row).is_dir() for row in rows)
+
+
+def test_the_names_that_the_architecture_puts_into_files_are_there():
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split())
+    pairs = re.findall(r"`(\w[\w.]*)` \(`((?:[a-z_]+/)*[a-z_]+\.py)`", text)
+    assert len(pairs) > 10
+    for name, file in pairs:
+        last = name.rpartition(".")[2]
+        code = (PACKAGE / file).read_text(encoding="utf-8")
+        assert re.search(rf"\b(def|class) {last}\b", code), f"{name} is not in {file}"
+
+
 def command_lines():
     """In blocks of code and within sentences."""
     for page in CURRENT:
