@@ -143,7 +143,10 @@ def test_each_notice_is_a_warning_in_the_log_once(vs, monkeypatch):
     ("options", "message"),
     [
         ({"model": "tcnet-none"}, "unknown model 'tcnet-none'"),
+        ({"model": None}, "a model must be a name.*, got NoneType"),
         ({"scale": 5}, "scale is 5"),
+        ({"scale": "2"}, "scale is '2', it must be a number"),
+        ({"options": {"scale": 2}}, "options must be tcnet.UpscaleOptions, got dict"),
         ({"window": 3, "overlap": 4}, "window of 3 frames is too short"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
     ],

@@ -181,6 +181,18 @@ def test_what_does_not_fit_is_an_error_of_vapoursynth(options, message):
         upscale(moving(2, 12, 12), Nearest())
 
 
+def test_an_error_in_a_frame_is_told_without_the_way_to_it():
+    def spoil(n, f):
+        made = f.copy()
+        np.asarray(made[1])[3, 4] = np.nan if n == 1 else 0.5
+        return made
+
+    clip = moving(3)
+    with pytest.raises(vs.Error, match="tcnet: frame 1 has values that are not finite") as caught:
+        upscale(clip.std.ModifyFrame(clip, spoil), Nearest(), **OPTIONS).get_frame(0)
+    assert "random_access" not in str(caught.value)
+
+
 PAGE = Path(__file__).parents[1] / "docs" / "vapoursynth.md"
 
 

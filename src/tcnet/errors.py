@@ -21,6 +21,11 @@ class MediaError(TcnetError):
     """A file or folder that cannot be read, decoded or written, or must not be overwritten."""
 
 
+def not_installed(what: str, extra: str) -> UsageError:
+    """The error where an optional package is missing. extra: of pyproject.toml, which installs it."""
+    return UsageError(f"{what} is not installed: pip install '.[{extra}]' in a checkout of tcnet")
+
+
 def describe_failure(error: Exception) -> str:
     """One line on an error that nobody foresaw: the system's, or a defect of ours."""
     if isinstance(error, MemoryError):

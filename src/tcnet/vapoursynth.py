@@ -6,7 +6,6 @@ properties and errors. docs/vapoursynth.md has scripts.
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def upscale(
     _check(clip)
     try:
         chosen = {name: value for name, value in given.items() if value is not None}
-        upscaler = Upscaler(model, replace(options or UpscaleOptions(), **chosen))
+        upscaler = Upscaler(model, options, **chosen)
         lr = Clip(clip.num_frames, clip.height, clip.width, 2, _reader(clip))
         frames = RandomAccess(upscaler, lr, in_flight=vs.core.num_threads)
     except (TcnetError, ValueError, TypeError) as error:
@@ -155,7 +154,9 @@ def _selector(frames: RandomAccess, notices: list[str]) -> Callable[[int, Any], 
         try:
             pixels = frames.frame(n).pixels
         except TcnetError as error:
-            raise vs.Error(f"tcnet: {error}") from error
+            raise vs.Error(f"tcnet: {error}") from None  # VapourSynth shows all that led to it, page by page
+        except vs.Error as error:
+            raise vs.Error(str(error)) from None
         for notice in notices:
             if notice not in told:
                 told.add(notice)

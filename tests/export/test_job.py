@@ -175,7 +175,7 @@ def test_without_the_extra_the_error_names_it(tmp_path):
     assert done.stdout.splitlines()[-1] == "2 0"
     assert (
         done.stderr.splitlines()
-        == ["error: writing ONNX files needs onnx: pip install '.[export]' in a checkout of tcnet"] * 3
+        == ["error: onnx is not installed: pip install '.[export]' in a checkout of tcnet"] * 3
     )
     assert files(tmp_path) == ["in"]
 

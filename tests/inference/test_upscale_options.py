@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tcnet.errors import UsageError
@@ -53,3 +54,22 @@ def test_no_size_beyond_the_networks_scale():
 def test_values_that_cannot_be_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         UpscaleOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": "2"}, "scale is '2', it must be a number"),
+        ({"detail": [0.5]}, r"detail is \[0.5\], it must be a number"),
+        ({"window": "20"}, "window is '20', it must be a whole number"),
+        ({"tile_overlap": 1.5}, "tile overlap is 1.5, it must be a whole number"),
+    ],
+)
+def test_values_of_other_types_are_refused(options, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        UpscaleOptions(**options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = UpscaleOptions(scale=np.float32(2.5), window=np.int64(20))
+    assert output_size(24, 32, options) == (60, 80)

@@ -336,6 +336,19 @@ def test_what_is_no_picture_is_refused(items, words):
         list(Upscaler(Nearest()).stream(items))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((None,), "a model must be a name, a weight file or a network, got NoneType"),
+        ((4,), "a model must be .*, got int"),
+        ((Nearest(), {"scale": 2}), "options must be tcnet.UpscaleOptions, got dict"),
+    ],
+)
+def test_what_is_no_network_and_no_options_is_refused(arguments, words):
+    with pytest.raises(TypeError, match=words):
+        Upscaler(*arguments)
+
+
 def test_options_by_name():
     frames = make_frames(2, 24, 32)
     given = UpscaleOptions(scale=3, precision="fp32")

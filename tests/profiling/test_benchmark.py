@@ -51,6 +51,13 @@ def test_every_row_is_measured(tiny, tmp_path):
         write_json([result], tmp_path / "missing" / "figures.json")
 
 
+def test_without_the_weights_of_basicvsr_it_is_timed_with_random_ones(tiny, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.MetadataPathFinder.find_distributions", lambda *_: iter(()))
+    result = run_benchmark([tiny], 16, 16, frames=1, rounds=1, device="cpu", precision="fp32")
+    assert result.timings[1].milliseconds_per_frame > 0
+    assert any("random weights" in remark for remark in result.remarks)
+
+
 def test_compiled_models_have_the_operations_of_what_was_compiled(tiny, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     shape = {"height": 16, "width": 24, "frames": 2, "rounds": 1, "device": "cpu", "precision": "fp32"}

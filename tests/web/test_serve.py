@@ -210,7 +210,7 @@ def test_a_missing_extra_is_named(capsys, monkeypatch):
     assert (code, out, err) == (
         2,
         "",
-        "error: tcnet serve needs uvicorn; pip install '.[web]' in a checkout of tcnet",
+        "error: uvicorn is not installed: pip install '.[web]' in a checkout of tcnet",
     )
 
 

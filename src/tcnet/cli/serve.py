@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tcnet.cli.console import err, out, print_notices
-from tcnet.errors import UsageError
+from tcnet.errors import UsageError, not_installed
 from tcnet.speeds import speeds_notice
 
 _EXTRA = frozenset(["fastapi", "starlette", "uvicorn", "sse_starlette"])
@@ -55,9 +55,7 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        raise UsageError(
-            f"tcnet serve needs {error.name}; pip install '.[web]' in a checkout of tcnet"
-        ) from error
+        raise not_installed(str(error.name), "web") from error
     local = is_loopback(host)
     if token is None and not local:
         token = made_token()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from tcnet.errors import UsageError
+from tcnet.errors import not_installed
 from tcnet.export.graphs import Graph, step_graphs
 from tcnet.network import TCNet
 
@@ -25,9 +25,7 @@ def require_onnx() -> Any:  # noqa: ANN401 - a module that may be missing
     try:
         import onnx
     except ImportError as error:
-        raise UsageError(
-            "writing ONNX files needs onnx: pip install '.[export]' in a checkout of tcnet"
-        ) from error
+        raise not_installed("onnx", "export") from error
     return onnx
 
 

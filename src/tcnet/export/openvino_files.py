@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from tcnet.errors import UsageError
+from tcnet.errors import not_installed
 
 
 def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
@@ -12,9 +12,7 @@ def require_openvino() -> Any:  # noqa: ANN401 - a module that may be missing
     try:
         import openvino
     except ImportError as error:
-        raise UsageError(
-            "OpenVINO is not installed: pip install '.[export]' in a checkout of tcnet"
-        ) from error
+        raise not_installed("OpenVINO", "export") from error
     return openvino
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tcnet.errors import UsageError
+from tcnet.errors import UsageError, not_installed
 from tcnet.export.openvino_files import openvino_core, require_openvino
 
 ENGINES = ("onnxruntime", "openvino")
@@ -39,9 +39,7 @@ def require_onnxruntime() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise UsageError(
-            "onnxruntime is not installed: pip install '.[export]' in a checkout of tcnet"
-        ) from error
+        raise not_installed("onnxruntime", "export") from error
     module: ModuleType = onnxruntime
     return module
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import TypedDict
 
 from tcnet.catalogue import check_share
@@ -27,6 +28,8 @@ ENGINES = ("torch", *OTHER_ENGINES)
 LEAST_SCALE, MOST_SCALE = 1, 4
 AUTO = "auto"
 """Of `shrink_first`: to the size that was measured in the file."""
+_WHOLE = ("window", "overlap", "tile", "tile_overlap", "height", "width")
+_NUMBERS = ("scale", "detail", "memory_limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class UpscaleOptions:
 
     Raises:
         UsageError: for invalid values, and for more than one of scale, height and width.
+        TypeError: for what is no number and should be one.
     """
 
     window: int | None = None
@@ -81,6 +85,7 @@ class UpscaleOptions:
     torch has it in its cache. Then it is faster."""
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name, value, least in (
             ("window", self.window, 1),
             ("overlap", self.overlap, 0),
@@ -127,6 +132,13 @@ class UpscaleOptions:
                 raise UsageError(
                     f"{name} is {value}, it must be even and at least 2 (video codecs need even sizes)"
                 )
+
+    def _check_types(self) -> None:
+        for names, kind, what in ((_WHOLE, Integral, "a whole number"), (_NUMBERS, Real, "a number")):
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not isinstance(value, kind):
+                    raise TypeError(f"{name.replace('_', ' ')} is {value!r}, it must be {what}")
 
     def _check_place(self) -> None:
         """What computes, and where."""

@@ -46,6 +46,7 @@ class Upscaler:
         UsageError: for invalid options, when the device or precision is not available here, the network
             cannot be ensembled or has another detail, or no model has this name.
         MediaError: for a weight file that cannot be read.
+        TypeError: for options and networks that are something else.
     """
 
     def __init__(
@@ -54,12 +55,18 @@ class Upscaler:
         options: UpscaleOptions | None = None,
         **named: Unpack[NamedUpscaleOptions],
     ) -> None:
-        options = options or UpscaleOptions()
+        options = UpscaleOptions() if options is None else options
+        if not isinstance(options, UpscaleOptions):
+            raise TypeError(f"options must be tcnet.UpscaleOptions, got {type(options).__name__}")
         check_names(Upscaler.__init__, named, options)
         self.options = with_named(options, named)
         if isinstance(network, str | Path):
             chosen = self.options
             network = load_network(network, chosen.engine, chosen.detail, place=chosen.place)[1]
+        elif not hasattr(network, "engine"):
+            raise TypeError(
+                f"a model must be a name, a weight file or a network, got {type(network).__name__}"
+            )
         check_detail(network, self.options.detail)
         if self.options.engine not in ("torch", network.engine):
             raise UsageError(

@@ -1,7 +1,8 @@
 """Times models and BasicVSR, interleaved, on the same frames."""
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tcnet.errors import MediaError, UsageError
+from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import BasicVSR, find_basicvsr, load_basicvsr
 from tcnet.inference import choose_device, choose_precision
 from tcnet.inference.memory import peak_memory
@@ -27,8 +28,51 @@ PLAIN = "BasicVSR, the baseline"
 """Eager, whole frames, torch's default memory layout: the reference of ratios."""
 
 
+Work = Callable[[], None]
+
+
 class _Network(Protocol):
     def frames(self, lr_clip: Tensor) -> Iterator[Tensor]: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    """One network, and what was measured of it.
+
+    work: what is timed. counted: the same, not compiled, so that its FLOPs can be counted. network: for its
+    stages; None for a baseline. as_written: the network not compiled. seconds: for a frame, by round; stages:
+    likewise, for the clip.
+    """
+
+    name: str
+    work: Work
+    counted: Work
+    network: TCNet | None = None
+    as_written: TCNet | None = None
+    flops_per_frame: float = 0.0
+    peak: int | None = None
+    seconds: list[float] = field(default_factory=list)
+    stages: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def timing(self, baseline: float, clip: Tensor, limit: float) -> Timing:
+        """baseline: seconds for a frame. limit: FLOP/s."""
+        stages: tuple[Stage, ...] = ()
+        if self.as_written is not None:
+            stages = _stages(stage_flops(self.as_written, self.counted), self.stages, clip, limit)
+        return Timing(
+            name=self.name,
+            milliseconds_per_frame=1e3 * self.median,
+            slowest_round=1e3 * max(self.seconds),
+            ratio=self.median / baseline,
+            gflop_per_frame=self.flops_per_frame / 1e9,
+            limit_fraction=self.flops_per_frame / self.median / limit,
+            peak_memory=self.peak,
+            stages=stages,
+        )
 
 
 def run_benchmark(
@@ -51,47 +95,30 @@ def run_benchmark(
     """
     chosen = choose_device(device)
     number_format = choose_precision(precision, chosen)
-    plain = _load(models, height, width, frames, chosen, number_format)
+    networks = _load(models, height, width, frames, chosen, number_format)
     if compiled and number_format.quantised:
         raise UsageError("compile is for floating point, not for int8: leave it out, or use auto")
-    ours = {f"{name}, compiled": compiled_copy(each) for name, each in plain.items()} if compiled else plain
     baseline, remarks = _baseline()
     if number_format.quantised:
         remarks = (
             *remarks,
             f"BasicVSR ran in {number_format.floating.name}, of which its fraction of the limit is low",
         )
-    dtype = number_format.dtype
-    baselines = {
-        PLAIN: _copy(baseline, chosen, dtype, torch.contiguous_format),
-        "BasicVSR, channels_last": _copy(baseline, chosen, dtype, torch.channels_last),
-    }
-    lead = max(1 + network.config.group_size for network in ours.values())
+    lead = max(1 + network.config.group_size for network in networks.values())
     texture = moving_texture(lead + frames, height, width).to(chosen)
     before, clip = texture[:, :lead], texture[:, lead:]
-    works = {name: _work(network, before, clip) for name, network in ours.items()}
-    works |= {name: _whole_clip(network, clip) for name, network in baselines.items()}
-    as_written = dict(zip(ours, plain.values(), strict=True))
-    counted = dict(works)
-    if compiled:
-        counted |= {name: _work(network, before, clip) for name, network in as_written.items()}
-    flops: dict[str, float] = {}
-    peaks: dict[str, int | None] = {}
-    for name, work in works.items():
-        operations, peaks[name] = _warm_up(work, counted[name], chosen)
-        flops[name] = operations / frames
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    stages: dict[str, list[dict[str, float]]] = {name: [] for name in ours}
+    rows = _rows(networks, before, clip, compiled=compiled)
+    rows += _baseline_rows(baseline, clip, chosen, number_format.dtype)
+    for row in rows:
+        flops, row.peak = _warm_up(row.work, row.counted, chosen)
+        row.flops_per_frame = flops / frames
     limits, bandwidths = [], []
     for _ in range(rounds):
         limits.append(convolution_limit(chosen, number_format, height, width))
         bandwidths.append(memory_bandwidth(chosen))
-        for name, work in works.items():
-            seconds[name].append(clock(work, chosen) / frames)
-        for name, model in ours.items():
-            stages[name].append(stage_times(model, works[name], chosen))
+        _measure(rows, frames, chosen)
     limit, bandwidth = statistics.median(limits), statistics.median(bandwidths)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    (contiguous,) = (row.median for row in rows if row.name == PLAIN)
     return BenchmarkResult(
         title=f"{height}x{width} to {4 * height}x{4 * width}, {number_format.name} on {chosen}, "
         f"{torch.get_num_threads()} threads, {frames} frames, median of {rounds}",
@@ -104,21 +131,7 @@ def run_benchmark(
         rounds=rounds,
         convolution_limit=limit,
         memory_bandwidth=bandwidth,
-        timings=tuple(
-            Timing(
-                name,
-                1e3 * medians[name],
-                1e3 * max(seconds[name]),
-                medians[name] / medians[PLAIN],
-                flops[name] / 1e9,
-                flops[name] / medians[name] / limit,
-                peaks[name],
-                _stages(stage_flops(as_written[name], counted[name]), stages[name], clip, limit)
-                if name in ours
-                else (),
-            )
-            for name in works
-        ),
+        timings=tuple(row.timing(contiguous, clip, limit) for row in rows),
         remarks=(
             f"convolution limit: {limit / 1e12:.3f} TFLOP/s "
             f"({LIMIT_CHANNELS} channels, 3x3, {height}x{width}, channels_last); "
@@ -126,6 +139,35 @@ def run_benchmark(
             *remarks,
         ),
     )
+
+
+def _rows(networks: Mapping[str, TCNet], before: Tensor, clip: Tensor, *, compiled: bool) -> list[_Row]:
+    rows = []
+    for name, network in networks.items():
+        work = _work(network, before, clip)
+        if compiled:
+            quick = compiled_copy(network)
+            rows.append(_Row(f"{name}, compiled", _work(quick, before, clip), work, quick, network))
+        else:
+            rows.append(_Row(name, work, work, network, network))
+    return rows
+
+
+def _baseline_rows(baseline: BasicVSR, clip: Tensor, device: torch.device, dtype: torch.dtype) -> list[_Row]:
+    layouts = {PLAIN: torch.contiguous_format, "BasicVSR, channels_last": torch.channels_last}
+    works = {
+        name: _whole_clip(_copy(baseline, device, dtype, layout), clip) for name, layout in layouts.items()
+    }
+    return [_Row(name, work, work) for name, work in works.items()]
+
+
+def _measure(rows: Sequence[_Row], frames: int, device: torch.device) -> None:
+    """One round: each row once, and then the stages of those that have some."""
+    for row in rows:
+        row.seconds.append(clock(row.work, device) / frames)
+    for row in rows:
+        if row.network is not None:
+            row.stages.append(stage_times(row.network, row.work, device))
 
 
 def _load(
@@ -150,9 +192,7 @@ def _load(
     return networks
 
 
-def _warm_up(
-    work: Callable[[], None], counted: Callable[[], None], device: torch.device
-) -> tuple[float, int | None]:
+def _warm_up(work: Work, counted: Work, device: torch.device) -> tuple[float, int | None]:
     """The FLOPs of `counted` and the peak memory of `work`, which is the same but where it is compiled:
     that hides its FLOPs. Memory apart from time, as what was kept is given back before."""
     if counted is work:
@@ -195,12 +235,14 @@ def moving_texture(frames: int, height: int, width: int) -> Tensor:
 
 
 def _baseline() -> tuple[BasicVSR, tuple[str, ...]]:
+    """BasicVSR, and a remark where its weights are not installed."""
     try:
-        return load_basicvsr(find_basicvsr("basicvsr-bi")), ()
-    except MediaError:
+        path = find_basicvsr("basicvsr-bi")
+    except UsageError:
         torch.manual_seed(0)
         remark = "BasicVSR ran with random weights (its published ones are not installed): a timing only"
         return BasicVSR().eval().requires_grad_(False), (remark,)
+    return load_basicvsr(path), ()
 
 
 def _copy(
@@ -211,7 +253,7 @@ def _copy(
     return copy.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
-def _whole_clip(network: _Network, clip: Tensor) -> Callable[[], None]:
+def _whole_clip(network: _Network, clip: Tensor) -> Work:
     @torch.inference_mode()
     def whole() -> None:
         for _ in network.frames(clip):
@@ -220,7 +262,7 @@ def _whole_clip(network: _Network, clip: Tensor) -> Callable[[], None]:
     return whole
 
 
-def _work(network: TCNet, before: Tensor, clip: Tensor) -> Callable[[], None]:
+def _work(network: TCNet, before: Tensor, clip: Tensor) -> Work:
     """The pictures of `clip`, or as many of a network that streams: `before` is given to it first, now, since
     it has more to do where a scene begins."""
     if network.config.propagation == "bidirectional":

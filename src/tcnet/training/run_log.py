@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tcnet.errors import UsageError
+from tcnet.errors import not_installed
 from tcnet.training.checkpoint import replace_file
 
 Entry = Mapping[str, Any]
@@ -71,7 +71,5 @@ def _tensorboard() -> ModuleType:
     try:
         from torch.utils import tensorboard
     except ImportError as error:
-        raise UsageError(
-            "log.tensorboard needs TensorBoard: pip install '.[train]' in a checkout of tcnet"
-        ) from error
+        raise not_installed("TensorBoard (log.tensorboard)", "train") from error
     return tensorboard

@@ -7,6 +7,7 @@ counts. Sizes that the file fixes must be those of the clips.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from torch import Tensor
 
 from tcnet.catalogue import file_hash
 from tcnet.errors import MediaError, UsageError
+from tcnet.export.places import CPU, PROVIDERS, Provider, present_providers, require_onnxruntime
 from tcnet.inference import choose_device
 
 RANKS = {4: "frames", 5: "clips"}
 TYPES = {"tensor(float)": (np.float32, "fp32"), "tensor(float16)": (np.float16, "fp16")}
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxUpscaler:
@@ -29,9 +30,9 @@ class OnnxUpscaler:
         """Raises UsageError where onnxruntime or the device is missing or the model is of another form,
         MediaError for a file that is missing or no ONNX model.
         """
-        runtime = _runtime(path)
-        provider, place = _provider(runtime, path, device)
-        self._session = _open(runtime, path, provider)
+        runtime = require_onnxruntime()
+        place = _place(runtime, path, device)
+        self._session = _open(runtime, path, PROVIDERS[place])
         inputs = self._session.get_inputs()
         ranks = [len(entry.shape) for entry in inputs]
         if len(inputs) != 1 or ranks[0] not in RANKS or inputs[0].type not in TYPES:
@@ -78,35 +79,27 @@ class OnnxUpscaler:
         yield from frames if found.ndim == 4 else frames[0]
 
 
-def _runtime(path: Path) -> Any:  # noqa: ANN401 - a module without types
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UsageError(
-            f"{path}: ONNX models need onnxruntime: pip install '.[export]' in a checkout of tcnet"
-        ) from error
-    return onnxruntime
-
-
-def _provider(runtime: Any, path: Path, device: str) -> tuple[str, str]:  # noqa: ANN401
-    """onnxruntime's name of the device, and ours."""
+def _place(runtime: ModuleType, path: Path, device: str) -> str:
+    """The key of PROVIDERS."""
     place = choose_device(device).type
-    available = runtime.get_available_providers()
-    if PROVIDERS.get(place) in available:
-        return PROVIDERS[place], place
+    present = present_providers(runtime)
+    if place in present:
+        return place
     if device == "auto":
-        return PROVIDERS["cpu"], "cpu"
-    raise UsageError(f"{path}: this onnxruntime does not compute on {place}; it has {', '.join(available)}")
+        return CPU
+    raise UsageError(f"{path}: this onnxruntime does not compute on {place}; it has {', '.join(present)}")
 
 
-def _open(runtime: Any, path: Path, provider: str) -> Any:  # noqa: ANN401
+def _open(runtime: ModuleType, path: Path, provider: Provider) -> Any:  # noqa: ANN401 - it has no types
     if not path.is_file():
         raise MediaError(f"{path}: no such ONNX model")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors; its warnings about its own optimisations do not concern users
     try:
-        return runtime.InferenceSession(str(path), options, providers=[provider])
+        return runtime.InferenceSession(
+            str(path), options, providers=[(provider.name, dict(provider.options))]
+        )
     except Exception as error:
         reason = str(error).strip().splitlines()[-1]
         raise MediaError(f"{path}: not a readable ONNX model ({reason})") from error
