@@ -101,6 +101,25 @@ def test_recordings_whose_streams_have_other_numbers(clips, tmp_path, suffix):
     assert 3.1 < heard[-1] - heard[0] < 3.25
 
 
+def test_recordings_of_other_channels_are_said_to_be_left_out(clips, tmp_path, monkeypatch):
+    """Another programme, and tables under other numbers too: its streams come up when all others have ended."""
+    monkeypatch.setattr("tcnet.video.source_file._UNREAD_BYTES", 1 << 14)  # of so small a file
+    data = b""
+    for options in (
+        (),
+        (("mpegts_service_id", "7"), ("mpegts_start_pid", "512"), ("mpegts_pmt_start_pid", "768")),
+    ):
+        clip = clips.clip(times=tuple(range(40)), audio=("aac",), container_options=options)
+        data += clips.write(tmp_path / "part.ts", clip).read_bytes()
+    source = tmp_path / "a.ts"
+    source.write_bytes(data)
+    with open_source(source) as reader:
+        assert "of the file belong to other streams" in reader.notices[0]
+        assert len(list(reader)) == 40
+        assert "of the file belong to other streams" in reader.notices[0]
+    clips.convert(source, tmp_path / "b.mkv")
+
+
 def test_a_reset_of_sound_alone_is_said(clips, tmp_path):
     path = clips.write(tmp_path / "a.ts", clips.clip(times=tuple(range(2500, 2600)), audio=("aac",)))
     move_times(path, BREAKS["sound back"])

@@ -1,5 +1,7 @@
 """Uploads by the tus protocol, broken off and continued."""
 
+import errno
+import os
 import shutil
 import socket
 import threading
@@ -243,6 +245,17 @@ def test_a_disk_that_is_full_keeps_what_it_took(server, web, monkeypatch):
         answer = head(running, location, web)
     assert (answer.status_code, answer.headers["upload-offset"]) == (200, "999")
     assert running.client.patch(location, headers=headers, content=data[999:]).status_code == 204
+
+
+def test_a_folder_that_cannot_be_synced(server, web, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    running = server()
+    location = running.begin_upload(3)
+    monkeypatch.setattr(os, "fsync", refuse)
+    headers = {**web.bytes, "Upload-Offset": "0"}
+    assert running.client.patch(location, headers=headers, content=b"abc").status_code == 204
 
 
 def test_room_on_the_disk(server):

@@ -153,6 +153,8 @@ def demux(
     while errors <= _MAX_READ_ERRORS:
         try:
             packet = next(packets, None)
+        except IndexError:  # PyAV's, at the end, over streams that came up in mid-file
+            return
         except (av.FFmpegError, OSError):
             on_error()
             errors += 1

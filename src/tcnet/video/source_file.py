@@ -25,7 +25,8 @@ from tcnet.video.pyav import copy_packet
 _END_BYTES = 1 << 20
 _DIGITS = 16
 _TRANSPORT_STREAM = "mpegts"
-_UNREAD_BYTES = 1 << 14  # sound that comes behind the last picture, and a hundredth of the file
+# Each and a hundredth of the file: sound behind the last picture, the last packet's frames, tables, stuffing.
+_SILENT_BYTES, _UNREAD_BYTES = 1 << 14, 1 << 17
 _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing about them beforehand
 
 
@@ -33,12 +34,14 @@ _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing ab
 class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
     display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbered: how the file is to
-    be opened (`open_input`). unread: bytes behind the last picture's beginning."""
+    be opened (`open_input`). silent: of a transport stream, bytes behind the last picture; unread: behind the
+    last packet of all streams."""
 
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
     display_matrix: tuple[int, ...] | None
     renumbered: bool = False
+    silent: int = 0
     unread: int = 0
 
 
@@ -73,6 +76,13 @@ class SourceFile:
         return self.first_reading.clock
 
     @property
+    def unread_percent(self) -> float | None:
+        """How much of a transport stream lies behind the last packet of the streams that it begins with; None
+        where that is nothing to speak of. Raises like `first_reading`."""
+        size, unread = self.path.stat().st_size, self.first_reading.unread
+        return 100 * unread / size if unread > _UNREAD_BYTES + size // 100 else None
+
+    @property
     def head(self) -> bytes:
         """Where the headers of Matroska are."""
         return self._ends[0]
@@ -95,7 +105,7 @@ class SourceFile:
 def _read(path: Path, size: int, changed: int, *, allow_network: bool) -> FirstReading:
     """changed: for the cache alone."""
     first = _read_once(path, size, allow_network=allow_network)
-    if first.unread <= _UNREAD_BYTES + size // 100:
+    if first.silent <= _SILENT_BYTES + size // 100:
         return first
     # Joined recordings may have stream numbers of their own each: the picture seems to end.
     renumbered = _read_once(path, size, allow_network=allow_network, renumbered=True)
@@ -103,7 +113,7 @@ def _read(path: Path, size: int, changed: int, *, allow_network: bool) -> FirstR
 
 
 def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool = False) -> FirstReading:
-    last = size
+    last_picture = last = size
     with open_input(path, allow_network=allow_network, renumbered=renumbered) as container:
         main = main_video(container, path)
         others = [
@@ -115,15 +125,17 @@ def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool =
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
         is_transport_stream = container.format.name == _TRANSPORT_STREAM
         for packet in demux(container, [main, *others]):
-            if is_transport_stream and packet.stream_index == main.index and packet.pos is not None:
+            if is_transport_stream and packet.pos is not None:
                 last = packet.pos + packet.size
+                last_picture = last if packet.stream_index == main.index else last_picture
             beginning.add(packet)
             finder.add(packet)
             if beginning.complete and not finder.reads_all:
                 break
     return FirstReading(
-        finder.find(), beginning.first_packets, beginning.display_matrix, renumbered, unread=size - last
-    )
+        finder.find(), beginning.first_packets, beginning.display_matrix, renumbered,
+        silent=size - last_picture, unread=size - last,
+    )  # fmt: skip
 
 
 class _Beginning:

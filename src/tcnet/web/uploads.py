@@ -1,13 +1,13 @@
 """Unfinished uploads: bytes in files, records in the database."""
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tcnet.video.atomic_file import sync_descriptor
 from tcnet.web.jobs.database import Database
 from tcnet.web.jobs.store import new_id, now
 from tcnet.web.refusal import Refusal
@@ -156,7 +156,7 @@ class UploadStore:
                 file.write(data)
                 file.flush()
                 if offset + len(data) == upload.length:
-                    os.fsync(file.fileno())
+                    sync_descriptor(file.fileno())
         except FileNotFoundError as error:
             raise Refusal(404, f"the upload {upload.id} is gone") from error
         except OSError as error:

@@ -155,6 +155,18 @@ def test_what_is_not_supported_is_said_so(tmp_path, words):
     assert "damaged" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("bits", "color"), [(10, 1), (14, 1), (12, 0), (12, 2)])
+def test_depths_that_are_not_supported_are_said_so(tmp_path, bits, color):
+    """FFmpeg reads 12 bits of grey where black is zero, and no other such depth."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GRAY, photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["BitsPerSample"].overwrite(bits)
+        file.pages[0].tags["PhotometricInterpretation"].overwrite(color)
+    with pytest.raises(MediaError, match=f"{bits}-bit samples, colour kind {color}, is not supported"):
+        decode_image(path)
+
+
 def test_damage_inside_is_no_picture(tmp_path):
     path = tmp_path / "a.tif"
     Image.fromarray(SMOOTH).save(path, compression="jpeg", strip_size=72 * 3 * 16)

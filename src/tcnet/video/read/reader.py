@@ -69,7 +69,7 @@ class VideoReader:
                 self._trim = find_trim(self._options, self._shown(container), first, whole)
         self._whole = whole
         self._info = _described(whole, self._survey, self._trim, self._options.deinterlace)
-        self._notices = _before(self._info, self._survey, self._options)
+        self._notices = self._before()
 
     @property
     def path(self) -> Path:
@@ -90,7 +90,7 @@ class VideoReader:
             try:
                 yield from run.frames()
             finally:
-                self._notices = _before(self._info, self._survey, self._options) + run.notices()
+                self._notices = self._before() + run.notices()
 
     def identity(self) -> dict[str, Any]:
         """What tells the file from others, as JSON."""
@@ -106,6 +106,16 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _before(self) -> tuple[str, ...]:
+        """What can be told before the first frame."""
+        lines = _seen_before(self._info, self._survey, self._options)
+        if (percent := self.file.unread_percent) is not None:
+            lines.append(
+                f"the last {percent:.0f} % of the file belong to other streams than those it begins with (a "
+                "recording of another channel, joined to it): they are left out"
+            )
+        return tuple(lines)
 
     def _shown(self, container: InputContainer) -> ShownPictures:
         headers, found = self._headers, self._survey
@@ -149,8 +159,7 @@ def _described(whole: VideoInfo, found: Survey, trim: Trim | None, deinterlace: 
     )
 
 
-def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, ...]:
-    """What can be told before the first frame."""
+def _seen_before(info: VideoInfo, found: Survey, options: ReadOptions) -> list[str]:
     lines = []
     if found.fields:
         lines.append(
@@ -165,7 +174,7 @@ def _before(info: VideoInfo, found: Survey, options: ReadOptions) -> tuple[str, 
         lines.append(
             "colours will be wrong: this looks like Dolby Vision of profile 5; convert it to HDR10 first"
         )
-    return tuple(lines)
+    return lines
 
 
 class _Decoding:

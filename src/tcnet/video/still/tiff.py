@@ -186,6 +186,9 @@ def _refuse_unsupported(page: Directory, path: Path) -> None:
         raise _unsupported(path, f"TIFF of {bits[0]}-bit {'signed ' * (form == 2)}samples")
     if color not in (_INVERTED_GRAY, _GRAY, _RGB, _PALETTE_COLOR, _CMYK, _YCC):
         raise _unsupported(path, f"TIFF of colour kind {color} (PhotometricInterpretation)")
+    deep = max(bits)
+    if deep not in (1, 2, 4, 8, 12, 16, 32) or (deep == 12 and color != _GRAY):
+        raise _unsupported(path, f"TIFF of {deep}-bit samples, colour kind {color},")
     if samples > 4:
         raise _unsupported(path, f"TIFF of {samples} samples a pixel")
     pieces = needs_pieces(page)
