@@ -11,6 +11,8 @@ from tcnet.errors import MediaError
 _NOT_SUPPORTED = frozenset(
     getattr(errno, name) for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS") if hasattr(errno, name)
 )
+# What syncing a folder fails with where it can be synced; all else (EBADF, EPERM, EROFS) says that it cannot.
+_LOST = frozenset(getattr(errno, name) for name in ("EIO", "ENOSPC", "EDQUOT") if hasattr(errno, name))
 _NO_REPLACING = _NOT_SUPPORTED | {errno.EEXIST, errno.EPERM, errno.EACCES}
 NAME_MAX = 255
 """Bytes of a file name that Linux file systems take; Windows and macOS count otherwise, and take no less."""
@@ -142,9 +144,14 @@ def sync_folder(folder: Path) -> bool:
             return False  # written to, but not opened: a drop box
         raise
     try:
-        return sync_descriptor(descriptor)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
+        return False
     finally:
         os.close(descriptor)
+    return True
 
 
 def replace_file(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def refuse(code):
     return call
 
 
-@pytest.fixture(params=["ENOTSUP", "ENOLCK", "missing"])
+@pytest.fixture(params=["ENOTSUP", "ENOLCK", "EACCES", "EIO", "missing"])
 def no_locks(request, monkeypatch):
     if request.param == "missing":  # as on Windows
         monkeypatch.setitem(sys.modules, "fcntl", None)
@@ -138,6 +139,35 @@ def test_a_file_system_that_does_not_sync(tmp_path, monkeypatch, code):
     assert "cannot be told to sync" in checkpoint.notices[0]
     checkpoint.remove()
     assert names(tmp_path) == []
+
+
+@posix
+@pytest.mark.parametrize("code", [errno.EBADF, errno.EPERM, errno.EACCES, errno.EROFS, errno.EISDIR])
+def test_a_folder_that_is_not_synced_whatever_is_said_of_it(tmp_path, monkeypatch, code):
+    sync = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (refuse(code) if stat.S_ISDIR(os.fstat(file).st_mode) else sync)(file)
+    )
+    checkpoint = Checkpoint(tmp_path / "a.mkv")
+    checkpoint.open(HEADER, resume=True)
+    checkpoint.append({"one": 1})
+    assert "cannot be told to sync" in checkpoint.notices[0]
+    checkpoint.remove()
+    assert names(tmp_path) == []
+
+
+@posix
+def test_a_run_that_cannot_begin_leaves_nothing(tmp_path, monkeypatch):
+    sync = os.fsync
+    for fails in (stat.S_ISDIR, stat.S_ISREG):
+        monkeypatch.setattr(
+            os,
+            "fsync",
+            lambda file, fails=fails: (refuse(errno.EIO) if fails(os.fstat(file).st_mode) else sync)(file),
+        )
+        with pytest.raises(MediaError, match="Input/output error"):
+            Checkpoint(tmp_path / "new" / "a.mkv").open(HEADER, resume=True)
+        assert names(tmp_path) == []
 
 
 @posix

@@ -58,10 +58,12 @@ class Checkpoint:
             self._make()
             self._acquire()
         except OSError as error:
+            self._remove_empty()
             raise MediaError(
                 f"{self.output}: cannot be written ({error.strerror or error}); choose a place in another "
                 "folder (-o)"
             ) from error
+        before: Line | None = header  # as long as nothing is known of it
         try:
             before, lines = self.stored() if resume else (None, [])
             if before is not None:
@@ -71,6 +73,9 @@ class Checkpoint:
                     self._clear()
                 self._journal.start(header, lines)  # also without what was cut off
         except BaseException:
+            if before is None:
+                with suppress(OSError):
+                    self.remove()
             self.release()
             raise
         return lines
@@ -114,6 +119,9 @@ class Checkpoint:
             self.path.rmdir()
         self.release()
         # A network folder keeps open files under other names until they are closed.
+        self._remove_empty()
+
+    def _remove_empty(self) -> None:
         for folder in (self.path, *self._made):
             with suppress(OSError):  # something else lies in it by now
                 folder.rmdir()

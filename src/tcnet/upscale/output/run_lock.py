@@ -157,11 +157,8 @@ def _lock(file: BinaryIO) -> bool | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in NO_LOCKS:
-            return None
-        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES):
-            return False
-        raise
+        # Whatever else is said (ENOLCK, ENOTSUP, EACCES, EPERM, EIO): no lock is to be had here.
+        return False if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK) else None
     return True
 
 
