@@ -101,22 +101,28 @@ def test_recordings_whose_streams_have_other_numbers(clips, tmp_path, suffix):
     assert 3.1 < heard[-1] - heard[0] < 3.25
 
 
-def test_recordings_of_other_channels_are_said_to_be_left_out(clips, tmp_path, monkeypatch):
-    """Another programme, and tables under other numbers too: its streams come up when all others have ended."""
-    monkeypatch.setattr("tcnet.video.source_file._UNREAD_BYTES", 1 << 14)  # of so small a file
+@pytest.mark.parametrize(
+    ("suffix", "other"),
+    [
+        # Another programme, and tables under other numbers too: its streams come up when all others have ended.
+        (".ts", (("mpegts_service_id", "7"), ("mpegts_start_pid", "512"), ("mpegts_pmt_start_pid", "768"))),
+        (".flv", ()),  # a second header ends it
+    ],
+)
+def test_recordings_that_cannot_be_read_on_are_said_to_be_left_out(
+    clips, tmp_path, monkeypatch, suffix, other
+):
+    monkeypatch.setattr("tcnet.video.source_file._UNREAD_BYTES", 1 << 13)  # of so small a file
     data = b""
-    for options in (
-        (),
-        (("mpegts_service_id", "7"), ("mpegts_start_pid", "512"), ("mpegts_pmt_start_pid", "768")),
-    ):
+    for options in ((), other):
         clip = clips.clip(times=tuple(range(40)), audio=("aac",), container_options=options)
-        data += clips.write(tmp_path / "part.ts", clip).read_bytes()
-    source = tmp_path / "a.ts"
+        data += clips.write(tmp_path / f"part{suffix}", clip).read_bytes()
+    source = tmp_path / f"a{suffix}"
     source.write_bytes(data)
     with open_source(source) as reader:
-        assert "of the file belong to other streams" in reader.notices[0]
+        assert "% of the file are left out" in reader.notices[0]
         assert len(list(reader)) == 40
-        assert "of the file belong to other streams" in reader.notices[0]
+        assert "% of the file are left out" in reader.notices[0]
     clips.convert(source, tmp_path / "b.mkv")
 
 

@@ -24,7 +24,7 @@ from tcnet.video.pyav import copy_packet
 
 _END_BYTES = 1 << 20
 _DIGITS = 16
-_TRANSPORT_STREAM = "mpegts"
+_READ_IN_ORDER = ("mpegts", "flv")  # what is not read of these lies at their end
 # Each and a hundredth of the file: sound behind the last picture, the last packet's frames, tables, stuffing.
 _SILENT_BYTES, _UNREAD_BYTES = 1 << 14, 1 << 17
 _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing about them beforehand
@@ -34,8 +34,8 @@ _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing ab
 class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
     display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbered: how the file is to
-    be opened (`open_input`). silent: of a transport stream, bytes behind the last picture; unread: behind the
-    last packet of all streams."""
+    be opened (`open_input`). silent: bytes behind the last picture, where streams are read in order; unread:
+    behind the last packet of all streams."""
 
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
@@ -77,8 +77,8 @@ class SourceFile:
 
     @property
     def unread_percent(self) -> float | None:
-        """How much of a transport stream lies behind the last packet of the streams that it begins with; None
-        where that is nothing to speak of. Raises like `first_reading`."""
+        """How much lies behind the last packet of the streams that the file begins with; None where that is
+        nothing to speak of, or cannot be told. Raises like `first_reading`."""
         size, unread = self.path.stat().st_size, self.first_reading.unread
         return 100 * unread / size if unread > _UNREAD_BYTES + size // 100 else None
 
@@ -123,9 +123,9 @@ def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool =
             or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
         ]
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
-        is_transport_stream = container.format.name == _TRANSPORT_STREAM
+        in_order = container.format.name in _READ_IN_ORDER
         for packet in demux(container, [main, *others]):
-            if is_transport_stream and packet.pos is not None:
+            if in_order and packet.pos is not None:
                 last = packet.pos + packet.size
                 last_picture = last if packet.stream_index == main.index else last_picture
             beginning.add(packet)

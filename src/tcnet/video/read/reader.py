@@ -112,8 +112,8 @@ class VideoReader:
         lines = _seen_before(self._info, self._survey, self._options)
         if (percent := self.file.unread_percent) is not None:
             lines.append(
-                f"the last {percent:.0f} % of the file belong to other streams than those it begins with (a "
-                "recording of another channel, joined to it): they are left out"
+                f"the last {percent:.0f} % of the file are left out: they seem to be another recording, "
+                "joined to the first, with streams of its own"
             )
         return tuple(lines)
 
