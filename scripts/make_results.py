@@ -1,4 +1,4 @@
-"""Write the tables of docs/results.md and docs/cluster.md that come from benchmarks/results/*.json.
+"""Write those tables of README.md and docs/ that come from benchmarks/results/*.json.
 
     python scripts/make_results.py
 
@@ -13,8 +13,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import held_out_tables
+
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "cluster.md")
+PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "cluster.md", ROOT / "README.md")
 MEASUREMENTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -351,6 +353,10 @@ TABLES: dict[str, Callable[[Sequence[Measurement]], list[str]]] = {
     "ablation": ablation,
     "compressed-input": compressed_input,
     "looks": looks,
+    "held-out-bi": lambda measurements: _table(*held_out_tables.by_clip(measurements[0], "BI")),
+    "held-out-bd": lambda measurements: _table(*held_out_tables.by_clip(measurements[0], "BD")),
+    "held-out-means": lambda measurements: _table(*held_out_tables.means(measurements[0])),
+    "parts": lambda measurements: _table(*held_out_tables.parts(measurements[0])),
     "cluster": cluster,
     "cluster-costs": cluster_costs,
     "damaged-inputs": damaged_inputs,

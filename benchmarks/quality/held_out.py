@@ -97,13 +97,16 @@ def measure(
     return results
 
 
-def summarise(results: Mapping[str, Mapping[str, EvaluationResult]]) -> dict[str, object]:
+def summarise(
+    results: Mapping[str, Mapping[str, EvaluationResult]], crop: int | None = None
+) -> dict[str, object]:
     """The figures of every clip, by degradation, set and method, as a JSON document."""
     document: dict[str, object] = {}
     for degradation, sets in results.items():
         first = next(iter(sets.values()))
         document[degradation] = {
             "protocol": first.protocol,
+            "crop": crop,
             "environment": dict(first.environment),
             "methods": {
                 model.name: {key: model.description[key] for key in ("weights", "precision")}
@@ -167,7 +170,7 @@ def main() -> None:
         results = measure(methods, data, metrics, arguments.frames, arguments.kept)
     except TcnetError as error:
         sys.exit(f"error: {error}")
-    document = json.dumps(summarise(results), indent=1) + "\n"
+    document = json.dumps(summarise(results, arguments.crop), indent=1) + "\n"
     print(document, end="")
     if arguments.json is not None:
         arguments.json.write_text(document, encoding="utf-8")

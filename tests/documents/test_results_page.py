@@ -1,7 +1,8 @@
-"""The tables of docs/results.md and docs/cluster.md are those that scripts/make_results.py makes of the measurements."""
+"""Tables of README and docs/ are those that scripts/make_results.py makes of the measurements."""
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def load_script():
+    sys.path.append(str(ROOT / "scripts"))
     spec = importlib.util.spec_from_file_location("make_results", ROOT / "scripts" / "make_results.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
