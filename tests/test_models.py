@@ -110,8 +110,8 @@ def spoil_one(ranges):
     ("change", "words"),
     [
         (add_one, "its ranges are not those of its configuration, such as 'reconstruction.last'"),
-        (cut_one, "the ranges of 'reconstruction.conv' are no 16 positive values"),
-        (spoil_one, "the ranges of 'reconstruction.conv' are no 16 positive values"),
+        (cut_one, "the ranges of 'reconstruction.conv' must be 16 non-negative values"),
+        (spoil_one, "the ranges of 'reconstruction.conv' must be 16 non-negative values"),
     ],
 )
 def test_ranges_that_do_not_fit(network, tmp_path, change, words):

@@ -85,7 +85,7 @@ def change(**fields):
         (change(channels=32), "config.json: differs from the configuration in model.safetensors"),
         (change(model_type="bert"), "config.json: is not of a TCNet: its model_type is not 'tcnet'"),
         (lambda config: "{", "config.json: its configuration is not JSON"),
-        (lambda config: "[]", "config.json: its configuration is no JSON object"),
+        (lambda config: "[]", "config.json: its configuration is not a JSON object"),
     ],
 )
 def test_configurations_that_do_not_fit(folder, text, words):

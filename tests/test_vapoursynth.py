@@ -136,7 +136,7 @@ def test_each_notice_is_a_warning_in_the_log_once(vs, monkeypatch):
     for number in range(3):
         large.get_frame(number)
     assert [kind for kind, _ in vs.log] == [vs.MESSAGE_TYPE_WARNING]
-    assert vs.log[0][1].startswith("tcnet: this system does not tell its free memory")
+    assert vs.log[0][1].startswith("tcnet: this system does not report its free memory")
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def _fields(path: Path, text: str) -> dict[str, Any]:
     except ValueError as error:
         raise MediaError(f"{path}: its configuration is not JSON ({error})") from error
     if not isinstance(fields, dict):
-        raise MediaError(f"{path}: its configuration is no JSON object")
+        raise MediaError(f"{path}: its configuration is not a JSON object")
     return fields
 
 
@@ -292,4 +292,4 @@ def _check_ranges(path: Path, network: Network, ranges: dict[str, torch.Tensor])
         raise MediaError(f"{path}: its ranges are not those of its configuration, such as {min(unknown)!r}")
     for name, largest in ranges.items():
         if largest.shape != (expected[name],) or not torch.isfinite(largest).all() or (largest < 0).any():
-            raise MediaError(f"{path}: the ranges of {name!r} are no {expected[name]} positive values")
+            raise MediaError(f"{path}: the ranges of {name!r} must be {expected[name]} non-negative values")

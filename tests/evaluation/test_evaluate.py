@@ -171,7 +171,7 @@ def test_what_an_upscaler_must_not_do(clips, change, error, message):
         ({"metrics": ["psnr", "psnr"]}, "'psnr' is given twice"),
         ({"metrics": []}, "at least one metric"),
         ({"limit_frames": 0}, "limit of 0 frames"),
-        ({"crops": {"three": CropBox(0, 0, 0, 4, 4)}}, "'three', which is no clip"),
+        ({"crops": {"three": CropBox(0, 0, 0, 4, 4)}}, "'three', which is not a clip"),
         ({"crops": {"one": CropBox(0, 0, 20, 4, 8)}}, "one, which has 3 frames of 24x16"),
         ({"crops": {"one": CropBox(3, 0, 0, 4, 4)}}, "frame=3"),
     ],

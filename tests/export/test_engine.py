@@ -177,7 +177,7 @@ def test_what_an_engine_cannot_do_is_refused(networks, exports, tmp_path):
         Upscaler(networks["lite"], UpscaleOptions(engine="onnxruntime"))
     with pytest.raises(UsageError, match=r"is an exported model, which torch does not run; add --engine"):
         check_model(exports["lite"], "torch")
-    with pytest.raises(MediaError, match=r"is no exported model"):
+    with pytest.raises(MediaError, match=r"is not an exported model"):
         check_model(tmp_path, "torch")
     with pytest.raises(UsageError, match="openvino runs TCNets, not a ExportedNetwork"):
         load_network(exported, "openvino")

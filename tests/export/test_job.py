@@ -122,7 +122,7 @@ def test_an_earlier_export_is_replaced_only_when_asked_for(networks, tmp_path):
         (folder / "notes.txt").write_text("mine")
     with pytest.raises(MediaError, match=r"out: exists already; .*--overwrite"):
         export_model(networks["lite"], "onnx", out, **QUICK)
-    with pytest.raises(MediaError, match=r"out: is no exported model"):
+    with pytest.raises(MediaError, match=r"out: is not an exported model"):
         export_model(networks["lite"], "onnx", out, overwrite=True, **QUICK)
     (out / "manifest.json").write_text("{}")
     export_model(networks["lite"], "onnx", out, overwrite=True, **QUICK)

@@ -126,7 +126,7 @@ def test_graphs_outside_the_folder_are_not_opened(copied):
 
 
 def test_damaged_folders_are_refused(copied, tmp_path):
-    with pytest.raises(MediaError, match=r"is no exported model, it has no manifest\.json"):
+    with pytest.raises(MediaError, match=r"is not an exported model: it has no manifest\.json"):
         open_export(tmp_path, "onnxruntime")
     shutil.copy(copied / "motion.onnx", copied / "warp.onnx")
     with pytest.raises(MediaError, match=r"warp\.onnx: takes first, second, not state, flow"):

@@ -164,5 +164,5 @@ def test_a_stream_is_timed_in_its_middle(streaming):
 
 
 def test_a_stream_is_timed_in_whole_groups(streaming):
-    with pytest.raises(UsageError, match=r"6 frames are no whole groups .* give a multiple of 4"):
+    with pytest.raises(UsageError, match=r"6 frames are not whole groups .* give a multiple of 4"):
         run_benchmark([streaming], 16, 16, frames=6, rounds=1, device="cpu", precision="fp32")

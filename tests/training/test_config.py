@@ -41,7 +41,7 @@ def test_values_are_overridden_in_toml_and_bare_words_are_text(tiny):
         ("data.size=8", "data.size"),
         ("data.degradation=BX", "data.degradation"),
         ("data.sources.0.kind=films", "data.sources.0.kind"),
-        ("data.sources.3.kind=reds", "3 is no entry"),
+        ("data.sources.3.kind=reds", "3 is not an entry"),
         ("network.chanels=8", "network: unknown key 'chanels'"),
         ("network.channels=7", "multiple of 8"),
         ("network.channels=big", "channels"),
@@ -85,7 +85,7 @@ def test_missing_files_tables_and_wrong_toml(tmp_path):
     with pytest.raises(UsageError, match=r"none\.toml"):
         load_config(tmp_path / "none.toml")
     (tmp_path / "a.toml").write_text("name = ")
-    with pytest.raises(UsageError, match="no valid TOML"):
+    with pytest.raises(UsageError, match="not valid TOML"):
         load_config(tmp_path / "a.toml")
     (tmp_path / "b.toml").write_text('name = "b"\nout = "b"\n[optimisation]\nsteps = 1\n')
     with pytest.raises(UsageError, match="key 'data' is missing"):

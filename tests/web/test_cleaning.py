@@ -77,7 +77,7 @@ def test_one_server_for_a_folder(server, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no database at all" * 99, "is no database of tcnet"), (None, "is of another version of tcnet")],
+    [(b"no database at all" * 99, "is not a database of tcnet"), (None, "is of another version of tcnet")],
 )
 def test_a_file_that_is_none_of_ours(tmp_path, content, words):
     path = tmp_path / "jobs.sqlite"

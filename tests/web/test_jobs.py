@@ -261,7 +261,7 @@ def test_the_queue(server, web, clip):
     [
         ("error", "clip.mp4: the sky fell on clip.x4.mp4"),
         ("crash", "the run ended unexpectedly"),
-        ("garbage", "the run wrote a line that is no event"),
+        ("garbage", "the run wrote a line that is not an event"),
     ],
 )
 def test_a_run_that_fails(server, web, clip, ending, error, capfd):

@@ -52,7 +52,7 @@ def degrade_video(
     with open_source(source_path, read) as source:
         info = source.info
         if min(info.width, info.height) < SCALE:
-            raise MediaError(f"{source_path} is {info.width}x{info.height}; a quarter of that is no picture")
+            raise MediaError(f"{source_path} is {info.width}x{info.height}, too small for a quarter of it")
         sink = open_sink(
             out_path,
             info=replace(info, width=info.width // SCALE, height=info.height // SCALE, bit_depth=8),

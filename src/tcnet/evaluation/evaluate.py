@@ -98,7 +98,7 @@ def evaluate(
     clips = find_clips(chosen, data_dir)
     boxes = crops or {}
     if unknown := boxes.keys() - {clip.name for clip in clips}:
-        raise UsageError(f"a crop is given for {min(unknown)!r}, which is no clip of {chosen.name}")
+        raise UsageError(f"a crop is given for {min(unknown)!r}, which is not a clip of {chosen.name}")
 
     if estimators is None:
         estimators = load_estimators(metrics, torch.device("cpu"))

@@ -181,7 +181,9 @@ def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
                 f"{output}: exists already; choose another name (-o) or allow overwriting (--overwrite)"
             )
         if not (output / FILE_NAME).is_file():
-            raise MediaError(f"{output}: is no exported model, so it is not overwritten; choose another name")
+            raise MediaError(
+                f"{output}: is not an exported model, so it is not overwritten; choose another name"
+            )
     work = output.with_name(hidden_name(output.name, ".part"))
     old = output.with_name(hidden_name(output.name, ".old"))
     try:

@@ -118,7 +118,9 @@ def read_manifest(folder: Path) -> Manifest:
     """Raises MediaError for a folder that is not an export, or one of another version."""
     path = folder / FILE_NAME
     if not path.is_file():
-        raise MediaError(f"{folder}: is no exported model, it has no {FILE_NAME}; make one with tcnet export")
+        raise MediaError(
+            f"{folder}: is not an exported model: it has no {FILE_NAME}; make one with tcnet export"
+        )
     try:
         manifest = _parse(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

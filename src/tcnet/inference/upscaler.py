@@ -155,7 +155,7 @@ class Upscaler:
         notices = []
         needed, limit = self.memory_needed(layout, sample_bytes), self.memory_limit()
         if available_memory(self.compute.device) is None:
-            notices.append(f"this system does not tell its free memory: {_gib(limit)} are assumed")
+            notices.append(f"this system does not report its free memory: {_gib(limit)} are assumed")
         if needed > limit:
             notices.append(
                 f"the run may need {_gib(needed)} of memory, more than the {_gib(limit)} planned with"

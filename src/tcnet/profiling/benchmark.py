@@ -185,7 +185,7 @@ def _load(
             raise UsageError(f"size {height}x{width} is too small: at least {network.minimum_size} a side")
         group = network.config.group_size
         if network.config.propagation == "forward" and frames % group:
-            raise UsageError(f"{frames} frames are no whole groups of {model}: give a multiple of {group}")
+            raise UsageError(f"{frames} frames are not whole groups of {model}: give a multiple of {group}")
         networks[name] = network
     if max(height, width) > LARGEST_SIDE:
         raise UsageError(f"size {height}x{width} is too large: at most {LARGEST_SIDE} a side")

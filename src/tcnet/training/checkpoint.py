@@ -71,7 +71,7 @@ def load_checkpoint(path: Path, config: TCNetConfig) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise MediaError(f"{path}: not a readable checkpoint ({error})") from error
     if metadata.get("format") != FORMAT:
-        raise MediaError(f"{path}: no checkpoint of this version of tcnet")
+        raise MediaError(f"{path}: not a checkpoint of this version of tcnet")
     # Fields that the network got after the checkpoint was written had their defaults.
     theirs = dataclasses.asdict(TCNetConfig()) | json.loads(metadata["config"])
     ours = dataclasses.asdict(config)

@@ -316,7 +316,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: no valid TOML: {error}") from error
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
     for override in overrides:
         _apply(values, override)
     try:
@@ -353,7 +353,7 @@ def _inner(place: Any, key: str, override: str) -> Any:  # noqa: ANN401 - TOML v
 def _position(items: list[Any], key: str, override: str) -> int:
     if not key.isdecimal() or int(key) >= len(items):
         raise UsageError(
-            f"--set {override!r}: {key} is no entry of a list of {len(items)}; entries count from 0"
+            f"--set {override!r}: {key} is not an entry of a list of {len(items)}; entries count from 0"
         )
     return int(key)
 

@@ -192,7 +192,7 @@ def _headers(files: Sequence[Path]) -> list[ImageHeader]:
     headers: list[ImageHeader] = []
     for file in files:
         if is_animation(file):
-            raise MediaError(f"{file}: is an animation, which is no image among others; give it by itself")
+            raise MediaError(f"{file}: is an animation, not a single image; give it by itself")
         header = read_header(file)
         headers.append(header)
         size, wanted = (header.width, header.height), (headers[0].width, headers[0].height)

@@ -47,7 +47,7 @@ def survey_upload(input: Path, limits: Limits) -> Source:
     with VideoReader(input) as reader:
         info = reader.info
     if info.codec in _PICTURES and info.frame_count in (None, 1) and info.duration is None:
-        raise MediaError(f"{input}: is a picture, no video; tcnet upscale takes folders of pictures")
+        raise MediaError(f"{input}: is a picture, not a video; tcnet upscale takes folders of pictures")
     check_limits(info, limits)
     return Source(
         width=info.width,

@@ -129,5 +129,5 @@ def _file_name(metadata: str) -> str:
         try:
             name = base64.b64decode(value, validate=True).decode("utf-8", "replace")
         except (binascii.Error, ValueError) as error:
-            raise Refusal(400, "the file name in Upload-Metadata is no Base64") from error
+            raise Refusal(400, "the file name in Upload-Metadata is not Base64") from error
     return name

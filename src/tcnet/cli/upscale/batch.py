@@ -287,9 +287,9 @@ def _run_standard_input(
     inputs: Sequence[str], settings: Settings, display: Display, output: Path | None
 ) -> None:
     if len(inputs) > 1:
-        raise UsageError(f"- (standard input) stands alone, got {len(inputs)} inputs")
+        raise UsageError(f"- (standard input) has to be the only input, got {len(inputs)}")
     if output is None:
-        raise UsageError("- (standard input) has no name to make another from; say with -o where to write")
+        raise UsageError("- (standard input) has no name to derive one from; name the output with -o")
     if settings.dry_run:
         raise UsageError("--dry-run of - (standard input) would use it up; save it to a file first")
     check_output(output, overwrite=settings.overwrite)

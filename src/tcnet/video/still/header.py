@@ -47,9 +47,7 @@ def read_header(path: Path) -> ImageHeader:
         raise MediaError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
     try:
         if path.stat().st_size > _LARGEST:
-            raise MediaError(
-                f"{path}: is larger than {_LARGEST >> 30} GiB, which no image is that can be read"
-            )
+            raise MediaError(f"{path}: is larger than {_LARGEST >> 30} GiB, too large for an image")
         with path.open("rb") as file:
             start = file.read(_START)
             if not start:

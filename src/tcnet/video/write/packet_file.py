@@ -23,7 +23,7 @@ _HEAD = struct.Struct("<qqqIB")  # pts, dts, duration, bytes that follow, is_key
 
 
 class PacketFile:
-    """A file being written; it is nothing before `close` has returned."""
+    """A file being written; incomplete until `close` has returned."""
 
     def __init__(self, path: Path | None) -> None:
         """Replaces what is there; None: the file is in memory, its content `data`. Raises OSError."""

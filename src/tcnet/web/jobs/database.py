@@ -62,7 +62,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise MediaError(
-                f"{path}: is no database of tcnet ({error}); choose another --data-dir"
+                f"{path}: is not a database of tcnet ({error}); choose another --data-dir"
             ) from error
 
     @contextmanager

@@ -307,6 +307,6 @@ def _event(line: str) -> dict[str, Any]:
     try:
         event = json.loads(line)
     except ValueError as error:
-        raise MediaError(f"the run wrote a line that is no event: {line[:80]!r}") from error
+        raise MediaError(f"the run wrote a line that is not an event: {line[:80]!r}") from error
     assert isinstance(event, dict)
     return event
