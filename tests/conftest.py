@@ -33,6 +33,9 @@ def data_dir():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _ctrl_c():
-    """Python ignores Ctrl-C where it was started in the background of a script; tests of it need it heeded."""
+def _signals():
+    """Where the tests ignore Ctrl-C or hangups (a script's background, nohup), what they start would do so too;
+    handlers are not inherited. No `preexec_fn`: it runs in a copy of this process, which may wait forever."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)

@@ -1,7 +1,6 @@
 """The command as a user calls it, on tiny real videos and with a tiny real network."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -113,11 +112,7 @@ def tcnet(capsys, monkeypatch, tmp_path) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def start(tmp_path) -> Callable[..., subprocess.Popen]:
-    """Starts the command as a process of its own, in tmp_path; it heeds signals even where the tests do not."""
-
-    def heed_signals() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Starts the command as a process of its own, in tmp_path."""
 
     def popen(*arguments: object) -> subprocess.Popen:
         return subprocess.Popen(
@@ -127,7 +122,6 @@ def start(tmp_path) -> Callable[..., subprocess.Popen]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            preexec_fn=None if sys.platform == "win32" else heed_signals,
         )
 
     return popen

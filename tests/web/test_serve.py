@@ -19,10 +19,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
-def heed_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture(scope="session")
 def start(tiny):
     """Starts the command; gives the process and the address that it prints."""
@@ -32,7 +28,7 @@ def start(tiny):
         process = subprocess.Popen(
             [sys.executable, "-m", "tcnet", "serve", "--port", "0", "--data-dir", "data", "--min-free", "0",
              "--model", f"tiny={tiny}", *arguments],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals,
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         started.append(process)
