@@ -16,6 +16,8 @@ from tcnet.video.read.crop import Crop, matroska_crop
 from tcnet.video.source_file import SourceFile
 from tcnet.video.timestamps import tagged_end
 
+_MOVIE = "mov,mp4,m4a,3gp,3g2,mj2"
+
 
 def describe(container: InputContainer, file: SourceFile) -> VideoInfo:
     """container: of the file. Raises MediaError for a stream that cannot be decoded, or of absurd size."""
@@ -75,7 +77,9 @@ def stream_duration(stream: VideoStream, file: SourceFile) -> Fraction | None:
     where it cannot know."""
     clock = file.clock
     # FFmpeg may count what an edit list of MP4 leaves out, or puts before the first frame.
-    edited = clock.discarded and (clock.pictures or 0) >= sum(not e.is_discard for e in stream.index_entries)
+    late = stream.container.format.name == _MOVIE and (stream.start_time or 0) > 0
+    shown = sum(not entry.is_discard for entry in stream.index_entries)
+    edited = (clock.discarded or late) and (clock.pictures or 0) >= shown
     if clock.length is not None and (clock.discontinuous or edited or not clock.continuous):
         return clock.length
     time_base = exact(stream.time_base)
