@@ -12,7 +12,10 @@ import tcnet
 from tcnet.cli import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 PAST = "docs/experiments/20"  # an experiment names the files of its day
 CURRENT = [page for page in PAGES if not str(page.relative_to(ROOT)).startswith(PAST)]
 PACKAGE = ROOT / "src" / "tcnet"

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "NOTICE")),
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("configs/**/*.toml")),
     *sorted(ROOT.glob("src/tcnet/weights/*.toml")),
@@ -36,6 +36,9 @@ INSTEAD = {
     r"has the last word": "takes precedence",
     r"stands? under the (output's )?name": "the output appears only when complete",
     r"nobody made": "implausible",
+    r"is no condition": "is not a valid condition",
+    r"is nothing before": "incomplete until",
+    r"places? of images": "image-sequence path",
 }
 IN_DOCUMENTS = INSTEAD | {r"stretch(es)?": "segment", r"(?<!post-)operations": "FLOPs, MACs"}
 
