@@ -1,6 +1,7 @@
 """`tcnet serve` as people start it, with the real command at work behind it; and the examples of docs/web.md."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -163,6 +164,30 @@ def test_the_examples(open_to_others, web, tmp_path, kind):
     )  # fmt: skip
     assert done.returncode == 1
     assert "refused: bad.mp4: cannot be read as video" in done.stderr
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("base64")), reason="no curl or base64")
+def test_the_lines_for_curl(start, web, tmp_path):
+    """Those of docs/web.md as they stand, with a pause where a person waits."""
+    web.clip(tmp_path / "clip.mp4")
+    _, url = start(tmp_path)
+    page = (EXAMPLES.parent / "docs" / "web.md").read_text(encoding="utf-8")
+    block = re.search(r"^```\n(S=http.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    lines = block[1].replace("S=http://127.0.0.1:8000", f"S={url.rstrip('/')}")
+    waiting = 'until curl -s $S/api/jobs/$ID | grep -q \'"state":"{}"\'; do sleep 0.2; done\n'
+    for state, following in (("planned", "curl -X POST $S/api/jobs/$ID/start"), ("done", "curl -OJ")):
+        before, found, after = lines.partition(following)
+        assert found
+        lines = before + waiting.format(state) + found + after
+    lines, events = re.subn(r"^curl -N ", "curl -sN -m 2 ", lines, flags=re.MULTILINE)
+    assert events == 1
+    done = subprocess.run(
+        ["sh"], input=lines, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "event: " in done.stdout
+    with open_source(tmp_path / "clip.x2.mp4") as source:
+        assert (source.info.width, source.info.height, source.info.frame_count) == (64, 48, 7)
 
 
 def call(capsys, *arguments):
