@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tcnet.video import open_source
 from tcnet.video.timestamps import Gaps, RisingTimes, tagged_end
 
 
@@ -58,8 +59,10 @@ def test_without_a_rate_there_are_no_gaps():
     assert not found.found
 
 
-@pytest.mark.parametrize("name", ["DURATION", "DURATION-eng"])
-@pytest.mark.parametrize(("app", "tag"), [(b"Lavf", "03"), (b"libe", "01")])
+@pytest.mark.parametrize(
+    ("app", "tag", "name"),
+    [(b"Lavf", "03", "DURATION"), (b"libe", "01", "DURATION"), (b"libe", "01", "DURATION-eng")],
+)
 def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag, name):
     """FFmpeg tags when a stream ends, mkvmerge how long it is."""
     path = clips.write(tmp_path / "a.mkv", clips.clip(times=tuple(range(50, 75)), audio=("flac",)))
@@ -73,3 +76,16 @@ def test_the_end_of_a_stream_by_its_tag(clips, tmp_path, app, tag, name):
     clips.convert(path, tmp_path / "b.mkv")
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert container.streams.audio[0].metadata["DURATION"] == "00:00:03.000000000"
+
+
+def test_a_duration_that_was_copied_from_another_file_does_not_count(clips, tmp_path):
+    """FFmpeg copies the tags of mkvmerge, whose names have a language, and writes its own beside them."""
+
+    def tag(container, video):
+        video.metadata["DURATION-eng"] = "01:00:00.000000000"
+
+    path = clips.write(tmp_path / "a.mkv", clips.clip(times=tuple(range(25)), setup=tag))
+    with open_source(path) as reader:
+        assert reader.info.duration == 1
+        list(reader)
+        assert reader.notices == ()

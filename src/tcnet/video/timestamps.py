@@ -13,15 +13,22 @@ from tcnet.video.pyav import exact
 def tagged_end(stream: Stream, head: bytes) -> Fraction | None:
     """Seconds from time zero to the end of a stream, as Matroska files tag it; None without such a tag.
     head: of the file. FFmpeg tags the end itself, mkvmerge and those after it the length."""
-    stated = next((text for key, text in stream.metadata.items() if without_language(key) == "DURATION"), "")
+    by_ffmpeg = read_first(head, INFO).get(MUXING_APP, b"").startswith(b"Lavf")
+    # Which never gives it a language: where one has it, it was copied from another file.
+    names = ["DURATION"] if by_ffmpeg else ["DURATION", *filter(_is_duration, stream.metadata)]
+    stated = next((stream.metadata[name] for name in names if name in stream.metadata), "")
     tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stated)
     time_base = exact(stream.time_base)
     if tag is None or time_base is None:
         return None
     seconds = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
-    if read_first(head, INFO).get(MUXING_APP, b"").startswith(b"Lavf"):
+    if by_ffmpeg:
         return seconds
     return seconds + (stream.start_time or 0) * time_base
+
+
+def _is_duration(tag: str) -> bool:
+    return without_language(tag) == "DURATION"
 
 
 def without_language(tag: str) -> str:
