@@ -79,7 +79,8 @@ def _features(gain: Gain) -> str:
 
 def _show(card: ModelCard) -> None:
     speed = newest_speed(card)
-    how = "" if speed is None else f", on {speed.device} with {speed.threads} threads"
+    many = "" if speed is None or speed.threads == 1 else "s"
+    how = "" if speed is None else f", on {speed.device} with {speed.threads} thread{many}"
     print_pairs(
         [
             ("name", card.name + (" (the default)" if card.default else "")),
