@@ -204,17 +204,17 @@ def test_pictures_out_of_order_are_none_of_a_new_count():
         assert finder.find().continuous
 
 
-@pytest.mark.parametrize("stated", [False, True])
+@pytest.mark.parametrize(("stated", "discontinuous"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("behind", range(8, 13))
-def test_a_jump_amid_pictures_that_refer_to_each_other(stated, behind):
-    """One from behind the jump is decoded before some from before it; MP4's decoding times come later still."""
+def test_a_jump_amid_pictures_that_refer_to_each_other(stated, discontinuous, behind):
+    """One from behind the jump is decoded before some from before it; decoding times jump later still."""
     order = [0, *itertools.chain(*((n + 4, n + 2, n + 1, n + 3) for n in range(0, 20, 4)))]
     real = [40 * n + (0 if n < behind else 50_000_000) for n in range(21)]
-    finder = ClockFinder(KINDS, video=VIDEO)
+    finder = ClockFinder(KINDS, video=VIDEO, discontinuous=discontinuous)
     for place, n in enumerate(order):
         decoded = real[place - 2] if place > 1 else 40 * place - 80
         finder.add(VIDEO, real[n], 40, decoded=decoded if stated else None, is_keyframe=n == 0)
-    for n in range(20):
+    for n in range(0 if discontinuous else 20):
         finder.add(SOUND, 20 * n, 20)  # badly interleaved
     clock = finder.find()
     assert (clock.resets, clock.length) == (1, Fraction(21 * 40, 1000))

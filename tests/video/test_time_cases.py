@@ -123,14 +123,15 @@ def test_a_gap_of_thirty_hours(cases, clips, tmp_path):
     assert [frame.seconds for frame in frames] == [Fraction(n, 25) for n in range(30)]
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
 def test_a_gap_amid_pictures_that_refer_to_each_other(clips, tmp_path, suffix):
     """An encoder that goes on across it decodes pictures from behind it before some from before it."""
-    times = (*range(0, 600, 40), *range(108_000_000, 108_000_600, 40))
+    later = 60_000 if suffix == ".ts" else 108_000_000
+    times = (*range(0, 600, 40), *range(later, later + 600, 40))
     source = clips.write(tmp_path / f"a{suffix}", clips.clip(times=times, last=40, time_base=MILLISECOND))
     frames = clips.convert(source, tmp_path / "b.mkv")
-    assert [frame.seconds for frame in frames] == [Fraction(n, 25) for n in range(30)]
-    assert [frame.seconds for frame in clips.read(tmp_path / "b.mkv")] == [Fraction(n, 25) for n in range(30)]
+    for found in (frames, clips.read(tmp_path / "b.mkv")):
+        assert [frame.seconds - found[0].seconds for frame in found] == [Fraction(n, 25) for n in range(30)]
 
 
 def test_a_part_of_a_file_with_a_gap_is_planned_by_its_frames(clips, tmp_path):

@@ -137,7 +137,9 @@ class ClockFinder:
             if track.epoch >= 0:
                 self._settle(index, track)
                 epoch.entries.setdefault(index, self._entry(track, decoded, is_keyframe=is_keyframe))
-                track.entered = (place, track.epoch)
+                # Where streams are cut and damaged, only if the picture is decoded as if nothing was.
+                amid = not self._discontinuous or self._is_decoded_next(track, decoded)
+                track.entered = (place, track.epoch) if amid else None
             track.switches.append((place, chosen))
             track.epoch, track.high = chosen, seconds
             track.highest.clear()
@@ -160,7 +162,7 @@ class ClockFinder:
 
     def _is_left_behind(self, track: _Track, seconds: float) -> bool:
         """Whether a picture is decoded after one from behind a jump ahead, and shown before it."""
-        if self._discontinuous or track.what.kind != "video" or track.entered is None:
+        if track.what.kind != "video" or track.entered is None:
             return False
         entered, before = track.entered
         latest = self._epochs[before].latest
@@ -183,11 +185,14 @@ class ClockFinder:
         """Of a stream into its next epoch. A reset amid pictures that refer to each other, some of them shown
         before others from before the reset, is bridged in the order of decoding; not in MP4, whose decoding
         times follow a jump ahead some pictures later."""
-        if not is_keyframe and decoded is not None and track.decoded is not None:
-            step = (decoded - track.decoded) * track.tick
-            if not 0 <= step <= self._gap:
-                return track.epoch, track.decoded + track.length, decoded
-        return track.epoch, track.ends[track.epoch], None
+        if is_keyframe or decoded is None or track.decoded is None or self._is_decoded_next(track, decoded):
+            return track.epoch, track.ends[track.epoch], None
+        return track.epoch, track.decoded + track.length, decoded
+
+    def _is_decoded_next(self, track: _Track, decoded: int | None) -> bool:
+        if decoded is None or track.decoded is None:
+            return False
+        return 0 <= (decoded - track.decoded) * track.tick <= self._gap
 
     def _settle(self, index: int, track: _Track) -> None:
         """Give the postponed packet its time, at the end of the stream's epoch."""
@@ -344,6 +349,7 @@ class FileClockFinder:
             if (time_base := exact(s.time_base)) is not None
         }
         self._discontinuous = bool(container.format.flags & _TS_DISCONT)
+        self._derived = container.format.name == "mpeg"  # a program stream
         # Elsewhere FFmpeg derives decoding times.
         self._stated = self._discontinuous or container.format.name in _STATING
         self._discarded = 0
@@ -367,7 +373,7 @@ class FileClockFinder:
         if packet.is_discard:  # its time means nothing
             self._discarded += packet.stream_index == self._main
         elif packet.stream_index in self._tracks and packet.size:
-            postponed = self._discontinuous and _is_postponed(packet)
+            postponed = self._derived and _is_postponed(packet)
             self._finder.add(
                 packet.stream_index,
                 packet.dts if packet.pts is None or postponed else packet.pts,
