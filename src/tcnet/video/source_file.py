@@ -66,9 +66,8 @@ class SourceFile:
         """
         check_input_file(self.path)
         state = self.path.stat()
-        return _read(
-            self.path.absolute(), state.st_size, state.st_mtime_ns, allow_network=self._allow_network
-        )
+        place, size, changed = self.path.absolute(), state.st_size, state.st_mtime_ns
+        return _read(self.path, place, size, changed, allow_network=self._allow_network)
 
     @property
     def clock(self) -> Clock:
@@ -102,8 +101,8 @@ class SourceFile:
 
 
 @lru_cache(maxsize=16)  # the page plans the same upload again for each choice
-def _read(path: Path, size: int, changed: int, *, allow_network: bool) -> FirstReading:
-    """changed: for the cache alone."""
+def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: bool) -> FirstReading:
+    """path: as given, which errors name; _place, _changed: for the cache alone."""
     first = _read_once(path, size, allow_network=allow_network)
     if first.silent <= _SILENT_BYTES + size // 100:
         return first
