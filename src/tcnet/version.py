@@ -1,3 +1,3 @@
 """The package's version, read by the build and written into weights, reports and output files."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
