@@ -97,5 +97,5 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(MediaError, match="not a readable checkpoint"):
         load_checkpoint(path, CONFIG)
     save_weights(path, TCNet(CONFIG))
-    with pytest.raises(MediaError, match="no checkpoint"):
+    with pytest.raises(MediaError, match="not a checkpoint"):
         load_checkpoint(path, CONFIG)
