@@ -108,7 +108,18 @@ def in_terminal(folder, *arguments, answer):
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 def test_a_long_run_is_asked_about_and_a_trial_keeps_the_options_that_were_given(media, tiny, tmp_path):
     media.clip(tmp_path / "a.mkv")
-    arguments = ["a.mkv", "-o", "b.mkv", "--model", str(tiny), "--crf", "20", "--no-scene-cuts"]
+    arguments = [
+        "a.mkv",
+        "-o",
+        "b.mkv",
+        "--model",
+        str(tiny),
+        "--crf",
+        "20",
+        "--no-scene-cuts",
+        "--scale",
+        "2",
+    ]
     done = in_terminal(tmp_path, *arguments, "--encoder-option", "preset=fast", answer="n")
     assert done.returncode == 1
     assert "go on? [y/N]" in done.stdout
@@ -116,7 +127,8 @@ def test_a_long_run_is_asked_about_and_a_trial_keeps_the_options_that_were_given
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("    tcnet upscale")]
     assert shlex.split(line)[2:] == [
-        *("a.mkv", "--model", str(tiny), "--no-scene-cuts", "--crf", "20", "--encoder-option", "preset=fast"),
+        *("a.mkv", "--model", str(tiny), "--scale", "2", "--no-scene-cuts", "--crf", "20"),
+        *("--encoder-option", "preset=fast"),
         *("--start", "3", "--end", "6", "-o", "b.trial.mkv"),
     ]
 

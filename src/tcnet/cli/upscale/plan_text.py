@@ -48,8 +48,8 @@ def given_options(context: typer.Context) -> tuple[str, ...]:
         elif value is True:
             words.append(name)
         else:
-            values = value if isinstance(value, list | tuple) else [value]
-            words += [word for each in values for word in (name, str(each))]
+            for each in value if isinstance(value, list | tuple) else [value]:
+                words += (name, f"{each:.12g}" if isinstance(each, float) else str(each))
     return tuple(words)
 
 
