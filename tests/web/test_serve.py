@@ -166,6 +166,7 @@ def test_the_examples(open_to_others, web, tmp_path, kind):
     assert "refused: bad.mp4: cannot be read as video" in done.stderr
 
 
+@pytest.mark.slow  # the default model, planned and run
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("base64")), reason="no curl or base64")
 def test_the_lines_for_curl(start, web, tmp_path):
     """Those of docs/web.md as they stand, with a pause where a person waits."""
