@@ -8,7 +8,7 @@ from torch import Tensor
 from tcnet.models import load_model
 from tcnet.network.flow import SPyNet
 
-FLOW_MODEL = "tcnet-bi"
+FLOW_MODEL = "tcnet-video"
 
 
 class SpynetEstimator:

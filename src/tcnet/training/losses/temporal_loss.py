@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from tcnet.models import load_model
 from tcnet.network.flow import SPyNet, warp
 
-MOTION_MODEL = "tcnet-bi"  # whose SPyNet finds the truth's motion
+MOTION_MODEL = "tcnet-video"  # whose SPyNet finds the truth's motion
 MOTION_SCALE = 2  # of the truth's size, at which it is found: a quarter of the FLOPs
 STATIC = 2 / 255  # change up to which a pixel of the truth is static: coding noise
 
