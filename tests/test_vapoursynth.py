@@ -179,6 +179,14 @@ def test_values_that_are_not_finite_are_refused(vs):
         vs.upscale(clip, Nearest(), **OPTIONS).get_frame(0)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_interlaced_frames_are_refused_with_what_to_do(vs, order):
+    clip = noise(vs, 3, lambda number: {"_FieldBased": order if number == 2 else 0})
+    line = rf"frame 2 is interlaced \(_FieldBased is {order}\): deinterlace .* clip.std.SetFieldBased\(0\)$"
+    with pytest.raises(vs.Error, match=f"^tcnet: {line}"):
+        vs.upscale(clip, Nearest(), **OPTIONS).get_frame(2)
+
+
 def test_without_vapoursynth_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "vapoursynth", None)
     monkeypatch.delitem(sys.modules, "tcnet.vapoursynth", raising=False)

@@ -73,7 +73,7 @@ def upscale(
 
     Raises:
         vapoursynth.Error: for a clip of another format, with the line that converts it; for options, models
-            and devices that do not fit; and in place of a frame that cannot be computed.
+            and devices that do not fit; and in place of a frame that is interlaced or cannot be computed.
     """
     given: dict[str, Any] = {
         "scale": scale,
@@ -120,6 +120,7 @@ def _reader(clip: vs.VideoNode) -> Callable[[int], Frame]:
 
     def read(number: int) -> Frame:
         with clip.get_frame(number) as frame:
+            _refuse_fields(frame, number)
             before = after.get(number - 1)
             marked = _flag(frame, "_SceneChangePrev")
             cut = None if marked is None and before is None else bool(marked or before)
@@ -128,6 +129,16 @@ def _reader(clip: vs.VideoNode) -> Callable[[int], Frame]:
             return Frame(_codes(frame, number), number, 1, TIME_BASE, cut=cut)
 
     return read
+
+
+def _refuse_fields(frame: vs.VideoFrame, number: int) -> None:
+    """Two woven fields are two moments: upscaled as one picture, their combs would be too."""
+    order = frame.props.get("_FieldBased", 0)
+    if order:
+        raise vs.Error(
+            f"tcnet: frame {number} is interlaced (_FieldBased is {order}): deinterlace the clip first, or, "
+            "if it is progressive, say so before it is converted: clip.std.SetFieldBased(0)"
+        )
 
 
 def _flag(frame: vs.VideoFrame, name: str) -> bool | None:
