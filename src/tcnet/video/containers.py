@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from tcnet.errors import MediaError, UsageError
 from tcnet.video.media_kind import is_animated_webp, is_still_image
 from tcnet.video.pyav import LENIENT_TAGS, clean_tags
+from tcnet.video.transport import Renumbering
 
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
 # A header that claims more is taken for damage, not for a picture. 16K television has 15360x8640.
@@ -39,7 +40,6 @@ PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_m
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
 # What playlists and their like begin with, after white space, for an error that says what is wrong.
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
-_RENUMBERED = "merge_pmt_versions"  # FFmpeg's option
 _MAX_READ_ERRORS = 100  # in a row, without a packet in between: the rest of the file is unreadable
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 _SNIFFED_BYTES = 1024
@@ -61,11 +61,13 @@ def _is_device(name: str) -> bool:
         return False  # written only
 
 
-def open_input(path: Path, *, allow_network: bool = False, renumbered: bool = False) -> InputContainer:
+def open_input(
+    path: Path, *, allow_network: bool = False, renumbering: Renumbering | None = None
+) -> InputContainer:
     """The container of a local file. Raises MediaError in one line for all that cannot be opened.
 
-    allow_network: whether a playlist may name other files and addresses; they are opened then. renumbered:
-    streams of a transport stream that follow others of the same programme are the same ones.
+    allow_network: whether a playlist may name other files and addresses; they are opened then.
+    renumbering: how recordings that are joined in it are read as one.
     """
     check_input_file(path)
     kind = {
@@ -74,13 +76,12 @@ def open_input(path: Path, *, allow_network: bool = False, renumbered: bool = Fa
         # FFmpeg takes a step back within the first minute for the clock's 33 bits that were full, 26 hours
         # ahead. Which it is, `tcnet.video.find_clock` finds from all of the file.
         "correct_ts_overflow": "0",
-        _RENUMBERED: str(int(renumbered)),
     }
     if allow_network and _names_other_files(path):
         kind |= {"safe": "0"} if path.read_bytes()[:8] == b"ffconcat" else {"allowed_extensions": "ALL"}
     try:
         container: InputContainer = av.open(
-            f"file:{path.absolute()}",
+            f"file:{path.absolute()}" if renumbering is None else renumbering.open(path),
             "r",
             # max_pixels is the decoder's own guard against absurd sizes while it probes.
             options={"max_pixels": str(MAX_PIXELS)},
@@ -146,8 +147,6 @@ def demux(
 ) -> "Iterator[Packet[Stream]]":
     """Packets from where the container stands to its end; an empty one of each stream ends them. on_error is
     called for each damage, behind which reading goes on where the format can find its way again."""
-    renumbered = container.container_options.get(_RENUMBERED) == "1"
-    places: dict[int, int] = {}  # of each stream's last packet
     errors = 0
     packets = container.demux(streams)
     while errors <= _MAX_READ_ERRORS:
@@ -163,11 +162,6 @@ def demux(
         if packet is None:
             return
         errors = 0
-        if renumbered and packet.size and packet.pos is not None:
-            if packet.pos < places.get(packet.stream_index, 0):
-                on_error()  # the last one under an old number comes at the very end, where it cannot be used
-                continue
-            places[packet.stream_index] = packet.pos
         yield packet
 
 

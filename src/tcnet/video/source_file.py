@@ -2,8 +2,10 @@
 
 import hashlib
 import struct
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,28 +23,39 @@ from tcnet.video.color.hdr import side_data_of
 from tcnet.video.containers import check_input_file, demux, main_video, open_input
 from tcnet.video.find_clock import FileClockFinder
 from tcnet.video.pyav import copy_packet
+from tcnet.video.transport import Renumbering, Stranger, find_renumbering
 
 _END_BYTES = 1 << 20
 _DIGITS = 16
+_REORDERED = 16  # pictures, at most
 _READ_IN_ORDER = ("mpegts", "flv")  # what is not read of these lies at their end
-# Each and a hundredth of the file: sound behind the last picture, the last packet's frames, tables, stuffing.
-_SILENT_BYTES, _UNREAD_BYTES = 1 << 14, 1 << 17
+_UNREAD_BYTES = 1 << 17  # and a hundredth of the file: the last packet's frames, tables, stuffing
 _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing about them beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFormat:
+    """Pictures or sound of a joined recording in a format that the first one does not have. begin: when its
+    recording begins, in seconds of the clock. is_track: FFmpeg knows the sound as a stream of its own."""
+
+    what: Stranger
+    begin: Fraction
+    is_track: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
-    display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbered: how the file is to
-    be opened (`open_input`). silent: bytes behind the last picture, where streams are read in order; unread:
-    behind the last packet of all streams."""
+    display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbering: how the file is to
+    be opened (`open_input`). unread: bytes behind the last packet of all streams, where they are read in
+    order."""
 
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
     display_matrix: tuple[int, ...] | None
-    renumbered: bool = False
-    silent: int = 0
+    renumbering: Renumbering | None = None
     unread: int = 0
+    other_formats: tuple[OtherFormat, ...] = ()
 
 
 class SourceFile:
@@ -55,8 +68,8 @@ class SourceFile:
 
     def open(self) -> InputContainer:
         """Raises MediaError like `open_input`."""
-        renumbered = self.first_reading.renumbered
-        return open_input(self.path, allow_network=self._allow_network, renumbered=renumbered)
+        renumbering = self.first_reading.renumbering
+        return open_input(self.path, allow_network=self._allow_network, renumbering=renumbering)
 
     @cached_property
     def first_reading(self) -> FirstReading:
@@ -103,17 +116,11 @@ class SourceFile:
 @lru_cache(maxsize=16)  # the page plans the same upload again for each choice
 def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: bool) -> FirstReading:
     """path: as given, which errors name; _place, _changed: for the cache alone."""
-    first = _read_once(path, size, allow_network=allow_network)
-    if first.silent <= _SILENT_BYTES + size // 100:
-        return first
-    # Joined recordings may have stream numbers of their own each: the picture seems to end.
-    renumbered = _read_once(path, size, allow_network=allow_network, renumbered=True)
-    return renumbered if (renumbered.clock.pictures or 0) > (first.clock.pictures or 0) else first
-
-
-def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool = False) -> FirstReading:
-    last_picture = last = size
-    with open_input(path, allow_network=allow_network, renumbered=renumbered) as container:
+    found = find_renumbering(path)
+    strangers = found.strangers if found is not None else ()
+    renumbering = found if found is not None and found.is_needed else None
+    last = size
+    with open_input(path, allow_network=allow_network, renumbering=renumbering) as container:
         main = main_video(container, path)
         others = [
             stream
@@ -121,20 +128,58 @@ def _read_once(path: Path, size: int, *, allow_network: bool, renumbered: bool =
             if stream.type in ("audio", "subtitle")
             or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
         ]
+        tracks = {s.id for s in container.streams.audio if s.codec_context.sample_rate}
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
         in_order = container.format.name in _READ_IN_ORDER
+        joints = _Joints(main, strangers)
         for packet in demux(container, [main, *others]):
             if in_order and packet.pos is not None:
                 last = packet.pos + packet.size
-                last_picture = last if packet.stream_index == main.index else last_picture
             beginning.add(packet)
             finder.add(packet)
+            joints.add(packet)
             if beginning.complete and not finder.reads_all:
                 break
+        clock = finder.find()
+        other_formats = tuple(
+            OtherFormat(stranger, joints.time(stranger.begin, clock), stranger.number in tracks)
+            for stranger in strangers
+            if stranger.number != main.id
+        )
     return FirstReading(
-        finder.find(), beginning.first_packets, beginning.display_matrix, renumbered,
-        silent=size - last_picture, unread=size - last,
-    )  # fmt: skip
+        clock, beginning.first_packets, beginning.display_matrix, renumbering, size - last, other_formats
+    )
+
+
+class _Joints:
+    """When recordings begin that are joined to the first one: where the pictures before them end."""
+
+    def __init__(self, main: VideoStream, strangers: Sequence[Stranger]) -> None:
+        self._index = main.index
+        self._left = sorted({stranger.begin for stranger in strangers}, reverse=True)
+        self._count = 0
+        self._ends = deque[Fraction](maxlen=_REORDERED)
+        self._found: dict[int, tuple[int, Fraction]] = {}  # by byte: packets before it, and their end
+
+    def add(self, packet: "Packet[Stream]") -> None:
+        if not self._left or packet.stream_index != self._index or packet.pos is None or not packet.size:
+            return
+        if packet.pos >= self._left[-1]:
+            self._close(packet.pos)
+        self._count += 1
+        if packet.pts is not None:
+            self._ends.append((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+    def time(self, begin: int, clock: Clock) -> Fraction:
+        """In seconds of the clock."""
+        self._close(begin)
+        count, end = self._found[begin]
+        moves = clock.moves.get(self._index, ())
+        return end + next((shift for place, shift in reversed(moves) if place < count), Fraction(0))
+
+    def _close(self, place: int) -> None:
+        while self._left and self._left[-1] <= place:
+            self._found[self._left.pop()] = self._count, max(self._ends, default=Fraction(0))
 
 
 class _Beginning:

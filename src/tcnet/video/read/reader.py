@@ -35,7 +35,7 @@ from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.scan import MIXED, PROGRESSIVE
 from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
-from tcnet.video.source_file import SourceFile
+from tcnet.video.source_file import OtherFormat, SourceFile
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
@@ -115,6 +115,7 @@ class VideoReader:
                 f"the last {percent:.0f} % of the file are left out: they seem to be another recording, "
                 "joined to the first, with streams of its own"
             )
+        lines += [_told(other) for other in self.file.first_reading.other_formats if not _is_kept(other)]
         return tuple(lines)
 
     def _shown(self, container: InputContainer) -> ShownPictures:
@@ -175,6 +176,26 @@ def _seen_before(info: VideoInfo, found: Survey, options: ReadOptions) -> list[s
             "colours will be wrong: this looks like Dolby Vision of profile 5; convert it to HDR10 first"
         )
     return lines
+
+
+def _is_kept(other: OtherFormat) -> bool:
+    return other.is_track and other.what.instead is None
+
+
+def _told(other: OtherFormat) -> str:
+    what = other.what
+    length = f"from {float(other.begin):.2f} s on, {float(what.seconds):.2f} s long"
+    apart = "convert the recordings that are joined in this file one by one"
+    if what.kind == "video":
+        than = f", not {what.instead} as before" if what.instead else ""
+        return f"pictures are left out {length}: they are {what.codec}{than}; {apart}"
+    if other.is_track:
+        return (
+            f"the sound is {what.codec}, not {what.instead}, {length}: that part becomes a track of its own"
+        )
+    if what.instead:
+        return f"sound is left out {length}: it is {what.codec}, not {what.instead} as before; {apart}"
+    return f"a further sound track ({what.codec}) is left out {length}; {apart}"
 
 
 class _Decoding:

@@ -157,8 +157,9 @@ class Passthrough:
 
     def _add_streams(self) -> None:
         first = self._file.first_reading.first_packets
+        told = {o.what.number for o in self._file.first_reading.other_formats if not o.is_track}
         for stream in self._input.streams:
-            if stream.index == self._video.index:
+            if stream.index == self._video.index or stream.id in told:
                 stream.discard = av.stream.Discard.all
                 continue
             unknown = _codec(stream) is None and stream.type != "attachment"
