@@ -190,6 +190,21 @@ def test_a_clip_cut_short_gives_what_is_there_and_a_notice(clips, tmp_path, suff
     assert any("cut short" in line for line in source.notices)
 
 
+@pytest.mark.parametrize(
+    "flags", ["", "empty_moov+default_base_moof+frag_keyframe"], ids=["plain", "fragments"]
+)
+def test_files_joined_byte_by_byte_are_said_to_be(clips, tmp_path, flags):
+    settings = (("movflags", flags),) if flags else ()
+    part = clips.write(tmp_path / "a.mp4", clips.clip(options=(("g", "3"),), container_options=settings))
+    with open_source(part) as source:
+        assert not source.notices
+    joined = tmp_path / "b.mp4"
+    joined.write_bytes(part.read_bytes() * 3)
+    with open_source(joined) as source:
+        assert source.notices[0].startswith("this is 3 MP4 or MOV files joined byte by byte")
+        assert "ffmpeg -f concat" in source.notices[0]
+
+
 def test_a_file_without_a_frame_is_an_error(clips, tmp_path):
     path = clips.write(tmp_path / "a.mkv", clips.clip(codec="ffv1"))
     data = bytearray(path.read_bytes())
