@@ -140,10 +140,13 @@ def test_a_recording_that_is_cut_between_packets_is_followed(clips, tmp_path):
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"audio": ("mp2",)}, r"^sound is left out from 1\.\d\d s on, 1\.\d\d s long: it is mp2, not aac"),
+        (
+            {"audio": ("mp2",)},
+            r"^the sound in mp2, not aac as before, is left out: from 1\.\d\d s on, 1\.\d\d s long;",
+        ),
         (
             {"codec": "mpeg2video"},
-            r"^pictures are left out from 1\.\d\d s on, 1\.\d\d s long: they are mpeg2video",
+            r"^the picture in mpeg2video, not h264 as before, is left out: from 1\.\d\d s on, 1",
         ),
     ],
 )

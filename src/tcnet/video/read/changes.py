@@ -1,12 +1,14 @@
 """What changes in mid-stream: depth, pixel format and the shape of pixels are the first frames' for all."""
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 from av.video.frame import VideoFrame
 
 from tcnet.video.frame import Pixels, VideoInfo
+from tcnet.video.source_file import OtherFormat
 
 _MOST_ASPECTS = 5  # that a notice lists
 _SAME_ASPECT = Fraction(1, 50)  # what two conventions for one shape, or rows that are cropped, differ by
@@ -72,3 +74,28 @@ class Changes:
             if not found or abs(aspect * scale / found[-1] - 1) > _SAME_ASPECT:
                 found.append(aspect * scale)
         return found
+
+
+def describe_other_formats(others: Sequence[OtherFormat]) -> list[str]:
+    """What becomes of pictures and sound of joined recordings whose format the first one does not have."""
+    places: dict[tuple[str, str, str | None, bool], list[OtherFormat]] = {}
+    for other in others:
+        what = other.what
+        if what.instead is not None or not other.is_track:
+            places.setdefault((what.kind, what.codec, what.instead, other.is_track), []).append(other)
+    lines = []
+    for (kind, codec, instead, is_track), found in places.items():
+        seconds = float(sum(other.what.seconds for other in found))
+        where = f"from {float(found[0].begin):.2f} s on, {seconds:.2f} s long"
+        if len(found) > 1:
+            where = f"in {len(found)} places, the first {where.replace(' long', ' in all')}"
+        named = {"video": "the picture", "audio": "the sound"}[kind]
+        than = "" if instead is None else f", not {instead} as before,"
+        if is_track:
+            lines.append(f"{named} in {codec}{than} becomes a track of its own: {where}")
+        else:
+            lines.append(
+                f"{named} in {codec}{than} is left out: {where}; to keep it, upscale the recordings "
+                "that are joined in this file one by one"
+            )
+    return lines

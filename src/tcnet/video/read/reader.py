@@ -24,7 +24,7 @@ from tcnet.video.containers import check_size
 from tcnet.video.frame import Frame, Pixels, VideoInfo
 from tcnet.video.media_kind import joined_movies, stated_pictures
 from tcnet.video.pyav import exact
-from tcnet.video.read.changes import Changes
+from tcnet.video.read.changes import Changes, describe_other_formats
 from tcnet.video.read.crop import Crop
 from tcnet.video.read.decoder import PictureStream, TimedPicture
 from tcnet.video.read.deinterlace import ShownPictures, describe_fields, finer_ticks, rate_factor
@@ -35,7 +35,7 @@ from tcnet.video.read.read_options import ReadOptions
 from tcnet.video.read.scan import MIXED, PROGRESSIVE
 from tcnet.video.read.stream_info import describe, find_crop, frame_depth, stream_duration
 from tcnet.video.read.trim import Trim, describe_trim, find_trim
-from tcnet.video.source_file import OtherFormat, SourceFile
+from tcnet.video.source_file import SourceFile
 
 # These decoders report where chroma samples sit (or the standard's default); the others leave it open, and
 # what they carry is left-sited by convention. 4:2:2 is left-sited everywhere but in JPEG.
@@ -120,7 +120,7 @@ class VideoReader:
                 f"this is {parts} MP4 or MOV files joined byte by byte, and frames of all but the first are "
                 "missing or damaged: join the files with ffmpeg -f concat, or upscale them one by one"
             )
-        lines += [_told(other) for other in self.file.first_reading.other_formats if not _is_kept(other)]
+        lines += describe_other_formats(self.file.first_reading.other_formats)
         return tuple(lines)
 
     def _shown(self, container: InputContainer) -> ShownPictures:
@@ -181,26 +181,6 @@ def _seen_before(info: VideoInfo, found: Survey, options: ReadOptions) -> list[s
             "colours will be wrong: this looks like Dolby Vision of profile 5; convert it to HDR10 first"
         )
     return lines
-
-
-def _is_kept(other: OtherFormat) -> bool:
-    return other.is_track and other.what.instead is None
-
-
-def _told(other: OtherFormat) -> str:
-    what = other.what
-    length = f"from {float(other.begin):.2f} s on, {float(what.seconds):.2f} s long"
-    apart = "convert the recordings that are joined in this file one by one"
-    if what.kind == "video":
-        than = f", not {what.instead} as before" if what.instead else ""
-        return f"pictures are left out {length}: they are {what.codec}{than}; {apart}"
-    if other.is_track:
-        return (
-            f"the sound is {what.codec}, not {what.instead}, {length}: that part becomes a track of its own"
-        )
-    if what.instead:
-        return f"sound is left out {length}: it is {what.codec}, not {what.instead} as before; {apart}"
-    return f"a further sound track ({what.codec}) is left out {length}; {apart}"
 
 
 class _Decoding:
