@@ -1,4 +1,4 @@
-"""TCNet: video super-resolution x4 that does not flicker.
+"""TCNet: temporally consistent video super-resolution x4.
 
 model = tcnet.load_model("tcnet-bi")          # an nn.Module in eval mode
 sr = model(lr)                                # (B, T, 3, H, W) in [0, 1] -> (B, T, 3, 4H, 4W)

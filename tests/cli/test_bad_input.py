@@ -67,7 +67,7 @@ UPSCALE = {
     "a.mp4 --output-template x/{nothing": (2, "expected '}'"),
     "a.mp4 --output-template {stem}{suffix}": (2, "output and input would be the same file"),
     "a.mp4 --output-template {stem}.mpv": (2, "unknown output suffix '.mpv'"),
-    "z*.mp4": (1, "z*.mp4: no video has such a name"),
+    "z*.mp4": (1, "z*.mp4: no video matches this pattern; check"),
     "https://example.org/a.mp4": (1, "is an address, only files are opened"),
     "-": (2, "name the output with -o"),
     "- a.mp4": (2, "the only input"),
@@ -107,7 +107,7 @@ UPSCALE = {
     "a.mp4 --tile 1": (2, "tiles of 1 pixels are too small"),
     "a.mp4 --progress dots": (2, "unknown --progress 'dots'"),
     "a.mp4 --bogus": (2, "No such option: --bogus"),
-    "": (2, "Missing argument 'INPUT...'"),
+    "": (2, "Missing argument 'INPUT"),
 }  # fmt: skip
 
 
@@ -127,7 +127,7 @@ OTHERS = {
     "evaluate --model bicubic --set folder --data . --degradation XX": (2, "'XX' is unknown"),
     "evaluate --model bicubic --set folder --data . --metrics vif": (2, "'vif' is unknown"),
     "evaluate --model esrgan --set folder --data .": (2, "unknown model 'esrgan'"),
-    "evaluate --model , --set folder --data .": (2, "names nothing"),
+    "evaluate --model , --set folder --data .": (2, "--model ',' names nothing: give"),
     "degrade missing.mkv out.mkv": (1, "missing.mkv: no such file"),
     "degrade a.mp4 out.mkv --kind XX": (2, "degradation 'XX' is unknown"),
     "degrade a.mp4 precious.mkv": (1, "precious.mkv: exists already"),

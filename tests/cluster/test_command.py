@@ -67,7 +67,7 @@ def test_a_number_of_workers_has_to_be_one_and_needs_a_cluster(tmp_path, capsys)
         pass
     source = write_source(tmp_path / "in.mkv", frames=1)
     assert run(["upscale", str(source), "--cluster-workers", "2"]) == 2
-    assert "--cluster-workers 2 goes with --cluster" in capsys.readouterr().err
+    assert "--cluster-workers 2 is for --cluster: add --cluster ADDRESS" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dashboard", [None, "http://10.0.0.1:8265"])

@@ -225,5 +225,5 @@ def test_a_process_that_is_killed_is_replaced(cluster, media):
 def test_networks_that_stream_have_nothing_to_share(media, cluster):
     from fake_networks import RunningMean
 
-    with pytest.raises(UsageError, match=r"this model streams.*leave out --cluster"):
+    with pytest.raises(UsageError, match=r"streams: each frame .*leave out the cluster, .* tcnet-video"):
         upscale_video(media / "in.mkv", media / "no.mkv", model=RunningMean(), cluster=cluster, **SETTINGS)

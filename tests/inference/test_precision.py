@@ -162,7 +162,7 @@ def test_what_cannot_be_compiled_is_refused(monkeypatch):
         Upscaler(Nearest(), UpscaleOptions(compile=True))
     with pytest.raises(UsageError, match="compile is for torch"):
         UpscaleOptions(compile=True, engine="onnxruntime")
-    with pytest.raises(UsageError, match="not for int8"):
+    with pytest.raises(UsageError, match="not for precision int8"):
         UpscaleOptions(compile=True, precision="int8")
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(

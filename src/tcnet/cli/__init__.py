@@ -58,7 +58,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Video super-resolution x4 that does not flicker.",
+    help="Temporally consistent video super-resolution x4, for the files people have.",
     add_completion=False,
     rich_markup_mode="rich",
     no_args_is_help=True,
@@ -75,7 +75,9 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+    ),
     debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
 ) -> None:
     context.obj = debug

@@ -19,7 +19,7 @@ def compare(
         typer.Argument(
             help="Two or more videos (or images) of the same picture, such as input and output; the first "
             "is the reference.",
-            metavar="INPUT OTHER...",
+            metavar="INPUT",
         ),
     ],
     output: Annotated[
@@ -75,7 +75,9 @@ def compare(
         start=parse_time("--start", start), end=parse_time("--end", end),
     )  # fmt: skip
     if divider is not None and view != "wipe":
-        raise UsageError(f"--divider belongs to --view wipe, not to --view {view}")
+        raise UsageError(
+            f"--divider {divider} is for --view wipe, not for --view {view}: add --view wipe, or leave it out"
+        )
     bar = Progress(
         TextColumn("comparing"), BarColumn(20), MofNCompleteColumn(), console=err, disable=not err.is_terminal
     )

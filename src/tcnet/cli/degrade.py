@@ -10,8 +10,12 @@ from tcnet.data.degrade_job import degrade_video
 
 
 def degrade(
-    hr: Annotated[Path, typer.Argument(help="High-resolution video, folder or pattern of images.")],
-    out: Annotated[Path, typer.Argument(help="Low-resolution video (.mkv: lossless) or folder of PNGs.")],
+    hr: Annotated[
+        Path, typer.Argument(help="High-resolution video, folder or pattern of images.", metavar="HR")
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="Low-resolution video (.mkv: lossless) or folder of PNGs.", metavar="OUT")
+    ],
     kind: Annotated[str, typer.Option(help="BI (bicubic) or BD (Gaussian blur), as benchmarks do.")] = "BI",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
 ) -> None:

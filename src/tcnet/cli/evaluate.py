@@ -94,8 +94,10 @@ def evaluate(
     if degradation is None:
         degradation = GIVEN if evaluation_set(set_name).lr_layouts else "BI"
     folder = data if data is not None else _data_folder(set_name)
-    methods = [load_method(name, device, precision) for name in _split(",".join(model))]
-    chosen_metrics = default_metrics(set_name, out_dir is not None) if metrics is None else _split(metrics)
+    methods = [load_method(name, device, precision) for name in _split("--model", ",".join(model))]
+    chosen_metrics = (
+        default_metrics(set_name, out_dir is not None) if metrics is None else _split("--metrics", metrics)
+    )
     crops = dict(map(parse_crop, crop or ()))
     estimators = load_estimators(chosen_metrics, choose_device(device))
     journal = None if out_dir is None else out_dir / JOURNAL_NAME
@@ -147,10 +149,10 @@ def _print_result(result: EvaluationResult) -> None:
         print_table(published.header, published.rows, title="published, not measured here")
 
 
-def _split(names: str) -> list[str]:
+def _split(option: str, names: str) -> list[str]:
     found = [name.strip() for name in names.split(",") if name.strip()]
     if not found:
-        raise UsageError(f"{names!r} names nothing; give names separated by commas")
+        raise UsageError(f"{option} {names!r} names nothing: give names separated by commas")
     return found
 
 

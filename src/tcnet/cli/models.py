@@ -17,7 +17,7 @@ NOT_MEASURED = "not measured yet"
 
 def models(
     names: Annotated[
-        list[str] | None, typer.Argument(help="A model, whose card is shown.", metavar="[NAME]")
+        list[str] | None, typer.Argument(help="A model, whose card is shown.", metavar="NAME")
     ] = None,
 ) -> None:
     """List the models in the package: what each is for, how good, how fast here; or show the card of one."""

@@ -34,7 +34,7 @@ def serve(
         typer.Option(help="Host name of the server behind a proxy, such as video.example.org."),
     ] = None,
     keep_days: Annotated[
-        float, typer.Option(max=1e6, help="Ended jobs are removed after this time; 0: never.")
+        float, typer.Option(max=1e6, help="Days after which ended and unstarted jobs are removed; 0: never.")
     ] = 7,
     max_upload: Annotated[float, typer.Option(max=1e6, help="GiB per file.")] = 8,
     max_duration: Annotated[float, typer.Option(max=1e9, help="Seconds per video.")] = 4 * 3600,

@@ -21,7 +21,7 @@ from tcnet.training.run import train as run_training
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="The run's TOML file; see configs/.")],
+    config: Annotated[Path, typer.Argument(help="The run's TOML file; see configs/.", metavar="CONFIG")],
     new: Annotated[
         bool,
         typer.Option("--new", help="Write a commented file to begin with, for clips of your own, and end."),

@@ -47,12 +47,15 @@ class CompareOptions:
         if self.zoom is not None and not 1 <= self.zoom <= _MOST_ZOOM:
             raise UsageError(f"zoom is {self.zoom}, it must be a whole number from 1 to {_MOST_ZOOM}")
         for name, needed, given in (
-            ("--divider", "wipe", self.divider is not None),
-            ("--column", "profile", self.column is not None),
-            ("--row", "profile", self.row is not None),
+            ("--divider", "wipe", self.divider),
+            ("--column", "profile", self.column),
+            ("--row", "profile", self.row),
         ):
-            if given and self.view != needed:
-                raise UsageError(f"{name} belongs to --view {needed}, not to --view {self.view}")
+            if given is not None and self.view != needed:
+                raise UsageError(
+                    f"{name} {given} is for --view {needed}, not for --view {self.view}: add --view "
+                    f"{needed}, or leave it out"
+                )
         if self.view == "profile" and len(self.crops) > 1:
             raise UsageError(f"a profile is taken in one crop, got {len(self.crops)}; make one for each")
         for name, seconds in (("at", self.at), ("start", self.start)):

@@ -108,12 +108,15 @@ class UpscaleOptions:
             )
         if self.engine != "torch" and self.ensemble != "none":
             raise UsageError(
-                f"ensemble {self.ensemble} is computed by torch alone: leave it out, or engine {self.engine}"
+                f"ensemble {self.ensemble} is computed by torch alone: leave out the ensemble or "
+                f"engine {self.engine}"
             )
         if self.compile and self.engine != "torch":
-            raise UsageError(f"compile is for torch: leave it out, or engine {self.engine}")
+            raise UsageError(f"compile is for torch: leave out compile or engine {self.engine}")
         if self.compile and self.precision == "int8":
-            raise UsageError("compile is for floating point, not for int8: leave it out, or use auto")
+            raise UsageError(
+                "compile is for floating point, not for precision int8: leave it out, or use precision auto"
+            )
         if self.scale is not None and not LEAST_SCALE <= self.scale <= MOST_SCALE:
             raise UsageError(
                 f"scale is {self.scale:g}, it must be from {LEAST_SCALE} to {MOST_SCALE}, such as 1, 1.5 or 4"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from tcnet.catalogue import DEFAULT_MODEL
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.compute import Statistics
 from tcnet.inference.contract import VideoNetwork
@@ -151,11 +152,13 @@ class ClusterExecutor:
         that cannot be sent.
         """
         if (engine := network.engine) != "torch":
-            raise UsageError(f"engine {engine} computes on this machine alone: leave it out, or --cluster")
+            raise UsageError(
+                f"engine {engine} computes on this machine alone: leave out the engine or the cluster"
+            )
         if network.config.propagation == "forward":
             raise UsageError(
-                "this model streams: each frame needs all before it, so there is nothing to share out; "
-                "leave out --cluster, or choose a bidirectional model"
+                f"{model or 'this model'} streams: each frame needs all before it, so there is nothing to "
+                f"share out; leave out the cluster, or choose a bidirectional model, such as {DEFAULT_MODEL}"
             )
         plan = cluster.plan(info, network, options, model=model)
         self.plan = with_segments(plan, network, segment_frames)
@@ -274,4 +277,6 @@ class _Counter:
 
 def _refuse_nothing(skip: int, statistics: Statistics) -> None:
     if not skip and not statistics.frames:
-        raise MediaError("the input has no frame that can be decoded: nothing to upscale")
+        raise MediaError(
+            "the input has no frame that can be decoded: check that it plays, or get the file again"
+        )

@@ -104,7 +104,8 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
     check_model(request.model, options.engine, options.detail)
     if request.cluster is not None and request.encode.encoder in HARDWARE:
         raise UsageError(
-            f"encoder {request.encode.encoder} encodes on this machine alone: leave it out, or --cluster"
+            f"encoder {request.encode.encoder} encodes on this machine alone: leave out the encoder or "
+            "the cluster"
         )
     with open_source(request.input, request.read) as source:
         # Before the model is loaded and the machine's speed probed: nobody should wait for a refusal.

@@ -211,7 +211,8 @@ def test_a_file_is_never_made_by_two_encoders(tmp_path, absent, monkeypatch):
 def test_on_a_cluster_it_is_refused(tmp_path):
     source = write_source(tmp_path / "in.mkv")
     with pytest.raises(
-        UsageError, match="encoder nvenc encodes on this machine alone: leave it out, or --cluster"
+        UsageError,
+        match="encoder nvenc encodes on this machine alone: leave out the encoder or the cluster",
     ):
         plan_video(
             source, tmp_path / "out.mkv", model=Nearest(), options=OPTIONS, cluster=object(),

@@ -90,7 +90,10 @@ def _with_cluster(settings: Settings, display: Display) -> Iterator[Settings]:
     """The settings with the cluster that they name, for as long as this lasts."""
     if settings.cluster_address is None:
         if settings.cluster_workers is not None:
-            raise UsageError(f"--cluster-workers {settings.cluster_workers} goes with --cluster")
+            raise UsageError(
+                f"--cluster-workers {settings.cluster_workers} is for --cluster: add --cluster ADDRESS, or "
+                "leave it out"
+            )
         yield settings
         return
     check_model(
@@ -287,7 +290,10 @@ def _run_standard_input(
     inputs: Sequence[str], settings: Settings, display: Display, output: Path | None
 ) -> None:
     if len(inputs) > 1:
-        raise UsageError(f"- (standard input) has to be the only input, got {len(inputs)}")
+        raise UsageError(
+            f"- (standard input) has to be the only input, got {len(inputs)}: give the others a "
+            "command of their own"
+        )
     if output is None:
         raise UsageError("- (standard input) has no name to derive one from; name the output with -o")
     if settings.dry_run:

@@ -31,7 +31,7 @@ def upscale(
         list[str],
         typer.Argument(
             help="Video files, folders of videos, folders or patterns of images, or - for standard input.",
-            metavar="INPUT...",
+            metavar="INPUT",
         ),
     ],
     output: Annotated[
@@ -155,7 +155,7 @@ def upscale(
     crf: Annotated[
         int | None,
         typer.Option(
-            help="Constant quality, lower is better; by default 16 for h264, alike for others.",
+            help="Constant quality, lower is better; by default 16 for h264, 18 for hevc, 22 for av1.",
             rich_help_panel=ENCODING,
         ),
     ] = None,

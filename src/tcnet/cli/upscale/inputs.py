@@ -111,7 +111,7 @@ def _expand(text: str, *, recursive: bool, ignore: Path | None) -> list[_Found]:
     if not videos:
         if any(match.suffix.lower() in IMAGE_SUFFIXES for match in matches):
             return [_Found(path)]  # frame* of a folder of images
-        raise MediaError(f"{text}: no video has such a name")
+        raise MediaError(f"{text}: no video matches this pattern; check the folder and the suffix")
     return [_Found(video, named=False) for video in videos]
 
 
@@ -120,8 +120,8 @@ def _search(folder: Path, *, recursive: bool, ignore: Path | None) -> list[_Foun
     videos, images = _contents(folder, ignore)
     if videos and images:
         raise UsageError(
-            f"{folder}: holds {images} images and {len(videos)} videos; say which are meant, as "
-            f"'{folder}/*.jpg' or '{folder}/*{videos[0].suffix}'"
+            f"{folder}: holds both images ({len(images)}) and videos ({len(videos)}); say which are meant, "
+            f"as '{folder}/*{images[0].suffix}' or '{folder}/*{videos[0].suffix}'"
         )
     if images:
         return [_Found(folder)]
@@ -134,19 +134,21 @@ def _search(folder: Path, *, recursive: bool, ignore: Path | None) -> list[_Foun
             if images and not videos:
                 found.append(_Found(below, relative.parent, named=False))
     if not found:
-        if not recursive and any(_contents(below, ignore) != ([], 0) for below in _folders_below(folder)):
+        if not recursive and any(any(_contents(below, ignore)) for below in _folders_below(folder)):
             raise MediaError(
                 f"{folder}: holds neither videos nor images, but folders below do; add --recursive"
             )
-        raise MediaError(f"{folder}: the folder holds no images and no videos")
+        raise MediaError(
+            f"{folder}: the folder holds no images and no videos; name a video, or a folder that has some"
+        )
     return found
 
 
-def _contents(folder: Path, ignore: Path | None) -> tuple[list[Path], int]:
-    """(videos in natural order, number of images); without hidden files and what `ignore` names."""
+def _contents(folder: Path, ignore: Path | None) -> tuple[list[Path], list[Path]]:
+    """(videos in natural order, images); without hidden files and what `ignore` names."""
     files = [f for f in folder.iterdir() if not f.name.startswith(".") and f.is_file() and f != ignore]
     videos = sorted((f for f in files if is_video(f)), key=natural_order)
-    return videos, sum(is_still_image(f) for f in files)
+    return videos, sorted(f for f in files if is_still_image(f))
 
 
 def _folders_below(folder: Path) -> list[Path]:

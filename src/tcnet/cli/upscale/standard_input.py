@@ -42,6 +42,10 @@ def _copy(stream: BinaryIO, path: Path, output: Path) -> None:
                 file.write(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise MediaError(f"{output}: standard input cannot be kept beside it ({error.strerror})") from error
+        raise MediaError(
+            f"{output}: standard input cannot be kept beside it ({error.strerror}); choose another place (-o)"
+        ) from error
     if not size:
-        raise MediaError("standard input is empty")
+        raise MediaError(
+            "standard input is empty: pipe a video into it, as in tcnet upscale - -o OUT < VIDEO"
+        )

@@ -102,7 +102,9 @@ class SegmentedVideo:
             raise ValueError(f"{self._encoding.path}: segments must be whole and in order")
         (data,) = encoded.files
         if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
-            raise MediaError(f"{self._encoding.path}: a segment came damaged from where it was encoded")
+            raise MediaError(
+                f"{self._encoding.path}: a segment came damaged from the worker that encoded it; {CONTINUES}"
+            )
         if segment.parameter_sets != self._parameter_sets:
             raise MediaError(
                 f"{self._encoding.path}: a worker has another build of the encoder "
