@@ -58,7 +58,8 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Temporally consistent video super-resolution x4, for the files people have.",
+    help="Temporally consistent video super-resolution x4, for the files people have.\n\n"
+    "Begin with: tcnet upscale VIDEO --dry-run",
     add_completion=False,
     rich_markup_mode="rich",
     no_args_is_help=True,

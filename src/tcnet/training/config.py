@@ -166,8 +166,8 @@ class ValidationOptions(Table):
     conditions: list[str] = Field(default=["BI"], min_length=1)
     """"BI", "BD", or one of them with H.264 compression of the LR clip, as "BI+crf28"."""
     choose: Literal["psnr", "features", "last"] = "psnr"
-    """Which weights are kept: those of the best PSNR; those of the least feature distance of which PSNR is
-    `least_psnr`; or the last, whatever is measured."""
+    """Which weights are kept: those of the best PSNR; those of the least feature distance whose PSNR is
+    `least_psnr` or more; or the last, whatever is measured."""
     least_psnr: Annotated[float, Field(ge=0)] = 0.0
     """In dB, for "features": that distance alone would be bought at any price."""
 
