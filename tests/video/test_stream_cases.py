@@ -54,6 +54,21 @@ def test_a_track_of_timecode_is_carried_over_as_a_tag_and_not_called_lost(clips,
     assert found["timecode"] == "01:00:00:00"
 
 
+def test_that_a_360_degree_video_will_be_flat_is_said(clips, tmp_path):
+    """Cameras say it in a box of their own, at the end of the header."""
+    source = clips.write(tmp_path / "a.mp4", clips.clip())
+    data = bytearray(source.read_bytes())
+    names = {"Spherical": "true", "Stitched": "true", "StitchingSoftware": "s"}
+    stated = "".join(f"<GSpherical:{key}>{text}</GSpherical:{key}>" for key, text in names.items())
+    stated += "<GSpherical:ProjectionType>equirectangular</GSpherical:ProjectionType>"
+    box = b"uuid" + bytes.fromhex("ffcc8263f8554a938814587a02521fdd") + stated.encode()
+    box = (len(box) + 4).to_bytes(4) + box
+    movie = data.rfind(b"moov") - 4
+    data[movie : movie + 4] = (len(data) - movie + len(box)).to_bytes(4)
+    source.write_bytes(data + box)
+    assert read(source)[2] == ("not carried over: that it is a 360-degree video; players will show it flat",)
+
+
 @pytest.mark.parametrize("ending", ["", "-eng"])
 def test_tags_that_count_what_was_in_the_old_file_are_left_out(clips, tmp_path, ending):
     """FFmpeg adds a tag's language to its name."""

@@ -196,6 +196,7 @@ def _copy_over(source: Path, target: Path) -> None:
 def _swap(source: Path, target: Path) -> None:
     """In two steps; what was there is back if the second fails."""
     aside = target.with_name(hidden_name(target.name, ".old"))
+    aside.unlink(missing_ok=True)  # of a run that ended before this
     os.rename(target, aside)
     try:
         os.rename(source, target)

@@ -223,10 +223,21 @@ def test_renaming_only_to_free_names(tmp_path, monkeypatch, code):
     assert (names(tmp_path), target.read_text()) == (["old"], "new")
     source.write_text("newer")
     rename = os.rename
+
+    def only_to_free_names(before, after):
+        if after.exists():
+            raise FileExistsError
+        rename(before, after)
+
+    monkeypatch.setattr(os, "rename", only_to_free_names)
+    (tmp_path / ".old.old").write_text("left by a crash")
+    replace_file(source, target)
+    assert (names(tmp_path), target.read_text()) == (["old"], "newer")
+    source.write_text("newest")
     monkeypatch.setattr(os, "rename", lambda a, b: rename(a, b) if a != source else refuse(errno.EIO)())
     with pytest.raises(OSError, match="Input/output"):
         replace_file(source, target)
-    assert target.read_text() == "new"
+    assert target.read_text() == "newer"
 
 
 def test_renaming_across_the_parts_of_a_drive(tmp_path, monkeypatch):

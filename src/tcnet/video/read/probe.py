@@ -28,6 +28,8 @@ _MORE_PLACES = tuple(Fraction(number, 12) for number in (2, 6, 10, 1, 11))
 _NOT_CARRIED = {
     SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ metadata of single frames",
     SideDataType.DOVI_METADATA: DOLBY_VISION,
+    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid metadata of single frames",
+    SideDataType.SPHERICAL: "that it is a 360-degree video; players will show it flat",
 }
 
 
