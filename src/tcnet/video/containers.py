@@ -13,8 +13,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from tcnet.errors import MediaError, UsageError
-from tcnet.video.media_kind import is_animated_webp, is_still_image
-from tcnet.video.pyav import LENIENT_TAGS, clean_tags
+from tcnet.video.media_kind import is_animated_webp, is_still_image, joined_movies
+from tcnet.video.pyav import LENIENT_TAGS, clean_tags, copy_packet
 from tcnet.video.transport import Renumbering
 
 _ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC
@@ -37,6 +37,7 @@ _FOLLOWING_DEMUXERS = frozenset(
 )
 _TEXT_DEMUXERS = frozenset(["adf", "bin", "idf", "tty", "xbin"])
 PLAYLISTS = frozenset(["applehttp", "concat", "dash", "hls", "imf", "webm_dash_manifest"])  # if allowed
+MOVIE = "mov,mp4,m4a,3gp,3g2,mj2"
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,httpproxy,crypto,data"
 # What playlists and their like begin with, after white space, for an error that says what is wrong.
 _PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat version", b"<MPD", b"v=0", b"# VobSub", b"[playlist]", b"<smil")
@@ -148,6 +149,7 @@ def demux(
     """Packets from where the container stands to its end; an empty one of each stream ends them. on_error is
     called for each damage, behind which reading goes on where the format can find its way again."""
     errors = 0
+    highest = dict[int, int]() if _is_joined_movie(container) else None  # decoding times by stream
     packets = container.demux(streams)
     while errors <= _MAX_READ_ERRORS:
         try:
@@ -162,7 +164,24 @@ def demux(
         if packet is None:
             return
         errors = 0
+        if highest is not None and packet.dts is not None:
+            before = highest.get(packet.stream_index, packet.dts - 1)
+            highest[packet.stream_index] = max(before, packet.dts)
+            packet = _kept(packet) if packet.is_discard and packet.dts <= before else packet
         yield packet
+
+
+def _is_joined_movie(container: InputContainer) -> bool:
+    path = Path(container.name.removeprefix("file:"))
+    return container.format.name == MOVIE and path.is_file() and joined_movies(path) > 1
+
+
+def _kept(packet: "Packet[Stream]") -> "Packet[Stream]":
+    """FFmpeg marks the first fragment of a joined file, whose times step back, as if an edit list left it
+    out, and no mark can be taken away."""
+    kept = copy_packet(packet)
+    kept.stream = packet.stream
+    return kept
 
 
 def main_video(container: InputContainer, path: Path) -> VideoStream:

@@ -191,15 +191,24 @@ def test_a_clip_cut_short_gives_what_is_there_and_a_notice(clips, tmp_path, suff
 
 
 @pytest.mark.parametrize(
-    "flags", ["", "empty_moov+default_base_moof+frag_keyframe"], ids=["plain", "fragments"]
+    ("flags", "pictures"),
+    [("", 7), ("empty_moov+default_base_moof+frag_keyframe", 21)],
+    ids=["plain", "fragments"],
 )
-def test_files_joined_byte_by_byte_are_said_to_be(clips, tmp_path, flags):
+def test_files_joined_byte_by_byte(clips, tmp_path, flags, pictures):
+    """Of plain files FFmpeg reads the first alone; of fragments it would leave out those that go back in time."""
     settings = (("movflags", flags),) if flags else ()
-    part = clips.write(tmp_path / "a.mp4", clips.clip(options=(("g", "3"),), container_options=settings))
+    clip = clips.clip(audio=("aac",), options=(("g", "3"),), container_options=settings)
+    part = clips.write(tmp_path / "a.mp4", clip)
     with open_source(part) as source:
         assert not source.notices
     joined = tmp_path / "b.mp4"
     joined.write_bytes(part.read_bytes() * 3)
+    frames = clips.convert(joined, tmp_path / "c.mkv")
+    assert len(frames) == pictures
+    assert all(b.pts > a.pts for a, b in itertools.pairwise(frames))
+    sound, joined_sound = (len(clips.packets(path, 1)) for path in (part, tmp_path / "c.mkv"))
+    assert joined_sound == sound * pictures / 7
     with open_source(joined) as source:
         assert source.notices[0].startswith("this is 3 MP4 or MOV files joined byte by byte")
         assert "ffmpeg -f concat" in source.notices[0]

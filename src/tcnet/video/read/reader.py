@@ -117,8 +117,8 @@ class VideoReader:
             )
         if (parts := joined_movies(self.path)) > 1:
             lines.append(
-                f"this is {parts} MP4 or MOV files joined byte by byte, and frames of all but the first are "
-                "missing or damaged: join the files with ffmpeg -f concat, or upscale them one by one"
+                f"this is {parts} MP4 or MOV files joined byte by byte: frames of all but the first may be "
+                "missing or damaged; join the files with ffmpeg -f concat, or upscale them one by one"
             )
         lines += describe_other_formats(self.file.first_reading.other_formats)
         return tuple(lines)

@@ -9,14 +9,12 @@ from av.video.stream import VideoStream
 from tcnet.errors import MediaError
 from tcnet.video.clock import Clock
 from tcnet.video.color.h273 import bit_depth, resolve_color
-from tcnet.video.containers import main_video
+from tcnet.video.containers import MOVIE, main_video
 from tcnet.video.frame import VideoInfo
 from tcnet.video.pyav import exact
 from tcnet.video.read.crop import Crop, matroska_crop
 from tcnet.video.source_file import SourceFile
 from tcnet.video.timestamps import tagged_end
-
-_MOVIE = "mov,mp4,m4a,3gp,3g2,mj2"
 
 
 def describe(container: InputContainer, file: SourceFile) -> VideoInfo:
@@ -77,7 +75,7 @@ def stream_duration(stream: VideoStream, file: SourceFile) -> Fraction | None:
     where it cannot know."""
     clock = file.clock
     # FFmpeg may count what an edit list of MP4 leaves out, or puts before the first frame.
-    late = stream.container.format.name == _MOVIE and (stream.start_time or 0) > 0
+    late = stream.container.format.name == MOVIE and (stream.start_time or 0) > 0
     shown = sum(not entry.is_discard for entry in stream.index_entries)
     edited = (clock.discarded or late) and (clock.pictures or 0) >= shown
     if clock.length is not None and (clock.discontinuous or edited or not clock.continuous):
