@@ -95,7 +95,7 @@ def describe_other_formats(others: Sequence[OtherFormat]) -> list[str]:
             lines.append(f"{named} in {codec}{than} becomes a track of its own: {where}")
         else:
             lines.append(
-                f"{named} in {codec}{than} is left out: {where}; to keep it, upscale the recordings "
-                "that are joined in this file one by one"
+                f"{named} in {codec}{than} is left out: {where}; to keep it, cut the file there "
+                "and upscale the parts one by one"
             )
     return lines
