@@ -1,5 +1,6 @@
 """Depth, pixel format and pixel aspect that change in mid-stream: one for all frames, and a notice."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -48,6 +49,22 @@ def test_all_frames_have_the_first_ones_depth(clips, tmp_path, formats):
     told = "of another bit depth were converted" if other else "have another pixel format"
     assert sum(told in line for line in notices) == 1
     clips.convert(path, tmp_path / "out.mkv")
+
+
+@pytest.mark.parametrize(
+    ("transfers", "told"),
+    [((1, 16), "not in SDR as"), ((18, 1), r"not in HDR \(HLG\) as"), ((1, 6), None), ((18, 18), None)],
+)
+def test_hdr_that_begins_or_ends_is_said(clips, tmp_path, transfers, told):
+    def tagged(number):
+        return lambda container, video: setattr(video.codec_context, "color_trc", number)
+
+    path = joined(clips, tmp_path, [{"setup": tagged(number)} for number in transfers])
+    with open_source(path) as reader:
+        assert len(list(reader)) == 14
+        lines = [line for line in reader.notices if "as the first ones" in line]
+    assert len(lines) == (told is not None)
+    assert told is None or re.search(f"^7 frames are {told}", lines[0])
 
 
 def test_an_unchanging_stream_says_nothing(clips, tmp_path):

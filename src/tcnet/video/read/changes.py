@@ -7,6 +7,8 @@ from fractions import Fraction
 import numpy as np
 from av.video.frame import VideoFrame
 
+from tcnet.video.color.h273 import UNSPECIFIED
+from tcnet.video.color.hdr import TRANSFER_HLG, TRANSFER_PQ
 from tcnet.video.frame import Pixels, VideoInfo
 from tcnet.video.source_file import OtherFormat
 
@@ -21,6 +23,7 @@ class Changes:
         self._info = info
         self._formats: Counter[str] = Counter()  # frames by pixel format, without the first one's
         self._converted = 0
+        self._transfers = 0  # frames of another brightness curve
         self._aspects: list[Fraction] = []  # of pixels as stored, each that follows another
         self._scales: list[Fraction] = []  # likewise: by how much scaling to one size changes the aspect
 
@@ -29,6 +32,8 @@ class Changes:
         be some pictures ahead. size: (width, height) to which pictures of others are scaled."""
         if picture.format.name != self._info.pixel_format:
             self._formats[picture.format.name] += 1
+        if picture.color_trc not in (0, UNSPECIFIED):
+            self._transfers += _curve(picture.color_trc) != _curve(self._info.color.transfer)
         scale = Fraction(picture.width, size[0]) / Fraction(picture.height, size[1])
         for seen, value in ((self._aspects, aspect or Fraction(1)), (self._scales, scale)):
             if not seen or value != seen[-1]:
@@ -56,6 +61,12 @@ class Changes:
                 f"{self._formats.total()} frames have another pixel format ({', '.join(self._formats)}) than "
                 f"the first ones ({self._info.pixel_format}); all are written alike"
             )
+        if self._transfers:
+            first = _curve(self._info.color.transfer)
+            lines.append(
+                f"{self._transfers} frames are not in {first} as the first ones: all are written as {first}, "
+                "and those will be too dark or too bright; cut the file there and upscale each part"
+            )
         shapes = self._shapes()
         if len(shapes) > 1:
             spelled = [f"{shape.numerator}:{shape.denominator}" for shape in shapes[:_MOST_ASPECTS]]
@@ -74,6 +85,10 @@ class Changes:
             if not found or abs(aspect * scale / found[-1] - 1) > _SAME_ASPECT:
                 found.append(aspect * scale)
         return found
+
+
+def _curve(transfer: int) -> str:
+    return {TRANSFER_PQ: "HDR (PQ)", TRANSFER_HLG: "HDR (HLG)"}.get(transfer, "SDR")
 
 
 def describe_other_formats(others: Sequence[OtherFormat]) -> list[str]:
