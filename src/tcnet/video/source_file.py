@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +30,7 @@ _DIGITS = 16
 _REORDERED = 16  # pictures, at most
 _READ_IN_ORDER = ("mpegts", "flv")  # what is not read of these lies at their end
 _UNREAD_BYTES = 1 << 17  # and a hundredth of the file: the last packet's frames, tables, stuffing
+_ADTS_BYTES, _LEAST_PACKETS = 7, 8  # of a header; in a form of its own
 _EARLY_PACKETS = 500  # of the copied streams: what comes later tells nothing about them beforehand
 
 
@@ -48,7 +49,7 @@ class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
     display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbering: how the file is to
     be opened (`open_input`). unread: bytes behind the last packet of all streams, where they are read in
-    order."""
+    order. changing: streams of sound whose rate or speakers change."""
 
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
@@ -56,6 +57,7 @@ class FirstReading:
     renumbering: Renumbering | None = None
     unread: int = 0
     other_formats: tuple[OtherFormat, ...] = ()
+    changing: frozenset[int] = frozenset()
 
 
 class SourceFile:
@@ -131,13 +133,14 @@ def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: 
         tracks = {s.id for s in container.streams.audio if s.codec_context.sample_rate}
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
         in_order = container.format.name in _READ_IN_ORDER
-        joints = _Joints(main, strangers)
+        joints, forms = _Joints(main, strangers), _SoundForms()
         for packet in demux(container, [main, *others]):
             if in_order and packet.pos is not None:
                 last = packet.pos + packet.size
             beginning.add(packet)
             finder.add(packet)
             joints.add(packet)
+            forms.add(packet)
             if beginning.complete and not finder.reads_all:
                 break
         clock = finder.find()
@@ -147,8 +150,9 @@ def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: 
             if stranger.number != main.id
         )
     return FirstReading(
-        clock, beginning.first_packets, beginning.display_matrix, renumbering, size - last, other_formats
-    )
+        clock, beginning.first_packets, beginning.display_matrix, renumbering, size - last, other_formats,
+        forms.changing,
+    )  # fmt: skip
 
 
 class _Joints:
@@ -180,6 +184,28 @@ class _Joints:
     def _close(self, place: int) -> None:
         while self._left and self._left[-1] <= place:
             self._found[self._left.pop()] = self._count, max(self._ends, default=Fraction(0))
+
+
+class _SoundForms:
+    """What packets of AAC say of themselves (ADTS, ISO/IEC 14496-3, 1.A.2.2): profile, rate and channels. All
+    that hold AAC without it say it once for the whole stream; other codecs keep it in their packets."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, Counter[tuple[int, int]]] = {}
+
+    def add(self, packet: "Packet[Stream]") -> None:
+        head = bytes(memoryview(packet)[:4]) if packet.size >= _ADTS_BYTES else b""
+        if packet.stream.type == "audio" and head[:1] == b"\xff" and head[1] & 0xF6 == 0xF0:
+            self._counts.setdefault(packet.stream_index, Counter())[head[2] & 0xFD, head[3] & 0xC0] += 1
+
+    @property
+    def changing(self) -> frozenset[int]:
+        """Streams in which two forms come often: of one that comes a few times, packets are damaged."""
+        return frozenset(
+            index
+            for index, counts in self._counts.items()
+            if sum(count >= _LEAST_PACKETS for count in counts.values()) > 1
+        )
 
 
 class _Beginning:

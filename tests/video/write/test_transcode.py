@@ -177,3 +177,50 @@ def test_an_attachment_is_left_out_with_a_notice(clips, tmp_path):
     source = with_text(clips, tmp_path / "a.mkv", "subrip", attachment=True)
     notices = prepare(source, tmp_path / "b.mp4")
     assert "the attachment font.ttf is left out: mp4 holds none; write .mkv" in notices
+
+
+def broadcast(clips, path, rate, layout):
+    """A second of pictures, and of a tone of 440 Hz in all channels as AAC, in a transport stream."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"mbtree": "0"})
+        video.width, video.height, video.pix_fmt = 32, 24, "yuv420p"
+        sound = container.add_stream("aac", rate=rate, layout=layout)
+        channels = sound.codec_context.layout.nb_channels
+        for index in range(25):
+            picture = av.VideoFrame.from_ndarray(clips.picture(index, (32, 24)), "rgb24")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(picture))
+            times = (np.arange(rate // 25) + index * (rate // 25)) / rate
+            tone = (np.sin(2 * np.pi * 440 * times) * 9000).astype(np.int16)
+            heard = av.AudioFrame.from_ndarray(np.repeat(tone, channels)[None], "s16", layout)
+            heard.sample_rate, heard.pts, heard.time_base = rate, index * (rate // 25), Fraction(1, rate)
+            container.mux(sound.encode(heard))
+        container.mux(video.encode(None))
+        container.mux(sound.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "now"), [(".mkv", "flac"), (".mp4", "alac")])
+@pytest.mark.parametrize("other", [(44100, "stereo"), (48000, "5.1")], ids=["rate", "speakers"])
+def test_aac_that_changes_on_the_way_is_converted(clips, tmp_path, other, suffix, now):
+    """As between two broadcasts: copied, it would keep the header of the first."""
+    parts = [broadcast(clips, tmp_path / "part.ts", *form) for form in ((48000, "stereo"), other)]
+    source = tmp_path / "a.ts"
+    source.write_bytes(b"".join(parts))
+    with open_source(source) as reader:
+        sink = open_sink(tmp_path / f"b{suffix}", info=reader.info, copy_from=source)
+        for frame in reader:
+            sink.write(frame)
+        sink.finish()
+    assert "as its rate or speakers change on the way" in sink.notices[0]
+    codec, _, heard = samples(tmp_path / f"b{suffix}")
+    assert codec == now
+    assert heard.shape[1] == pytest.approx(2 * 48000, rel=0.05)
+    later = heard[0, 60000:84000]
+    spectrum = np.abs(np.fft.rfft(later * np.hanning(len(later))))
+    assert spectrum.argmax() * 48000 / len(later) == pytest.approx(440, abs=4)
+    source.write_bytes(parts[0] * 2)
+    with open_source(source) as reader:
+        sink = open_sink(tmp_path / f"c{suffix}", info=reader.info, copy_from=source)
+        sink.abort()
+    assert not sink.notices

@@ -208,7 +208,8 @@ class Passthrough:
     def _add_copy(self, stream: Stream, packet: "Packet[Stream] | None") -> Stream | None:
         """The stream for the copy, or for another form of it; None where the container holds neither."""
         muxer = self._output.format.name
-        if _holds(muxer, stream, packet):
+        changing = stream.index in self._file.first_reading.changing
+        if not changing and _holds(muxer, stream, packet):
             return self._output.add_stream_from_template(stream, opaque=True)
         if isinstance(stream, AttachmentStream):
             self._notices.append(f"the attachment {stream.name} is left out: {muxer} holds none; write .mkv")
@@ -217,9 +218,10 @@ class Passthrough:
         if converter is not None:
             self._converters[stream.index] = converter
             note = f" ({converter.note})" if converter.note else ""
+            why = ", as its rate or speakers change on the way" if changing else ""
             self._notices.append(
                 f"stream {stream.index} ({_kind(stream)}) becomes {converter.name}{note}: {muxer} cannot "
-                "hold it as it is"
+                f"hold it as it is{why}"
             )
             return converter.stream
         others = [s for s in CONTAINERS if s != ".m4v" and _holds(CONTAINERS[s][0], stream, packet)]
