@@ -60,6 +60,7 @@ WORN = VideoOptions(
     two_rounds=0.5,
     anisotropic=0.5,
     ringing=0.5,
+    fields=0.5,
     kernels=["bicubic", "bilinear", "lanczos3"],
     noise_kinds=["gaussian", "grain", "sensor", "chroma"],
     codecs=["h264", "hevc", "mpeg2", "vp9"],

@@ -4,7 +4,7 @@ import torch
 
 from tcnet.data.data_options import DataOptions, SourceOptions, VideoOptions
 from tcnet.data.samples import SampleMaker, open_sources
-from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, ring
+from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, leave_fields, ring
 
 
 def noise_on(level, kind):
@@ -41,6 +41,36 @@ def test_ringing_leaves_waves_beside_an_edge_and_nothing_on_flat_ground():
     row = ring(step, np.random.default_rng(0))[0, 16, :, 0].astype(int)
     assert row.max() > 163
     assert row.min() < 77
+
+
+def each_way_of_leaving_fields(clip):
+    for seed in range(30):
+        left = leave_fields(clip, np.random.default_rng(seed))
+        assert left.shape == clip.shape
+        assert left.dtype == np.uint8
+        yield left
+
+
+@pytest.mark.parametrize("height", [7, 8])
+def test_fields_come_from_the_next_frame_or_from_between_their_neighbours(height):
+    clip = np.empty((3, height, 4, 3), np.uint8)
+    clip[:] = np.array([10, 50, 90])[:, None, None, None]  # ever brighter
+    seen = {tuple(left[0, :4, 0, 0].tolist()) for left in each_way_of_leaving_fields(clip)}
+    assert seen == {(10, 50, 10, 50), (50, 10, 50, 10), (30, 30, 30, 30), (10, 10, 10, 10)}
+    for left in each_way_of_leaving_fields(clip):
+        assert (left[2] == 90).all()  # none comes after the last
+
+
+def test_a_clip_that_stands_still_loses_lines_at_most():
+    picture = np.random.default_rng(0).integers(0, 256, (1, 9, 6, 3), dtype=np.uint8)
+    clip = np.repeat(picture, 3, axis=0)
+    for left in each_way_of_leaving_fields(clip):
+        kept = [(left[:, first::2] == clip[:, first::2]).all() for first in (0, 1)]
+        assert any(kept)
+        if not all(kept):
+            first = kept.index(True)
+            between = left[:, 3 - first].astype(float)  # a line of the other field, between two of the kept
+            assert np.abs(between - (clip[:, 2 - first] / 2 + clip[:, 4 - first] / 2)).max() <= 0.5
 
 
 def test_blur_at_an_angle_keeps_light_and_differs_along_and_across():

@@ -77,6 +77,9 @@ class VideoOptions(Table):
     """Of the samples: were blurred, made smaller and enlarged once before."""
     ringing: Share = 0.0
     """Of the samples that are not clean: a filter that leaves waves beside edges."""
+    fields: Share = 0.0
+    """Of the samples that are not clean: were interlaced once, and show it: lines of two moments woven, both
+    blended, or one half of the lines filled in from the other."""
     noise_kinds: Annotated[list[Literal["gaussian", "grain", "sensor", "chroma"]], Field(min_length=1)] = [
         "gaussian"
     ]

@@ -1,7 +1,7 @@
 """The degradation "video": what cameras and codecs do to pictures in real files.
 
-Blur and downscale, once or twice, noise, then a real codec over the whole LR clip, so that artefacts are the
-codec's own, with its temporal consistency.
+Blur and downscale, once or twice, noise, fields, then a real codec over the whole LR clip, so that artefacts
+are the codec's own, with its temporal consistency.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import torch
 
 from tcnet.data.data_options import VideoOptions
 from tcnet.data.degradation import SCALE, degrade_bi, imresize, to_8bit
-from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, ring, wear_once
+from tcnet.data.wear import add_noise_of_kind, blur_at_an_angle, leave_fields, ring, wear_once
 from tcnet.video import Pixels
 from tcnet.video.write.recompress import Compression, recompress
 
@@ -29,6 +29,8 @@ def degrade_video_clip(hr: Pixels, rng: np.random.Generator, options: VideoOptio
         kind, sigma = _drawn(rng, options.noise_kinds), rng.uniform(0, options.noise_sigma)
         even = kind == "gaussian"
         lr = _add_noise(lr, rng, sigma) if even else add_noise_of_kind(lr, rng, kind, sigma)
+    if options.fields and rng.random() < options.fields:
+        lr = leave_fields(lr, rng)
     return recompress(lr, draw_compression(rng, options))
 
 

@@ -1,4 +1,5 @@
-"""What else real files went through: ringing filters, blur at any angle, noise of film and sensors, the dark.
+"""What else real files went through: ringing filters, blur at any angle, noise of film and sensors, fields,
+the dark.
 
 Each takes and gives (T, H, W, 3) uint8, or pictures (T, 3, H, W) in [0, 1] where it says so, by draws from
 `rng`.
@@ -67,6 +68,28 @@ def add_noise_of_kind(lr: Pixels, rng: np.random.Generator, kind: str, sigma: fl
     if kind == "chroma":
         noise = noise - noise.mean(dim=1, keepdim=True)
     return _codes(light + noise * (sigma / 255))
+
+
+def leave_fields(lr: Pixels, rng: np.random.Generator) -> Pixels:
+    """What is left where video was interlaced once, by one way for the whole clip.
+
+    The second fields are of the next frame: woven with the first they are combs, blended ghosts; dropped and
+    filled in from the lines beside them they leave coarse lines.
+    """
+    later = np.concatenate((lr[1:], lr[-1:]))
+    first = int(rng.integers(2))  # the line at which the frame's own field begins
+    way = str(rng.choice(["woven", "blended", "dropped"]))
+    if way == "blended":
+        return _codes((_pictures(lr) + _pictures(later)) / 2)
+    lines = np.arange(lr.shape[1])
+    other = lines[lines % 2 != first]
+    result: Pixels = lr.copy()
+    if way == "woven":
+        result[:, other] = later[:, other]
+    else:
+        above, below = np.maximum(other - 1, first), np.minimum(other + 1, lines[lines % 2 == first][-1])
+        result[:, other] = np.rint((lr[:, above].astype(np.float32) + lr[:, below]) / 2)
+    return result
 
 
 def darken(hr: Pixels, rng: np.random.Generator) -> Pixels:
