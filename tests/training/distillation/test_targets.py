@@ -1,4 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -83,18 +86,24 @@ def test_networks_that_see_other_degradations_count_the_same(sources, tmp_path):
     assert not torch.equal(target, to_8bit(bi))
 
 
-def test_processes_share_the_clips(sources, tmp_path):
-    class Waiting(Processes):
-        def wait(self):
-            pass
+def test_processes_share_the_clips_however_late_one_of_them_looks(sources, tmp_path):
+    together = Barrier(2)
 
-    counts = []
-    for rank in (0, 1):
-        network = Nearest()
-        stored(sources, tmp_path / "t", network, processes=Waiting(rank, 3))
-        counts.append(network.calls)
-    assert counts == [2, 0]  # the second finds only its share of what is still missing, which is none
-    assert len(list((tmp_path / "t").iterdir())) == 1
+    class Process(Processes):
+        def wait(self):
+            together.wait(10)
+
+    networks = [Nearest(), Nearest()]
+
+    def process(rank):
+        time.sleep(0.1 * rank)
+        return stored(sources, tmp_path / "t", networks[rank], processes=Process(rank, 2))
+
+    with ThreadPoolExecutor() as threads:
+        first, second = threads.map(process, (0, 1))
+    assert first == second
+    assert all(clip.target.is_file() for clip in first.sources[0].clips)
+    assert [network.calls for network in networks] == [2, 2]
 
 
 def test_samples_carry_the_target_of_their_own_place(sources, tmp_path):

@@ -5,12 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from tcnet.errors import UsageError
-from tcnet.evaluation.methods.basicvsr import find_basicvsr
+from tcnet.evaluation.methods.basicvsr import find_basicvsr, load_basicvsr
+from tcnet.network import CONFIGS, TCNet
 from tcnet.network.quantisation import QuantisedBlock
 from tcnet.network.transforms import ClipTransform
 from tcnet.profiling.benchmark import moving_texture
 from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.training.distillation.teacher import EnsembleTeacher, draw_transform, load_teacher_networks
+from tcnet.training.start.initialise import embed_basicvsr
 
 
 def nearest(clip):
@@ -91,6 +93,21 @@ def test_a_teacher_in_integers_teaches_the_same(name):
     with torch.no_grad():
         error = (quick(clip) - exact(clip)).square().mean().sqrt()
     assert 0 < error < 1 / 255
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_published_teacher_is_basicvsr_without_what_that_lacks(dtype):
+    try:
+        path = find_basicvsr("basicvsr-bi")
+    except UsageError as error:
+        pytest.skip(str(error))
+    [lean] = load_teacher_networks(["basicvsr-bi"], torch.device("cpu"), dtype)
+    whole = TCNet(CONFIGS["tcnet"]).eval().requires_grad_(False)
+    embed_basicvsr(whole, load_basicvsr(path))
+    whole.to(dtype=dtype, memory_format=torch.channels_last)
+    clip = moving_texture(3, 16, 16)
+    assert torch.equal(lean(clip), whole(clip))
+    assert not [*lean.stability.parameters()]
 
 
 def test_unknown_teachers_and_none():

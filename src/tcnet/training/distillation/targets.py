@@ -77,6 +77,7 @@ def store_targets(
     if not taught:
         raise UsageError("teacher.stored makes targets for cached clips, and data.sources has none")
     missing = [clip for clip in taught if clip.target is not None and not clip.target.is_file()]
+    processes.wait()  # each shares out the same list: none is made before all have seen which are missing
     mine = missing[processes.rank :: processes.count]
     for number, clip in enumerate(mine, start=1):
         _make(clip, teachers, damage, device)

@@ -2,6 +2,7 @@
 err independently, and far less noisy than a single ground truth."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,17 @@ from tcnet.network.quantisation import measure_ranges, quantise
 from tcnet.network.transforms import ClipTransform
 from tcnet.training.config import split_degradation
 from tcnet.training.start.initialise import embed_basicvsr
+
+_BASICVSR = replace(
+    CONFIGS["tcnet"],
+    alignment_depth=0,
+    matching_depth=0,
+    fusion_width=8,
+    fusion_levels=1,
+    fusion_stages=1,
+    short_term=False,
+)
+"""A TCNet computes the same as BasicVSR, and faster; what BasicVSR lacks would add zeros, and is left out."""
 
 
 class ClipNetwork(Protocol):
@@ -98,6 +110,6 @@ def describe_teacher(entries: Iterable[str]) -> str:
 def _load(name: str) -> TCNet:
     if name not in BASICVSR_FILES:
         return load_model(name)
-    network = TCNet(CONFIGS["tcnet"])  # computes the same as BasicVSR, and faster
+    network = TCNet(_BASICVSR)
     embed_basicvsr(network, load_basicvsr(find_basicvsr(name)))
     return network.eval().requires_grad_(False)
