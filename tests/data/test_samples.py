@@ -1,17 +1,19 @@
 import multiprocessing
 import os
 import signal
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
+from tcnet.data import loader
 from tcnet.data.data_options import DataOptions, SourceOptions
 from tcnet.data.degradation import DEGRADATIONS, to_8bit
 from tcnet.data.loader import StepNumbers, load_batches
 from tcnet.data.samples import SampleMaker, open_sources
 from tcnet.data.synthetic import generated_still
-from tcnet.errors import MediaError
+from tcnet.errors import MediaError, TcnetError
 from tcnet.video import write_png
 
 
@@ -126,6 +128,46 @@ def test_worker_processes_make_the_same_batches_and_leave_signals_to_the_trainer
     here, there = list(here), list(there)
     assert len(here) == 3
     assert all(torch.equal(a["lr"], b["lr"]) for a, b in zip(here, there, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (None, None),
+        (
+            MediaError(
+                "Caught MediaError in DataLoader worker process 0.\n  File\ntcnet.errors.MediaError: a.png\n"
+            ),
+            "a.png",
+        ),
+        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "a process .* data.workers to fewer"),
+    ],
+)
+def test_workers_are_let_go_of_whatever_keeps_the_error(error, said):
+    """They end with the last reference to torch's iterator, whose frames an error would keep."""
+
+    class Batches:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if error is not None:
+                raise error
+            return {}
+
+    batches = Batches()
+    workers, made = weakref.ref(batches), loader._plainly_failing(batches)
+    del batches
+    if error is None:
+        next(made)
+        assert workers() is not None
+        made.close()
+        assert workers() is None
+    else:
+        with pytest.raises(TcnetError, match=f"^{said}") as kept:
+            next(made)
+        assert kept.value is not None
+        assert workers() is None
 
 
 def test_of_several_places_the_busiest_is_taken(tmp_path):

@@ -1,9 +1,11 @@
 import contextlib
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -86,6 +88,35 @@ def test_termination_saves_at_once_and_loses_nothing(tiny):
     assert signal.getsignal(signal.SIGTERM) is before
     assert train(tiny.config("run"), resume=True).counters.step == 6
     train(tiny.config("whole"))
+    assert_same_run(tiny.folder / "whole", tiny.folder / "run")
+
+
+def test_a_file_that_became_unreadable_loses_no_step(tiny):
+    """Not the command's first batches, which are made before: the steps until then are saved, bit for bit."""
+    folder = tiny.folder / "clips" / "one"
+    folder.mkdir(parents=True)
+    for frame in range(2):
+        write_png(folder / f"{frame}.png", generated_still(np.random.default_rng(frame), 64))
+    sound = (folder / "1.png").read_bytes()
+    given = (
+        f"data.root={tiny.folder}",
+        'data.sources=[{kind="clips", path="clips", cached=false}]',
+        "optimisation.steps=8",
+    )
+    spoil = at_step(1, lambda: (folder / "1.png").write_bytes(sound[:99]))
+    with pytest.raises(MediaError, match=r"1\.png.* \(step \d is saved: .* --resume\)$") as caught:
+        train(tiny.config("run", *given, "data.workers=1"), watcher=spoil)
+    assert "\n" not in str(caught.value)
+    assert "Caught" not in str(caught.value)
+    end = time.monotonic() + 60
+    while multiprocessing.active_children():  # told to end, though the error is kept
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    (folder / "1.png").write_bytes(sound)
+    steps = []
+    train(tiny.config("run", *given), resume=True, watcher=Watcher(progress=lambda s: steps.append(s.step)))
+    assert f"(step {steps[0] - 1} is saved" in str(caught.value)
+    train(tiny.config("whole", *given))
     assert_same_run(tiny.folder / "whole", tiny.folder / "run")
 
 

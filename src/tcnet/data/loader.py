@@ -1,13 +1,14 @@
 """Batches for the training loop, prefetched by worker processes."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from tcnet.data.samples import SampleMaker
+from tcnet.errors import MediaError, TcnetError
 from tcnet.system.signals import held_back
 
 PREFETCH = 4  # batches per worker
@@ -39,11 +40,13 @@ class StepNumbers:
 
 def load_batches(
     samples: SampleMaker, numbers: StepNumbers, *, workers: int, pin_memory: bool
-) -> Iterator[dict[str, Tensor]]:
-    """Batches in the order of `numbers`, each {"lr": (B, T, 3, h, w), "hr": ...} uint8.
+) -> Generator[dict[str, Tensor]]:
+    """Batches in the order of `numbers`, each {"lr": (B, T, 3, h, w), "hr": ...} uint8; to be closed.
 
     Workers start at once, as processes of their own: a copy of this one has the objects but not the threads
     of FFmpeg and torch, and waits for them forever as soon as it frees such an object.
+
+    Raises MediaError as `SampleMaker`, TcnetError where a worker was killed.
     """
     loader = DataLoader(
         samples,
@@ -56,7 +59,29 @@ def load_batches(
     )
     # The training process decides when to end; a Ctrl-C reaches the whole group.
     with held_back(signal.SIGINT, signal.SIGTERM):
-        return iter(loader)
+        return _plainly_failing(iter(loader))
+
+
+def _plainly_failing(batches: Iterator[dict[str, Tensor]]) -> Generator[dict[str, Tensor]]:
+    """`batches`, with errors of workers in one line: torch puts their tracebacks before it.
+
+    Workers end with the last reference to `batches`. One that was left, such as in the frames of an error,
+    would keep this process from ending: they do not heed the signal by which Python ends them.
+    """
+    try:
+        yield from batches
+    except MediaError as error:
+        said = str(error).rstrip().rpartition(f"{MediaError.__name__}: ")[2]
+        raise MediaError(said) from error.with_traceback(None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TcnetError(
+            "a process that makes samples was killed, mostly for want of memory: close other programs, or "
+            "set data.workers to fewer"
+        ) from error.with_traceback(None)
+    finally:
+        del batches
 
 
 def _begin_worker(_worker: int) -> None:

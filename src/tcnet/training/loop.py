@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,10 +110,12 @@ class Trainer:
         setting, number = self._setting, self.counters.step
         adversary = setting.objective.adversary
         begin = time.monotonic()
+        taken = self._take(batches)
+        self._window.waited += time.monotonic() - begin
         setting.optimiser.begin(number)
         if adversary is not None:
             adversary.begin()
-        loss, terms = self._gradients(batches, number)
+        loss, terms = self._gradients(taken, number)
         trained, judging = setting.optimiser.trained(), adversary.parameters() if adversary else []
         request = torch.tensor(float(interruption.requested), device=setting.device)
         figures = setting.processes.average_gradients(
@@ -138,15 +140,23 @@ class Trainer:
         self.counters = replace(self.counters, step=number + 1, seconds=seconds)
         return float(figures[1]) > 0
 
-    def _gradients(self, batches: Iterator[Batch], number: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def _take(self, batches: Iterator[Batch]) -> list[Batch]:
+        """The batches of a step, before anything is changed for it: if one cannot be made, the steps before
+        it are saved."""
+        try:
+            return [next(batches) for _ in range(self._options.accumulate)]
+        except TcnetError as error:
+            self._save()
+            raise type(error)(
+                f"{error} (step {self.counters.step} is saved: mend that, then continue with --resume)"
+            ) from error
+
+    def _gradients(self, batches: Sequence[Batch], number: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Gradients of one step's batches, of the network and the discriminator; the loss and its terms."""
         setting, share = self._setting, 1 / self._options.accumulate
         loss = torch.zeros((), device=setting.device)
         sums: dict[str, Tensor] = {}
-        for _ in range(self._options.accumulate):
-            asked = time.monotonic()
-            batch = next(batches)
-            self._window.waited += time.monotonic() - asked
+        for batch in batches:
             sr, hr = self._restore(batch["lr"]), self._to_device(batch["hr"])
             terms = self._terms(batch, sr, hr, number)
             part = setting.objective.total(terms, number) / self._options.accumulate

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,8 @@ def train(config: TrainingConfig, *, resume: bool = False, watcher: Watcher | No
                 workers=config.data.workers,
                 pin_memory=device.type == "cuda",
             )
-            finished = trainer.run(batches, interruption)
+            with closing(batches):
+                finished = trainer.run(batches, interruption)
     weights = Path(config.out) / f"{config.name}.safetensors"
     stopped_by = None if finished else interruption.number
     return Outcome(stopped_by, trainer.counters, weights if weights.exists() else None)
