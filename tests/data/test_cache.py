@@ -1,10 +1,12 @@
 import json
 import os
 import resource
+import weakref
 
 import numpy as np
 import pytest
 
+from tcnet.data import cache
 from tcnet.data.cache import CacheError, ClipFiles, ImageClip, cache_clips, to_eight_bits
 from tcnet.data.clips import find_clips
 from tcnet.video import write_png
@@ -70,6 +72,34 @@ def test_a_lost_index_only_costs_time(folder, tmp_path):
     (tmp_path / "cache" / "index.json").write_text("{half")
     assert cache_clips(find_clips(folder), tmp_path / "cache") == first
     assert len(json.loads((tmp_path / "cache" / "index.json").read_text())) == 2
+
+
+def test_a_clip_is_decoded_with_one_frame_in_memory(folder, tmp_path, monkeypatch):
+    """However long it is; the file is as numpy would write it."""
+    pictures = [np.full((24, 32, 3), number, np.uint8) for number in range(5)]
+
+    def frames(_):
+        held = []
+        for picture in pictures:
+            frame = picture.copy()
+            held.append(weakref.ref(frame))
+            yield frame
+            assert sum(each() is not None for each in held) <= 2  # here and there
+
+    monkeypatch.setattr(cache, "_frames", frames)
+    clip = cache_clips(find_clips(folder), tmp_path / "cache").clips[0]
+    np.save(tmp_path / "whole.npy", np.stack(pictures))
+    assert clip.path.read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert clip.frames == 5
+
+
+def test_an_index_that_cannot_be_read_or_written_is_the_caches_fault(folder, tmp_path, monkeypatch):
+    (tmp_path / "cache" / "index.json").mkdir(parents=True)
+    with pytest.raises(CacheError, match="cache: the cache of decoded clips cannot be read"):
+        cache_clips(find_clips(folder), tmp_path / "cache")
+    monkeypatch.setattr(cache, "INDEX", "absent/index.json")
+    with pytest.raises(CacheError, match="cache: the cache of decoded clips cannot be written"):
+        cache_clips(find_clips(folder), tmp_path / "cache")
 
 
 def test_a_full_disk_is_not_taken_for_an_unreadable_clip(folder, tmp_path):

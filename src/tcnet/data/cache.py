@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -137,23 +137,41 @@ def _read(path: Path, indices: Sequence[int], rows: slice, columns: slice) -> Pi
 
 
 def _decode(clip: ClipFiles, folder: Path, key: str) -> tuple[int, int, int]:
-    frames = np.stack(list(_frames(clip)))
+    """Write the clip's file, one frame in memory at a time; returns its frames, height and width."""
     work = folder / f".{key}.{os.getpid()}.part"
+    count = height = width = begin = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with work.open("wb") as file:
-            np.save(file, frames)
+            for frame in _frames(clip):
+                if not count:
+                    height, width, _ = frame.shape
+                    begin = _write_header(file, (0, height, width, 3))
+                file.write(np.ascontiguousarray(frame).data)
+                count += 1
+            if not count:
+                raise MediaError(f"{clip.files[0]}: has no frame")
+            file.seek(0)
+            end = _write_header(file, (count, height, width, 3))
+            assert end == begin
         sync(work)
         work.replace(folder / f"{key}.npy")
     except OSError as error:
-        work.unlink(missing_ok=True)
         raise CacheError(
             f"{folder}: the cache of decoded clips cannot be written "
-            f"({error.strerror}, {frames.nbytes >> 20} MiB for {clip.name}); "
+            f"({error.strerror}, after {count * height * width * 3 >> 20} MiB of {clip.name}); "
             "set data.cache to a folder with room"
         ) from error
-    count, height, width, _ = frames.shape
+    finally:
+        work.unlink(missing_ok=True)
     return count, height, width
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """Of an .npy file of uint8; returns its length, the same for any number of frames: numpy leaves room."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.tell()
 
 
 def _frames(clip: ClipFiles) -> Iterator[Pixels]:
@@ -192,13 +210,25 @@ def _identity(clip: ClipFiles) -> str:
 def _read_index(folder: Path) -> dict[str, list[str | int]]:
     try:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}  # decoded again, which costs time only
+    except OSError as error:
+        raise CacheError(
+            f"{folder}: the cache of decoded clips cannot be read ({error.strerror}); set data.cache to "
+            "another folder"
+        ) from error
     assert isinstance(entries, dict)
     return entries
 
 
 def _write_index(folder: Path, index: dict[str, list[str | int]]) -> None:
     work = folder / f".{INDEX}.{os.getpid()}.part"
-    work.write_text(json.dumps(index, indent=0, sort_keys=True), encoding="utf-8")
-    work.replace(folder / INDEX)
+    try:
+        work.write_text(json.dumps(index, indent=0, sort_keys=True), encoding="utf-8")
+        work.replace(folder / INDEX)
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        raise CacheError(
+            f"{folder}: the cache of decoded clips cannot be written ({error.strerror}); "
+            "set data.cache to a folder with room"
+        ) from error
