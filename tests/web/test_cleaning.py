@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tcnet.errors import MediaError
+from tcnet.web.jobs.database import Database
 from tcnet.web.service import Service
 from tcnet.web.settings import Settings
 
@@ -89,6 +90,31 @@ def test_a_file_that_is_none_of_ours(tmp_path, content, words):
         path.write_bytes(content)
     with pytest.raises(MediaError, match=words):
         Service(Settings(data_dir=tmp_path))
+
+
+def test_a_transaction_that_fails_leaves_none_behind(tmp_path):
+    """Whether a statement failed or the end of all of them: the next ones are a transaction of their own."""
+    path = tmp_path / "jobs.sqlite"
+    database = Database(path)
+    with database.use() as connection:
+        connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+        connection.execute(
+            "CREATE TABLE children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED, data BLOB)"
+        )
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 1}")  # as if the disk were full
+    with pytest.raises(sqlite3.OperationalError, match="full"), database.use():
+        connection.execute("INSERT INTO children VALUES (NULL, zeroblob(100000))")
+    connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(sqlite3.IntegrityError), database.use():
+        connection.execute("INSERT INTO children VALUES (7, NULL)")
+    with database.use():
+        connection.execute("INSERT INTO parents VALUES (1)")
+    database.close()
+    with sqlite3.connect(path) as connection:
+        counts = [connection.execute(f"SELECT count(*) FROM {table}") for table in ("parents", "children")]
+        assert [count.fetchone() for count in counts] == [(1,), (0,)]
+    connection.close()
 
 
 def test_records_that_cannot_be_read(server, clip):

@@ -3,10 +3,12 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from tcnet.web.jobs.changes import Changes
+from tcnet.web.routes import _stream
 
 
 @pytest.fixture
@@ -110,3 +112,19 @@ def test_nobody_listens_to_a_server_that_stops(slow):
     slow.service.changes.close()
     answer = slow.client.get("/api/events")
     assert (answer.status_code, answer.json()["error"][:29]) == (429, "too many clients listen alrea")
+
+
+def test_a_client_that_leaves_at_once_keeps_no_place():
+    """Before it was told all jobs as they are."""
+    changes = Changes(most=1)
+    jobs = SimpleNamespace(all=lambda: [SimpleNamespace(model_dump_json=lambda: "{}")] * 2)
+
+    async def listen():
+        for _ in range(3):
+            events = _stream(SimpleNamespace(changes=changes, jobs=jobs), None).body_iterator
+            await anext(events)
+            assert changes.full
+            await events.aclose()
+            assert not changes.full
+
+    asyncio.run(listen())

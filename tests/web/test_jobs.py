@@ -1,5 +1,6 @@
 """The life of a job, with a stand-in for the long work."""
 
+import sqlite3
 import sys
 import time
 from dataclasses import fields
@@ -7,6 +8,7 @@ from dataclasses import fields
 import pytest
 
 from tcnet.speeds import speeds_path
+from tcnet.web.jobs import runs
 from tcnet.web.jobs.job import Job, State
 from tcnet.web.service import Choice
 from tcnet.web.settings import ServedModel
@@ -279,6 +281,24 @@ def test_a_run_that_fails(server, web, clip, ending, error, capfd):
     running.until(other["id"], "failed")
     assert running.post(job["id"], "resume")["error"] is None
     running.until(job["id"], "failed")
+
+
+def test_a_run_that_cannot_be_noted_begins_later(server, clip, monkeypatch, capfd):
+    """As where the disk is full: the job stays queued, and the worker goes on."""
+    monkeypatch.setattr(runs, "RETRY_SECONDS", 0.02)
+    running = server()
+    job_id = running.create(clip)["id"]
+    change, failures = running.service.jobs.change_if_there, iter(range(2))
+
+    def full(job_id, function):
+        if function is runs._begun and next(failures, None) is not None:
+            raise sqlite3.OperationalError("database or disk is full")
+        return change(job_id, function)
+
+    monkeypatch.setattr(running.service.jobs, "change_if_there", full)
+    running.post(job_id, "start")
+    assert running.until(job_id, "done", "failed", seconds=10)["state"] == "done"
+    assert "disk is full" in capfd.readouterr().err
 
 
 def test_more_frames_than_the_header_says(server, web, clip):

@@ -250,18 +250,18 @@ def _stream(service: Service, job_id: str | None) -> Response:
         raise Refusal(429, "too many clients listen already; ask again later, or for the jobs themselves")
 
     async def events() -> AsyncIterator[dict[str, str]]:
-        listener = service.changes.listen()
-        for job in service.jobs.all() if job_id is None else [service.jobs.get(job_id)]:
-            yield {"event": "job", "data": job.model_dump_json()}
-        async for changed in listener:
-            for one in sorted(changed if job_id is None else changed & {job_id}):
-                found = service.jobs.find(one)
-                if found is not None:
-                    yield {"event": "job", "data": found.model_dump_json()}
-                    continue
-                yield {"event": "deleted", "data": f'{{"id": "{one}"}}'}
-                if job_id is not None:
-                    return
+        with service.changes.listen() as listener:
+            for job in service.jobs.all() if job_id is None else [service.jobs.get(job_id)]:
+                yield {"event": "job", "data": job.model_dump_json()}
+            async for changed in listener:
+                for one in sorted(changed if job_id is None else changed & {job_id}):
+                    found = service.jobs.find(one)
+                    if found is not None:
+                        yield {"event": "job", "data": found.model_dump_json()}
+                        continue
+                    yield {"event": "deleted", "data": f'{{"id": "{one}"}}'}
+                    if job_id is not None:
+                        return
 
     return EventSourceResponse(events(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Self
 
 EVERY_SECONDS = 0.25
 """Faster changes of a job are reported as one."""
@@ -32,7 +33,7 @@ class Changes:
             return self._closed or len(self._listeners) >= self._most
 
     def listen(self) -> "Listener":
-        """To be called and iterated in an event loop."""
+        """To be called, entered and iterated in an event loop."""
         listener = Listener(self)
         with self._lock:
             self._listeners.add(listener)
@@ -53,7 +54,7 @@ class Changes:
 
 
 class Listener:
-    """Iterate over it for sets of ids of changed jobs."""
+    """A context manager: iterate over it, inside, for sets of ids of changed jobs."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
@@ -79,15 +80,18 @@ class Listener:
             self._changed.add(job_id)
         self._wake.set()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._changes.drop(self)
+
     async def __aiter__(self) -> AsyncIterator[frozenset[str]]:
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                if self._ended:
-                    return
-                changed, self._changed = frozenset(self._changed), set()
-                yield changed
-                await asyncio.sleep(EVERY_SECONDS)
-        finally:
-            self._changes.drop(self)
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._ended:
+                return
+            changed, self._changed = frozenset(self._changed), set()
+            yield changed
+            await asyncio.sleep(EVERY_SECONDS)

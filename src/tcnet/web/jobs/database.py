@@ -74,10 +74,10 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._connection.rollback()  # nothing where a full disk has ended it
                 raise
-            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         with self._lock:

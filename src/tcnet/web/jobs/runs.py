@@ -22,6 +22,8 @@ from tcnet.web.planning import JobRequest
 COMMAND = (sys.executable, "-m", "tcnet.web.jobs.child")
 STOP_SECONDS = 20.0
 """A cancelled run has this long to stop by itself."""
+RETRY_SECONDS = 10.0
+"""After a queued job could not be noted as running."""
 _TOLD_SECONDS = 0.25
 """Interval between two stored updates of a run's progress."""
 
@@ -72,18 +74,10 @@ class Worker:
         self._thread.join()
 
     def _work(self) -> None:
-        while True:
-            with self._wake:
-                job = None
-                while not self._closed and (job := self._store.next_queued()) is None:
-                    self._wake.wait()
-                if self._closed or job is None:
-                    return
-                run = self._running = _Run(self._store, job.id, self._frames)
-                begun = self._store.change_if_there(job.id, _begun)
+        while (taken := self._take()) is not None:
+            job, run = taken
             try:
-                if begun is not None and begun.state is State.RUNNING:
-                    run.run([*self._command, *self._arguments(begun)], closed=lambda: self._closed)
+                run.run([*self._command, *self._arguments(job)], closed=lambda: self._closed)
             except TcnetError as error:
                 run.fail(str(error))
             except Exception as error:  # noqa: BLE001 - a defect must not end all other jobs too
@@ -92,6 +86,24 @@ class Worker:
             finally:
                 with self._wake:
                     self._running = None
+
+    def _take(self) -> "tuple[Job, _Run] | None":
+        """The next queued job, which is running now, and its run; None when the worker is closed."""
+        with self._wake:
+            while not self._closed:
+                try:
+                    job = self._store.next_queued()
+                    begun = None if job is None else self._store.change_if_there(job.id, _begun)
+                except sqlite3.Error:  # such as a full disk: the job stays queued
+                    traceback.print_exc()
+                    self._wake.wait(RETRY_SECONDS)
+                    continue
+                if job is None:
+                    self._wake.wait()
+                elif begun is not None and begun.state is State.RUNNING:
+                    self._running = _Run(self._store, job.id, self._frames)
+                    return begun, self._running
+        return None
 
     def _arguments(self, job: Job) -> list[str]:
         folder, request = self._store.folder(job.id), self._request(job)
