@@ -1,10 +1,12 @@
 """Writing exports: what the files say, and that nothing stands there that is not whole and right."""
 
 import copy
+import errno
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,7 +14,7 @@ import pytest
 
 from tcnet.errors import MediaError, UsageError
 from tcnet.export import export_model, open_export
-from tcnet.export.export_job import exported_for_run
+from tcnet.export.export_job import _scratch_folder, exported_for_run
 from tcnet.export.manifest import read_manifest
 from tcnet.export.parity import CLIP_LENGTHS, SIZES, TOLERANCE, moving_clip
 from tcnet.models import load_model, save_model
@@ -128,6 +130,31 @@ def test_an_earlier_export_is_replaced_only_when_asked_for(networks, tmp_path):
     export_model(networks["lite"], "onnx", out, overwrite=True, **QUICK)
     assert "notes.txt" not in files(out)
     assert files(tmp_path) == ["out"]  # what a killed export left is gone too
+
+
+def test_an_earlier_export_is_there_until_the_new_one_is_in_place(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.json").write_text("{}")
+    rename = Path.rename
+
+    def full(path, target):
+        if path.name == ".out.part":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full)
+        with (
+            pytest.raises(MediaError, match=r"out: cannot be written \(No space left on device\)"),
+            _scratch_folder(out, overwrite=True) as work,
+        ):
+            (work / "graph.onnx").touch()
+    assert (files(tmp_path), files(out)) == (["out"], ["manifest.json"])
+    out.rename(tmp_path / ".out.old")  # as a process leaves it that is killed at that moment
+    with pytest.raises(MediaError, match=r"out: exists already"), _scratch_folder(out, overwrite=False):
+        pass
+    assert (files(tmp_path), files(out)) == (["out"], ["manifest.json"])
 
 
 def test_what_cannot_be_exported_is_refused_before_any_work(networks, tmp_path):

@@ -29,7 +29,7 @@ from tcnet.export.places import CPU
 from tcnet.export.runtimes import open_runtime
 from tcnet.models import check_detail, load_model
 from tcnet.network import TCNet
-from tcnet.video.atomic_file import check_folder, check_name, hidden_name, sync_folder
+from tcnet.video.atomic_file import check_folder, check_name, hidden_name, sync, sync_folder
 
 FORMATS = {"onnx": "onnxruntime", "openvino": "openvino"}
 """What can be written, and the engine that checks it."""
@@ -171,10 +171,17 @@ def _check(parity: Parity, tolerance: float, name: str) -> None:
 
 @contextmanager
 def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder beside `output` that replaces it, or is removed after an error or a signal."""
+    """A hidden folder beside `output` that replaces it, or is removed after an error or a signal.
+
+    What it replaces is kept until it is in place.
+    """
     output = output.absolute()
     check_name(output)
     check_folder(output.parent)
+    work = output.with_name(hidden_name(output.name, ".part"))
+    old = output.with_name(hidden_name(output.name, ".old"))
+    if old.exists() and not output.exists():  # a process was killed between the last two steps
+        old.rename(output)
     if output.exists():
         if not overwrite:
             raise MediaError(
@@ -184,13 +191,13 @@ def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
             raise MediaError(
                 f"{output}: is not an exported model, so it is not overwritten; choose another name"
             )
-    work = output.with_name(hidden_name(output.name, ".part"))
-    old = output.with_name(hidden_name(output.name, ".old"))
     try:
         for folder in (work, old):  # what a killed process left
             shutil.rmtree(folder, ignore_errors=True)
         work.mkdir()
         yield work
+        for file in work.iterdir():
+            sync(file)
         if output.exists():
             output.rename(old)
         work.rename(output)
@@ -198,6 +205,8 @@ def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         raise MediaError(f"{output}: cannot be written ({error.strerror or error})") from error
     finally:
+        if old.exists() and not output.exists():
+            old.rename(output)
         for folder in (work, old):
             shutil.rmtree(folder, ignore_errors=True)
 
