@@ -6,13 +6,14 @@ A small video (variable rate, B-frames, sound) is upscaled by the command, with 
 weights, to Matroska and MP4 (H.264), Matroska (FFV1; frames shrunk first), and images. Each run is killed
 (SIGKILL) at one of the points of `kill_points.py` first, then at random moments, until it finishes. Then
 decoded frames, times and sound packets are compared with those of an uninterrupted run. The command runs in
-a process forked from this one, which saves the seconds that importing takes; some attempts are processes of
-their own.
+a process forked from one that has imported all of it, which saves seconds each time; some attempts are
+processes of their own. For systems with fork and SIGKILL.
 """
 
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import random
@@ -50,6 +51,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 OPTIONS = ("--progress", "none", "--window", "12", "--precision", "fp32", "--deinterlace", "off")
 MOST_ATTEMPTS = 40
 SECONDS = 120  # for one attempt
+IMPORTED = ("kill_points", "tcnet.cli.upscale", "tcnet.inference.plan", "tcnet.upscale")
 _NETWORK = TCNetConfig(
     channels=8, propagation_blocks=1, refinement_blocks=1, alignment_depth=1, matching_depth=1,
     fusion_width=8, fusion_levels=1, motion="small", reconstruction="direct",
@@ -63,10 +65,8 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="JSON file to write")
     parser.add_argument("--command", nargs=argparse.REMAINDER, help="run the command and nothing else")
     choice = parser.parse_args()
-    torch.set_num_threads(1)
-    upscale_video.__kwdefaults__["segment_frames"] = SEGMENT_FRAMES
-    plan.PROBE_SECONDS = 0.0  # the time estimate does not matter here
     if choice.command:
+        set_up()
         tcnet(choice.command)
     with tempfile.TemporaryDirectory() as name:
         report = run_all(Path(name), choice.runs, random.Random(choice.seed))
@@ -75,6 +75,13 @@ def main() -> None:
         choice.report.write_text(json.dumps(report, indent=1) + "\n")
     if report["different"]:
         sys.exit(1)
+
+
+def set_up() -> None:
+    """What is different in a process that runs the command."""
+    torch.set_num_threads(1)
+    upscale_video.__kwdefaults__["segment_frames"] = SEGMENT_FRAMES
+    plan.PROBE_SECONDS = 0.0  # the time estimate does not matter here
 
 
 def run_all(folder: Path, runs: int, chance: random.Random) -> dict[str, object]:
@@ -176,37 +183,31 @@ def attempt(
 ) -> tuple[int, str]:
     """(exit code, what the command said). after: seconds until it is killed; separate: a new process."""
     text = place / "text"
-    if separate:
-        with text.open("wb") as file:
-            child = subprocess.Popen(
-                [sys.executable, __file__, "--command", *arguments], stdout=file, stderr=file
-            )
-        number = child.pid
-    else:
-        number = os.fork()
-        if number == 0:
-            run_here(arguments, text, point, count)
+    with text.open("wb") as file:
+        if separate:
+            command = [sys.executable, __file__, "--command", *arguments]
+            process = subprocess.Popen(command, stdout=file, stderr=file)
+        else:
+            # Not of this process: a copy of one that has threads may wait forever.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(list(IMPORTED))
+            process = context.Process(target=run_here, args=(arguments, text, point, count))
+            process.start()
     deadline = time.monotonic() + (SECONDS if after is None else after + 3 * separate)  # for importing
-    while True:
-        ended, status = os.waitpid(number, os.WNOHANG)
-        if ended:
-            break
+    while (code := process.poll() if separate else process.exitcode) is None:
         if time.monotonic() > deadline:
-            os.kill(number, signal.SIGKILL)
-            _, status = os.waitpid(number, 0)
+            process.kill()
             assert after is not None, f"no end after {SECONDS} s: {arguments}"
-            break
         time.sleep(0.005)
-    if separate:
-        child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for
-    return os.waitstatus_to_exitcode(status), text.read_text(errors="replace")
+    return code, text.read_text(errors="replace")
 
 
 def run_here(arguments: list[str], text: Path, point: str | None, count: int) -> None:
     """In a forked process: the command, to its end."""
     code = 99
     try:
-        output = os.open(text, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        set_up()
+        output = os.open(text, os.O_WRONLY | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)
         if point is not None:

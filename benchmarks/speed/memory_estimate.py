@@ -8,7 +8,8 @@ resident set exceeds the one before, that is what grows with frames and windows.
 """
 
 import argparse
-import os
+import multiprocessing
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -86,11 +87,11 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| MiB | growth | estimated | | before | estimated |\n|---|---|---|---|---|---|", flush=True)
     for name in arguments.case or CASES:
-        child = os.fork()
-        if not child:
-            measure(name)
-            os._exit(0)
-        os.waitpid(child, 0)
+        child = multiprocessing.get_context("spawn").Process(target=measure, args=(name,))
+        child.start()
+        child.join()
+        if child.exitcode:
+            sys.exit(f"{name}: the process ended with {child.exitcode}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reliability" / "kill_runs.py"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the script needs fork and SIGKILL")
 @pytest.mark.parametrize("runs", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_runs_that_are_killed_and_continued_end_like_one_that_was_not(tmp_path, runs):
     report = tmp_path / "report.json"
