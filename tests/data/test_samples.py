@@ -140,7 +140,10 @@ def test_worker_processes_make_the_same_batches_and_leave_signals_to_the_trainer
             ),
             "a.png",
         ),
-        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "a process .* data.workers to fewer"),
+        (
+            RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+            "a process .* data.workers to fewer",
+        ),
     ],
 )
 def test_workers_are_let_go_of_whatever_keeps_the_error(error, said):

@@ -184,6 +184,7 @@ class RayCrew:
         nodes = {node["NodeID"]: node for node in _nodes() if node["Alive"]}
         for key, place in list(self._places.items()):
             if place.node not in nodes:
+                self._actors.pop(place.name, None)
                 del self._places[key]
         with_gpu = self._device == "cuda" or (
             self._device == "auto" and any(node["Resources"].get("GPU") for node in nodes.values())

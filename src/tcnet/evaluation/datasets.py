@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from tcnet.data.cache import to_eight_bits
 from tcnet.data.condition import degrade_under
 from tcnet.data.degradation import SCALE, crop_to_multiple
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import SSIM_WINDOW
 from tcnet.evaluation.protocol import EvaluationSet
-from tcnet.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Pixels, ReadOptions, open_source
+from tcnet.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, ReadOptions, open_source
 from tcnet.video.images import list_images
 
 AS_STORED = ReadOptions(deinterlace="off")  # benchmarks are progressive, even where detail looks like combs
@@ -146,7 +146,7 @@ def _read_frames(
     with open_source(path, AS_STORED) as source:
         # (3, H, W) uint8 each; the reader sees to it that all are of one size.
         frames = [
-            torch.from_numpy(_eight_bits(frame.pixels)).permute(2, 0, 1)
+            torch.from_numpy(to_eight_bits(frame.pixels)).permute(2, 0, 1)
             for frame in islice(source, limit_frames)
         ]
         notices = source.notices
@@ -236,10 +236,3 @@ def _is_clip(entry: Path) -> bool:
 
 def _clip_name(entry: Path) -> str:
     return entry.name if entry.is_dir() else entry.stem
-
-
-def _eight_bits(pixels: Pixels) -> Pixels:
-    if pixels.dtype == np.uint8:
-        return pixels
-    # k * 257 is k; 257 is odd, so there are no ties.
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
