@@ -76,7 +76,7 @@ def leave_fields(lr: Pixels, rng: np.random.Generator) -> Pixels:
     The second fields are of the next frame: woven with the first they are combs, blended ghosts; dropped and
     filled in from the lines beside them they leave coarse lines.
     """
-    later = np.concatenate((lr[1:], lr[-1:]))
+    later: Pixels = lr[[*range(1, len(lr)), -1]]
     first = int(rng.integers(2))  # the line at which the frame's own field begins
     way = str(rng.choice(["woven", "blended", "dropped"]))
     if way == "blended":
