@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import pytest
 
+from tcnet.upscale.output.checkpoint import Checkpoint
+
 
 @pytest.fixture
 def pipe(tmp_path, tiny):
@@ -45,6 +47,29 @@ def test_what_is_no_video_leaves_nothing(tcnet, monkeypatch, tmp_path, data, wor
     (line,) = done.err
     assert words in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "is_open", "words"),
+    [
+        ((), False, "1 frames of an unfinished run are kept, which - (standard input) cannot continue"),
+        (("--no-resume",), True, "another run is writing it"),
+    ],
+    ids=["kept", "at work"],
+)
+def test_the_run_of_another_command_stays(tcnet, media, monkeypatch, tmp_path, options, is_open, words):
+    source = media.clip(tmp_path / "a.mkv", frames=2)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(source.read_bytes())))
+    other = Checkpoint(tmp_path / "out.mkv")
+    other.open({"input": "a film"}, resume=True)
+    other.append({"segment": {"frames": 1}})
+    if not is_open:
+        other.release()
+    done = tcnet("upscale", "-", "-o", "out.mkv", "--model", "tcnet-lite", *options)
+    assert done.code != 0
+    assert words in done.err[-1]
+    assert other.stored() == ({"input": "a film"}, [{"segment": {"frames": 1}}])
+    other.release()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

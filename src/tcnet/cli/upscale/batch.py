@@ -299,7 +299,12 @@ def _run_standard_input(
     if settings.dry_run:
         raise UsageError("--dry-run of - (standard input) would use it up; save it to a file first")
     check_output(output, overwrite=settings.overwrite)
-    # Cleared before and after: there is nothing to continue, since the input cannot be read again.
+    if settings.resume and (frames := frames_kept(output)):
+        raise UsageError(
+            f"{output}: {frames} frames of an unfinished run are kept, which - (standard input) cannot "
+            "continue: finish it by its own command, start over with --no-resume, or choose another (-o)"
+        )
+    # Cleared afterwards: there is nothing to continue, since the input cannot be read again.
     with spooled(sys.stdin.buffer, output) as path:
         settings = replace(settings, resume=False)
         try:
@@ -308,9 +313,7 @@ def _run_standard_input(
             text = str(error).replace(str(path), "standard input")
             raise type(error)(text) from error
         finally:
-            folder = checkpoint_of(output)
-            if folder.path.exists():
-                folder.remove()
+            checkpoint_of(output).discard()
 
 
 @contextmanager

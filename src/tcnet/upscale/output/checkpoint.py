@@ -108,6 +108,13 @@ class Checkpoint:
             self._lock.release()
             self._lock = None
 
+    def discard(self) -> None:
+        """Removes what a run left, unless another one is working on it."""
+        if self.path.exists():
+            with suppress(MediaError):  # it is the other one's
+                self._acquire()
+                self.remove()
+
     def remove(self) -> None:
         """Removes the folder with all in it, and the folders made on the way to it that are empty."""
         # The journal last: with it, a removal that is cut short is done with by the next run.
