@@ -220,7 +220,8 @@ def upscale(
     overlap: Annotated[
         int | None,
         typer.Option(
-            help="Frames computed and dropped on each side of a window; by default 4.", rich_help_panel=SPEED
+            help="Context: frames computed and dropped on each side of a window; by default 4.",
+            rich_help_panel=SPEED,
         ),
     ] = None,
     tile: Annotated[
