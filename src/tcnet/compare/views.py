@@ -92,7 +92,8 @@ class Difference:
     def _difference(self, first: Pixels, other: Pixels) -> Pixels:
         most = np.iinfo(first.dtype).max
         distance = np.abs(other.astype(np.int32) - first).astype(np.float32) * self.amplify
-        codes: Pixels = np.minimum(np.rint(distance), most).astype(first.dtype)
+        codes: Pixels = first.copy()
+        codes[:] = np.minimum(np.rint(distance), most)
         return codes
 
 

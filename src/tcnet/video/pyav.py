@@ -3,8 +3,7 @@
 import ctypes
 from collections.abc import Iterable
 from fractions import Fraction
-from numbers import Rational
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
@@ -22,12 +21,21 @@ LENIENT_TAGS: dict[str, Any] = (
 )
 
 
-def exact(number: Rational | None) -> Fraction | None:
+class Ratio(Protocol):
+    """A fraction of any kind."""
+
+    @property
+    def numerator(self) -> int: ...
+    @property
+    def denominator(self) -> int: ...
+
+
+def exact(number: Ratio | None) -> Fraction | None:
     """A time base, a rate or an aspect ratio of PyAV as a Fraction; None where it is not set.
 
     PyAV 19 has a type of its own for them, which is never None and rounds what it computes with its like.
     """
-    return Fraction(number) if number else None
+    return Fraction(number.numerator, number.denominator) if number else None
 
 
 def side_data(picture: VideoFrame) -> dict[SideDataType, bytes]:
@@ -35,7 +43,8 @@ def side_data(picture: VideoFrame) -> dict[SideDataType, bytes]:
 
     Raises ValueError where PyAV 18 has no name for a kind (Exif): it keeps all others from being read.
     """
-    attached = cast(SideDataContainer, picture.side_data)  # the stubs of PyAV 18 call it a dictionary
+    given: Any = picture.side_data  # the stubs of PyAV 18 call it a dictionary
+    attached: SideDataContainer = given
     entries = cast(Iterable[SideData | SideDataType], attached)  # PyAV 18 gives the data, PyAV 19 their kinds
     found = (attached[entry] if isinstance(entry, SideDataType) else entry for entry in entries)
     return {data.type: bytes(data) for data in found}

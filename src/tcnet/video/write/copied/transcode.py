@@ -12,6 +12,7 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from tcnet.video.pyav import exact
 from tcnet.video.write.sound.converter import AudioConverter, SoundForm, keeps_speakers, sound_forms
 from tcnet.video.write.text_spans import TextSpan, TextSpans, joined
 
@@ -63,14 +64,15 @@ class _TextConverter:
         text = None if packet is None else self._source.decode2(packet)
         if packet is None or text is None or not len(text):
             return []
-        return [self._encoded(text, packet.pts, packet.duration, packet.time_base)]
+        return [self._encoded(text, packet.pts, packet.duration, exact(packet.time_base))]
 
     def _encoded(
-        self, text: SubtitleSet, pts: int | None, duration: int | None, tick: Fraction
+        self, text: SubtitleSet, pts: int | None, duration: int | None, tick: Fraction | None
     ) -> "Packet[Stream]":
         encoded = self._encoder.codec_context.encode_subtitle(text)
         encoded.pts, encoded.dts, encoded.duration = pts, pts, duration
-        encoded.time_base = tick
+        if tick is not None:
+            encoded.time_base = tick
         return encoded
 
 
@@ -89,7 +91,7 @@ class _OneTextAtATime(_TextConverter):
         dialogues = [each.ass for each in found or () if isinstance(each, AssSubtitle)]
         if packet.pts is None or not dialogues:
             return []
-        self._tick = packet.time_base
+        self._tick = exact(packet.time_base) or self._tick
         end = packet.pts + packet.duration if packet.duration else None
         spans = self._spans.add(TextSpan(packet.pts, end, joined(dialogues)))
         return [self._of_span(span) for span in spans]
