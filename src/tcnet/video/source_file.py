@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
@@ -130,7 +132,7 @@ def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: 
             if stream.type in ("audio", "subtitle")
             or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
         ]
-        tracks = {s.id for s in container.streams.audio if s.codec_context.sample_rate}
+        tracks = {stream.id for stream in container.streams.audio if _has_rate(stream)}
         beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
         in_order = container.format.name in _READ_IN_ORDER
         joints, forms = _Joints(main, strangers), _SoundForms()
@@ -153,6 +155,12 @@ def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: 
         clock, beginning.first_packets, beginning.display_matrix, renumbering, size - last, other_formats,
         forms.changing,
     )  # fmt: skip
+
+
+def _has_rate(sound: AudioStream) -> bool:
+    """Whether FFmpeg knows what it is."""
+    context = cast(AudioCodecContext | None, sound.codec_context)  # PyAV's stubs know of no stream without
+    return context is not None and bool(context.sample_rate)
 
 
 class _Joints:
