@@ -149,7 +149,8 @@ def demux(
     """Packets from where the container stands to its end; an empty one of each stream ends them. on_error is
     called for each damage, behind which reading goes on where the format can find its way again."""
     errors = 0
-    highest = dict[int, int]() if _is_joined_movie(container) else None  # decoding times by stream
+    highest = dict[int, int]()  # decoding times by stream
+    is_joined: bool | None = None if container.format.name == MOVIE else False
     packets = container.demux(streams)
     while errors <= _MAX_READ_ERRORS:
         try:
@@ -164,16 +165,21 @@ def demux(
         if packet is None:
             return
         errors = 0
-        if highest is not None and packet.dts is not None:
+        if is_joined is not False and packet.dts is not None:
             before = highest.get(packet.stream_index, packet.dts - 1)
             highest[packet.stream_index] = max(before, packet.dts)
-            packet = _kept(packet) if packet.is_discard and packet.dts <= before else packet
+            if packet.is_discard and packet.dts <= before:
+                is_joined = _is_joined_movie(container) if is_joined is None else is_joined
+                packet = _kept(packet) if is_joined else packet
         yield packet
 
 
 def _is_joined_movie(container: InputContainer) -> bool:
     path = Path(container.name.removeprefix("file:"))
-    return container.format.name == MOVIE and path.is_file() and joined_movies(path) > 1
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return joined_movies(file) > 1
 
 
 def _kept(packet: "Packet[Stream]") -> "Packet[Stream]":

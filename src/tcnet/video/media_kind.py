@@ -62,19 +62,18 @@ def stated_pictures(path: Path) -> int | None:
         return _animation_pictures(file) or None if file.read(8) == PNG_SIGNATURE else None
 
 
-def joined_movies(path: Path) -> int:
-    """How many files an MP4 or MOV is made of, by the Movie boxes outside of all others; 0 for all else."""
+def joined_movies(file: BinaryIO) -> int:
+    """How many files an MP4 or MOV is made of, by the Movie boxes outside of all others."""
     found = place = 0
-    with path.open("rb") as file:
-        for _ in range(_MOST_BOXES):
-            file.seek(place)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            size = int.from_bytes(head[8:], "big") if size == 1 else size
-            if size < 8 or not head[4:8].isalnum():
-                break
-            found += head[4:8] == b"moov"
-            place += size
+    for _ in range(_MOST_BOXES):
+        file.seek(place)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        size = int.from_bytes(head[8:], "big") if size == 1 else size
+        if size < 8 or not head[4:8].isalnum():
+            break
+        found += head[4:8] == b"moov"
+        place += size
     return found
 
 

@@ -22,8 +22,9 @@ from av.video.stream import VideoStream
 
 from tcnet.video.clock import Clock
 from tcnet.video.color.hdr import side_data_of
-from tcnet.video.containers import check_input_file, demux, main_video, open_input
+from tcnet.video.containers import MOVIE, check_input_file, demux, main_video, open_input
 from tcnet.video.find_clock import FileClockFinder
+from tcnet.video.media_kind import joined_movies
 from tcnet.video.pyav import copy_packet
 from tcnet.video.transport import Renumbering, Stranger, find_renumbering
 
@@ -47,19 +48,29 @@ class OtherFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file's bytes say without FFmpeg. ends: the first and the last ones. movies: how many MP4 or MOV
+    files it is joined of; 0 for all else. renumbering: how the file is to be opened (`open_input`)."""
+
+    ends: tuple[bytes, bytes]
+    movies: int
+    renumbering: Renumbering | None
+
+
+@dataclass(frozen=True, slots=True)
 class FirstReading:
     """clock: of all packets. first_packets: of each stream to be copied, as far as they come early.
-    display_matrix: the 9 integers that FFmpeg attaches to the first picture. renumbering: how the file is to
-    be opened (`open_input`). unread: bytes behind the last packet of all streams, where they are read in
-    order. changing: streams of sound whose rate or speakers change."""
+    display_matrix: the 9 integers that FFmpeg attaches to the first picture. unread: bytes behind the last
+    packet of all streams, where they are read in order. changing: streams of sound whose rate or speakers
+    change."""
 
+    contents: Contents
     clock: Clock
     first_packets: Mapping[int, "Packet[Stream]"]
     display_matrix: tuple[int, ...] | None
-    renumbering: Renumbering | None = None
-    unread: int = 0
-    other_formats: tuple[OtherFormat, ...] = ()
-    changing: frozenset[int] = frozenset()
+    unread: int
+    other_formats: tuple[OtherFormat, ...]
+    changing: frozenset[int]
 
 
 class SourceFile:
@@ -72,7 +83,7 @@ class SourceFile:
 
     def open(self) -> InputContainer:
         """Raises MediaError like `open_input`."""
-        renumbering = self.first_reading.renumbering
+        renumbering = self.first_reading.contents.renumbering
         return open_input(self.path, allow_network=self._allow_network, renumbering=renumbering)
 
     @cached_property
@@ -101,60 +112,74 @@ class SourceFile:
     @property
     def head(self) -> bytes:
         """Where the headers of Matroska are."""
-        return self._ends[0]
+        return self.first_reading.contents.ends[0]
 
     def identity(self) -> dict[str, Any]:
         """Size, time of change, and hashes of head and tail: to hash all of a film would take minutes."""
         stat = self.path.stat()
-        head, tail = (hashlib.sha256(data).hexdigest()[:_DIGITS] for data in self._ends)
+        head, tail = (hashlib.sha256(data).hexdigest()[:_DIGITS] for data in self.first_reading.contents.ends)
         return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "head": head, "tail": tail}
-
-    @cached_property
-    def _ends(self) -> tuple[bytes, bytes]:
-        with self.path.open("rb") as file:
-            head = file.read(_END_BYTES)
-            file.seek(max(0, self.path.stat().st_size - _END_BYTES))
-            return head, file.read(_END_BYTES)
 
 
 @lru_cache(maxsize=16)  # the page plans the same upload again for each choice
 def _read(path: Path, _place: Path, size: int, _changed: int, *, allow_network: bool) -> FirstReading:
     """path: as given, which errors name; _place, _changed: for the cache alone."""
-    found = find_renumbering(path)
-    strangers = found.strangers if found is not None else ()
-    renumbering = found if found is not None and found.is_needed else None
+    with open_input(path, allow_network=allow_network) as container:
+        contents = _look_into(path, size, container.format.name)
+        if contents.renumbering is None:
+            return _read_all(container, path, size, contents)
+    with open_input(path, renumbering=contents.renumbering) as container:
+        return _read_all(container, path, size, contents)
+
+
+def _look_into(path: Path, size: int, container: str) -> Contents:
+    with path.open("rb") as file:
+        head = file.read(_END_BYTES)
+        file.seek(max(0, size - _END_BYTES))
+        tail = file.read(_END_BYTES)
+        found = find_renumbering(file, size) if container == "mpegts" else None
+        movies = joined_movies(file) if container == MOVIE else 0
+    return Contents((head, tail), movies, found if found is not None and found.is_needed else None)
+
+
+def _read_all(container: InputContainer, path: Path, size: int, contents: Contents) -> FirstReading:
+    strangers = () if contents.renumbering is None else contents.renumbering.strangers
     last = size
-    with open_input(path, allow_network=allow_network, renumbering=renumbering) as container:
-        main = main_video(container, path)
-        others = [
-            stream
-            for stream in container.streams
-            if stream.type in ("audio", "subtitle")
-            or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
-        ]
-        tracks = {stream.id for stream in container.streams.audio if _has_rate(stream)}
-        beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
-        in_order = container.format.name in _READ_IN_ORDER
-        joints, forms = _Joints(main, strangers), _SoundForms()
-        for packet in demux(container, [main, *others]):
-            if in_order and packet.pos is not None:
-                last = packet.pos + packet.size
-            beginning.add(packet)
-            finder.add(packet)
-            joints.add(packet)
-            forms.add(packet)
-            if beginning.complete and not finder.reads_all:
-                break
-        clock = finder.find()
-        other_formats = tuple(
-            OtherFormat(stranger, joints.time(stranger.begin, clock), stranger.number in tracks)
-            for stranger in strangers
-            if stranger.number != main.id
-        )
+    main = main_video(container, path)
+    others = [
+        stream
+        for stream in container.streams
+        if stream.type in ("audio", "subtitle")
+        or (stream.type == "video" and stream.disposition & Disposition.attached_pic)
+    ]
+    tracks = {stream.id for stream in container.streams.audio if _has_rate(stream)}
+    beginning, finder = _Beginning(main, others), FileClockFinder(container, main)
+    in_order = container.format.name in _READ_IN_ORDER
+    joints, forms = _Joints(main, strangers), _SoundForms()
+    for packet in demux(container, [main, *others]):
+        if in_order and packet.pos is not None:
+            last = packet.pos + packet.size
+        beginning.add(packet)
+        finder.add(packet)
+        joints.add(packet)
+        forms.add(packet)
+        if beginning.complete and not finder.reads_all:
+            break
+    clock = finder.find()
+    other_formats = tuple(
+        OtherFormat(stranger, joints.time(stranger.begin, clock), stranger.number in tracks)
+        for stranger in strangers
+        if stranger.number != main.id
+    )
     return FirstReading(
-        clock, beginning.first_packets, beginning.display_matrix, renumbering, size - last, other_formats,
+        contents,
+        clock,
+        beginning.first_packets,
+        beginning.display_matrix,
+        size - last,
+        other_formats,
         forms.changing,
-    )  # fmt: skip
+    )
 
 
 def _has_rate(sound: AudioStream) -> bool:

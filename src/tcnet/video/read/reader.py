@@ -22,7 +22,7 @@ from tcnet.video.color.hdr import side_data_of
 from tcnet.video.color.overshoot import read_overshoot
 from tcnet.video.containers import check_size
 from tcnet.video.frame import Frame, Pixels, VideoInfo
-from tcnet.video.media_kind import joined_movies, stated_pictures
+from tcnet.video.media_kind import stated_pictures
 from tcnet.video.pyav import exact
 from tcnet.video.read.changes import Changes, describe_other_formats
 from tcnet.video.read.crop import Crop
@@ -115,7 +115,7 @@ class VideoReader:
                 f"the last {percent:.0f} % of the file are left out: they seem to be another recording, "
                 "joined to the first, with streams of its own"
             )
-        if (parts := joined_movies(self.path)) > 1:
+        if (parts := self.file.first_reading.contents.movies) > 1:
             lines.append(
                 f"this is {parts} MP4 or MOV files joined byte by byte: frames of all but the first may be "
                 "missing or damaged; join the files with ffmpeg -f concat, or upscale them one by one"

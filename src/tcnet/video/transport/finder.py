@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -30,12 +29,12 @@ _EARLY = 1 << 20
 seen it when it says which streams there are."""
 
 
-def find_renumbering(path: Path) -> Renumbering | None:
-    """None for what is no transport stream of one programme at a time."""
+def find_renumbering(file: BinaryIO, file_size: int) -> Renumbering | None:
+    """None for what is no transport stream of one programme at a time. file_size: in bytes."""
     try:
-        with path.open("rb") as file:
-            size = packet_size(file)
-            return None if size is None else _Finder(size, path.stat().st_size).find(file)
+        file.seek(0)
+        size = packet_size(file)
+        return None if size is None else _Finder(size, file_size).find(file)
     except OSError:  # FFmpeg reads on behind what cannot be read, and counts it as damage
         return None
 
