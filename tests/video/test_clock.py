@@ -307,12 +307,16 @@ def places(path):
         return pictures, [p.pts * p.time_base for p in packets]
 
 
-@pytest.mark.parametrize("ends", ENDS)
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("suffix", [".ts", ".vob", ".mkv"])
+def can_be(suffix, step, ends):
+    """Matroska's clock has too many bits to be full; one that goes on leaves no room for longer sound."""
+    return step != "full" or (suffix != ".mkv" and ends != "long sound")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "step", "ends"),
+    [each for each in itertools.product((".ts", ".vob", ".mkv"), STEPS, ENDS) if can_be(*each)],
+)
 def test_picture_and_sound_stay_together(clips, tmp_path, suffix, step, ends):
-    if step == "full" and (suffix == ".mkv" or ends == "long sound"):
-        pytest.skip("Matroska's clock has more bits" if suffix == ".mkv" else "sound over sound")
     source = joined(clips, tmp_path, suffix, STEPS[step], ENDS[ends])
     alone = [places(path) for path in sorted(tmp_path.glob("[01].*"))]
     # Where the clock goes on, a recording's last packet of sound may reach into the next one's first.
