@@ -34,6 +34,8 @@ class Model:
 
     def upscale(self, frames):
         """(1, 3, h, w) float32 in [0, 1] each -> pictures (1, 3, 4h, 4w), one by one."""
+        if "clean" in self.graphs:  # of exports with a denoise over 0
+            frames = self.cleaned(frames)
         pairs = [self.run("motion", *frames[i : i + 2]) for i in range(len(frames) - 1)]
         clip = []  # of each frame: its neighbours on it and itself, the flows to them; None at the ends
         for i, frame in enumerate(frames):
@@ -70,6 +72,12 @@ class Model:
             if step >= 0:
                 (picture,) = self.run("reconstruct", of_frame, refined, frames[step])
                 yield picture
+
+    def cleaned(self, frames):
+        """Each from itself and two frames on either side; beyond the ends of the clip they repeat."""
+        last = len(frames) - 1
+        windows = [[frames[min(max(0, i + step), last)] for step in range(-2, 3)] for i in range(last + 1)]
+        return [self.run("clean", np.stack(window, axis=1))[0] for window in windows]
 
     def aligned(self, state, flow, frame):
         """The state of the frame before, moved onto this one; zeros at the start, of a frame's size."""

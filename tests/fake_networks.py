@@ -38,6 +38,10 @@ class Nearest(TorchNetwork):
         self.clips = []
         self.eval()
 
+    @property
+    def delay(self):
+        return self.config.group_size
+
     def frames(self, lr_clip, start=0):
         self.clips.append((lr_clip.shape[1], *lr_clip.shape[3:]))
         for frame in lr_clip.unbind(1)[start:]:

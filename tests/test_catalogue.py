@@ -1,6 +1,15 @@
 import pytest
 
-from tcnet.catalogue import DEFAULT_MODEL, NAMES, USES, list_models, model_card, weights_folder, weights_path
+from tcnet.catalogue import (
+    CLEAN_UP_NAME,
+    DEFAULT_MODEL,
+    NAMES,
+    USES,
+    list_models,
+    model_card,
+    weights_folder,
+    weights_path,
+)
 
 MOST_BYTES = 16 * 2**20
 
@@ -12,7 +21,7 @@ def test_cards_are_complete_and_their_weights_are_there(name):
     for field in ("summary", "weights", "degradation", "data", "licence", "source"):
         assert getattr(card, field).strip(), field
     assert card.use in USES
-    assert card.gain.psnr > 0 or (card.gain.features is not None and card.gain.features < 0)
+    assert card.gain.psnr > 0 or (card.gain.lpips is not None and card.gain.lpips < 0)
     assert card.gain.on
     assert card.gain.measured
     assert card.steps >= 0
@@ -25,9 +34,8 @@ def test_cards_are_complete_and_their_weights_are_there(name):
 
 def test_the_list_has_every_model_once_and_the_default_first():
     cards = list_models()
-    assert sorted(card.name for card in cards) == sorted(
-        p.stem for p in weights_folder().glob("*.safetensors")
-    )
+    files = {path.name for path in weights_folder().glob("*.safetensors")}
+    assert {card.weights for card in cards} == files - {CLEAN_UP_NAME}
     assert [card.name for card in cards if card.default] == [DEFAULT_MODEL] == [cards[0].name]
     assert cards[0].use == "files"
     assert [card.use for card in cards] == sorted((card.use for card in cards), key=USES.index)

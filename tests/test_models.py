@@ -7,10 +7,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tcnet.catalogue import NAMES, weights_hash
+from detail_models import TINY_CLEAN_UP, make_clean_up, make_pair, with_clean_up, write_denoise_models
+from tcnet.catalogue import CLEAN_UP_NAME, NAMES, weights_folder, weights_hash, weights_path
 from tcnet.errors import MediaError, UsageError
-from tcnet.models import FORMAT, load_model, save_model
+from tcnet.models import (
+    CLEAN_UP_FORMAT,
+    FORMAT,
+    load_clean_up,
+    load_model,
+    save_clean_up,
+    save_model,
+)
+from tcnet.models import TCNet as PretrainedTCNet
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.clean_up import CleanUp
 from tcnet.network.quantisation import expected_ranges
 
 TINY = TCNetConfig(channels=16, propagation_blocks=1, refinement_blocks=1, fusion_width=8)
@@ -248,3 +258,103 @@ def test_a_header_of_an_absurd_length(saved, length):
     saved.write_bytes(struct.pack("<Q", length) + saved.read_bytes()[8:])
     with pytest.raises(MediaError, match="not a readable safetensors file"):
         load_model(saved)
+
+
+@pytest.fixture
+def saved_clean_up(tmp_path):
+    save_clean_up(make_clean_up(), tmp_path / "own.safetensors")
+    return tmp_path / "own.safetensors"
+
+
+def rewrite_clean_up(path, change=None, **metadata):
+    stored = {"format": CLEAN_UP_FORMAT, "config": json.dumps(dataclasses.asdict(TINY_CLEAN_UP))}
+    return rewrite(path, change, **stored | metadata)
+
+
+def same(first, second):
+    others = second.state_dict()
+    return all(torch.equal(value, others[name]) for name, value in first.state_dict().items())
+
+
+def test_a_clean_up_that_is_saved_is_what_is_loaded(saved_clean_up):
+    loaded = load_clean_up(saved_clean_up)
+    assert loaded.config == TINY_CLEAN_UP
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    assert same(loaded, make_clean_up().half().float())
+    assert {tensor.dtype for tensor in load_file(saved_clean_up).values()} == {torch.float16}
+
+
+def test_a_models_file_is_the_same_with_and_without_a_clean_up(tmp_path):
+    network = make_pair()[0]
+    paths = [tmp_path / f"{name}.safetensors" for name in ("plain", "cleaning")]
+    save_model(network, paths[0])
+    save_model(with_clean_up(network), paths[1])
+    tensors = [load_file(path) for path in paths]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(torch.equal(value, tensors[1][key]) for key, value in tensors[0].items())
+    loaded = load_model(paths[1])
+    assert (loaded.denoise, loaded.clean_up) == (0.0, None)
+    # And in the form of the hub.
+    model = write_denoise_models(tmp_path)
+    load_model(model, denoise=1).save_pretrained(tmp_path / "folder", dtype=torch.float32)
+    assert same(PretrainedTCNet.from_pretrained(tmp_path / "folder"), load_model(model, denoise=0))
+
+
+def test_the_packages_clean_up_is_there_and_is_no_model():
+    path = weights_folder() / CLEAN_UP_NAME
+    assert path.stem not in NAMES
+    assert isinstance(load_clean_up(path), CleanUp)
+    with pytest.raises(MediaError, match="holds no TCNet configuration"):
+        load_model(path)
+
+
+def test_files_of_something_else_are_no_clean_ups(saved_clean_up, tmp_path):
+    with pytest.raises(MediaError, match=r"tcnet-lite\.safetensors: holds no clean-up; is it a file"):
+        load_clean_up(weights_path("tcnet-lite"))
+    with pytest.raises(MediaError, match=r"gone\.safetensors: not a readable safetensors file"):
+        load_clean_up(tmp_path / "gone.safetensors")
+    torch.save({"a": torch.zeros(1)}, saved_clean_up)
+    with pytest.raises(MediaError, match="not a readable safetensors file"):
+        load_clean_up(saved_clean_up)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 3000])
+def test_damaged_clean_ups(saved_clean_up, keep):
+    saved_clean_up.write_bytes(saved_clean_up.read_bytes()[:keep])
+    with pytest.raises(MediaError, match=r"own\.safetensors: not a readable safetensors file"):
+        load_clean_up(saved_clean_up)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(drop, "its tensors are not those"), (add, "'surplus'"), (cut, "has the shape"), (spoil, "not finite")],
+)
+def test_tensors_that_do_not_fit_a_clean_up(saved_clean_up, change, words):
+    with pytest.raises(MediaError, match=words):
+        load_clean_up(rewrite_clean_up(saved_clean_up, change))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"format": "tcnet-clean-up-99"}, "holds no clean-up"),
+        ({"config": "{"}, "its configuration is not JSON"),
+        ({"config": "[]"}, "not a JSON object"),
+        ({"config": '{"colour": 3}'}, "not of this version of tcnet"),
+        ({"config": '{"channels": "many"}'}, "not of this version of tcnet"),
+        ({"config": '{"channels": 7}'}, "channels must be a positive multiple of 8, got 7"),
+        ({"config": '{"channels": 8.0}'}, r"channels is 8\.0"),
+        ({"config": '{"blocks": true}'}, "blocks is True"),
+        ({"config": '{"channels": 1048576}'}, "channels is 1048576, not 0 to 1024"),
+        ({"config": '{"blocks": 1000000}'}, "blocks is 1000000, not 0 to 1024"),
+        ({"config": '{"channels": 1024, "blocks": 1024}'}, r"it needs over \d+ weights, the file has \d+"),
+    ],
+)
+def test_clean_ups_that_cannot_be_are_refused_before_memory_is_taken_for_them(
+    saved_clean_up, monkeypatch, metadata, words
+):
+    path = rewrite_clean_up(saved_clean_up, **metadata)
+    monkeypatch.setattr("tcnet.models.CleanUp", lambda config: pytest.fail("built"))
+    with pytest.raises(MediaError, match=words) as caught:
+        load_clean_up(path)
+    assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tcnet
+from detail_models import write_denoise_models
 from fake_networks import Nearest, TemporalBox
 
 OPTIONS = {"device": "cpu", "precision": "fp32"}
@@ -108,6 +109,28 @@ def test_planes_and_properties_come_out_in_their_format(vs, dtype, format_id):
         for plane, source in zip(frame, clip.frames[number], strict=True):
             assert plane.dtype == dtype
             np.testing.assert_allclose(plane[::4, ::4], source, atol=5e-4 if dtype == np.float16 else 1e-5)
+
+
+def test_frames_are_cleaned_as_the_argument_says_and_are_those_of_an_upscaler(vs, tmp_path):
+    model = write_denoise_models(tmp_path)
+    clip = noise(vs, 3, lambda number: {"_SceneChangePrev": 0})
+    pixels = [np.stack([np.rint(plane * 65535) for plane in frame], -1) for frame in clip.frames]
+    shown = []
+    for denoise in (None, 0.0, 0.5):  # None: the card's
+        large = vs.upscale(clip, str(model), denoise=denoise, **OPTIONS)
+        upscaler = tcnet.Upscaler(model, denoise=denoise, scene_cuts=False, **OPTIONS)
+        for number, expected in enumerate(upscaler.stream(frame.astype(np.uint16) for frame in pixels)):
+            found = np.stack(large.get_frame(number), -1)
+            np.testing.assert_allclose(found, expected / np.float32(65535), atol=1e-6)
+        shown.append(found)
+    assert not np.allclose(shown[0], shown[1], atol=1e-3)
+    assert not np.allclose(shown[1], shown[2], atol=1e-3)
+    with pytest.raises(vs.Error, match=r"^tcnet: denoise is 2, it must be from 0 to 1"):
+        vs.upscale(clip, str(model), denoise=2.0)
+    with pytest.raises(
+        vs.Error, match=r"^tcnet: denoise 0\.5 is asked for, but this network was loaded with 0"
+    ):
+        vs.upscale(clip, Nearest(), denoise=0.5)
 
 
 @pytest.mark.parametrize(

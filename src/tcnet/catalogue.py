@@ -10,13 +10,24 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from tcnet.errors import MediaError, UsageError
 
 WEIGHTS_NAME = "model.safetensors"
 """The weight file's name in a folder of its own."""
+CLEAN_UP_NAME = "clean-up.safetensors"
+"""The weight file of the package's clean-up, which has no card: it is no model."""
+FARTHEST = 2.0
+"""How far the weights of a detail may lie from the base, the model's own being at 1."""
 USES = ("files", "benchmark")
 """What models are for: video files as people have them, or the published benchmarks' kind of input."""
+
+
+def check_share(value: float, name: str) -> None:
+    """Raises UsageError, with the name, for a value beyond 0 to 1."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value:g}, it must be from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +38,62 @@ class Gain:
         psnr: gain in dB, on luma; of a model that is trained to look right it may be a loss.
         on: the kind of input, in a word.
         measured: on what exactly.
-        features: change of the feature distance (docs/metrics.md), of models that are chosen by it: -0.35 is
-            a distance from the truth that is 35 % smaller.
+        lpips: change of LPIPS by AlexNet, a distance from the truth as networks see it, of models that are
+            trained to look right: -0.35 is a distance that is 35 % smaller.
     """
 
     psnr: float
     on: str
     measured: str
-    features: float | None = None
+    lpips: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DetailRange:
-    """Of a model whose detail can be chosen: from 0, another model, to 1, the model itself.
+    """Of a model whose detail can be chosen: from 0, another model, on the way to the model itself, to 1.
 
     Attributes:
         base: the other, of the same architecture: a model's name, or a weight file beside the card.
-        default: where between them, if nothing else is said.
+        default: where on the way, if nothing else is said.
+        reach: how far 1 is from the base: 1 is the model itself, 1.25 a quarter of the way beyond it.
 
     Raises:
-        UsageError: for a default beyond 0 to 1, and a base with a folder.
+        UsageError: for a default beyond 0 to 1, a reach beyond 0 to 2, and a base with a folder.
     """
 
     base: str
     default: float
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
-        check_share(self.default)
+        check_share(self.default, "detail")
+        if not 0 < self.reach <= FARTHEST:
+            raise UsageError(f"reach is {self.reach:g}, it must be over 0 and at most {FARTHEST:g}")
         if Path(self.base).name != self.base:
             raise UsageError(
                 f"base is {self.base!r}: give a model's name, or a weight file's without a folder"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Denoise:
+    """How a model's input is cleaned, where its card says something of it.
+
+    Attributes:
+        default: how far, from 0 to 1, if nothing else is said.
+        clean_up: the clean-up's weight file beside the card; empty: the package's.
+
+    Raises:
+        UsageError: for a default beyond 0 to 1, and a file with a folder.
+    """
+
+    default: float = 0.0
+    clean_up: str = ""
+
+    def __post_init__(self) -> None:
+        check_share(self.default, "denoise")
+        if Path(self.clean_up).name != self.clean_up:
+            raise UsageError(f"clean_up is {self.clean_up!r}: give a weight file's name without a folder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +113,7 @@ class ModelCard:
         source: where the weights come from.
         figures: what was measured, by protocol.
         detail: where its detail can be chosen.
+        denoise: how its input is cleaned by default.
         default: whether it is used where none is named.
     """
 
@@ -92,7 +129,11 @@ class ModelCard:
     source: str
     figures: dict[str, str]
     detail: DetailRange | None = None
+    denoise: Denoise = Denoise()
     default: bool = False
+
+
+Table = TypeVar("Table", DetailRange, Denoise)
 
 
 @cache
@@ -141,33 +182,59 @@ def detail_range(model: str | Path) -> DetailRange | None:
     model: as for `weights_path`; so a weight file of one's own may have a card, of its name with .toml, too.
     Raises UsageError and MediaError as `weights_path`, and MediaError for a damaged card.
     """
-    card = weights_path(model).with_suffix(".toml")
-    if not card.is_file():
-        return None
-    try:
-        found = tomllib.loads(card.read_text(encoding="utf-8")).get("detail")
-        return None if found is None else DetailRange(**found)
-    except (OSError, ValueError, TypeError) as error:
-        raise MediaError(
-            f"{card}: this card beside the weights cannot be used ({error}); mend or remove it"
-        ) from error
+    return _of_card(model, "detail", DetailRange)
 
 
-def chosen_detail(model: str | Path, detail: float | None) -> tuple[Path, float] | None:
-    """The weight file that a model's detail begins with, and the detail: as given, or the card's default.
+@dataclass(frozen=True, slots=True)
+class ChosenDetail:
+    """The weight file that a detail begins with, the detail, and how far from that file's weights it is, the
+    model's own being at 1."""
+
+    base: Path
+    detail: float
+    share: float
+
+
+def chosen_detail(model: str | Path, detail: float | None) -> ChosenDetail | None:
+    """A model's detail: as given, or the card's default.
 
     None for a model without, if none is given. Raises like `detail_range`, UsageError for a detail that is
     given to a model without, or beyond 0 to 1, and MediaError for a missing file.
     """
     if detail is not None:
-        check_share(detail)
+        check_share(detail, "detail")
     known = detail_range(model)
     if known is not None:
         base = weights_path(known.base if known.base in NAMES else weights_path(model).with_name(known.base))
-        return base, known.default if detail is None else detail
+        detail = known.default if detail is None else detail
+        return ChosenDetail(base, detail, known.reach * detail)
     if detail is not None:
         raise UsageError(no_detail(str(model)))
     return None
+
+
+def default_denoise(model: str | Path) -> float:
+    """How far a model's input is cleaned if nothing else is said: 0 to 1, by its card.
+
+    model: as for `weights_path`. Raises like `detail_range`.
+    """
+    return _denoise_of(model).default
+
+
+def chosen_denoise(model: str | Path, denoise: float | None) -> tuple[Path, float] | None:
+    """The weight file of a model's clean-up, and how far it cleans: as given, or the card's default.
+
+    None where nothing is cleaned. Raises like `detail_range`, UsageError for a value beyond 0 to 1, and
+    MediaError for a missing file.
+    """
+    if denoise is not None:
+        check_share(denoise, "denoise")
+    known = _denoise_of(model)
+    share = known.default if denoise is None else denoise
+    if not share:
+        return None
+    own = weights_path(model).with_name(known.clean_up) if known.clean_up else None
+    return weights_path(own or weights_folder() / CLEAN_UP_NAME), share
 
 
 def no_detail(model: str) -> str:
@@ -175,12 +242,6 @@ def no_detail(model: str) -> str:
     others = ", ".join(card.name for card in list_models() if card.detail is not None)
     instead = f"or choose {others}" if others else "no model in the package has it"
     return f"{model} has no detail to choose: leave it out, {instead}"
-
-
-def check_share(detail: float) -> None:
-    """Raises UsageError for a detail beyond 0 to 1."""
-    if not 0 <= detail <= 1:
-        raise UsageError(f"detail is {detail:g}, it must be from 0 to 1")
 
 
 def weights_hash(model: str | Path) -> str:
@@ -201,6 +262,24 @@ def weights_folder() -> Path:
     return Path(str(resources.files("tcnet") / "weights"))
 
 
+def _denoise_of(model: str | Path) -> Denoise:
+    return _of_card(model, "denoise", Denoise) or Denoise()
+
+
+def _of_card(model: str | Path, name: str, kind: type[Table]) -> Table | None:
+    """The table of that name of the card beside a model's weights, None if there is none."""
+    card = weights_path(model).with_suffix(".toml")
+    if not card.is_file():
+        return None
+    try:
+        found = tomllib.loads(card.read_text(encoding="utf-8")).get(name)
+        return None if found is None else kind(**found)
+    except (OSError, ValueError, TypeError) as error:
+        raise MediaError(
+            f"{card}: this card beside the weights cannot be used ({error}); mend or remove it"
+        ) from error
+
+
 def _read_card(path: Path) -> ModelCard:
     fields = tomllib.loads(path.read_text(encoding="utf-8"))
     detail = fields.pop("detail", None)
@@ -208,6 +287,7 @@ def _read_card(path: Path) -> ModelCard:
         name=path.stem,
         gain=Gain(**fields.pop("gain")),
         detail=None if detail is None else DetailRange(**detail),
+        denoise=Denoise(**fields.pop("denoise", {})),
         **fields,
     )
 

@@ -43,6 +43,7 @@ def upscale(
     *,
     overlap: int | None = None,
     detail: float | None = None,
+    denoise: float | None = None,
     precision: str | None = None,
     scene_cuts: bool | None = None,
     options: UpscaleOptions | None = None,
@@ -64,6 +65,7 @@ def upscale(
         overlap: frames computed and dropped on each side of a window (default 4); a streaming model, such as
             tcnet-lite, begins as many before each window (default 8).
         detail: 0 to 1, of models that have it.
+        denoise: 0 to 1, how far noise, grain and coding artefacts are taken out first.
         precision: "auto" (default), "fp32", "bf16", "fp16" or "int8".
         scene_cuts: whether scenes are computed apart (default).
         options: all other options; the arguments above take precedence.
@@ -82,6 +84,7 @@ def upscale(
         "tile": tile,
         "overlap": overlap,
         "detail": detail,
+        "denoise": denoise,
         "precision": precision,
         "scene_cuts": scene_cuts,
     }

@@ -7,7 +7,7 @@ import pytest
 from cluster_fakes import SETTINGS, OneWorker, assert_same, write_source
 
 from blown_up import HELD, write_blown_up
-from detail_models import write_detail_models
+from detail_models import write_denoise_models, write_detail_models
 from fake_networks import TemporalBox
 from tcnet.errors import UsageError
 from tcnet.upscale import upscale_video
@@ -61,3 +61,20 @@ def test_the_detail_is_that_of_one_machine(tmp_path):
     upscale_video(source, tmp_path / "single.mkv", **given)
     upscale_video(source, tmp_path / "out.mkv", cluster=OneWorker(), **given)
     assert_same(tmp_path / "out.mkv", tmp_path / "single.mkv")
+
+
+def test_the_denoise_is_that_of_one_machine_also_after_a_cut(tmp_path):
+    source, out = write_source(tmp_path / "in.mkv", frames=12), tmp_path / "out.mkv"
+    given = SETTINGS | {
+        "model": str(write_denoise_models(tmp_path)),
+        "options": replace(OPTIONS, denoise=0.25),
+        "segment_frames": 3,
+    }
+    upscale_video(source, tmp_path / "single.mkv", **given)
+    with pytest.raises(KeyboardInterrupt):
+        upscale_video(source, out, cluster=OneWorker(), progress=stop_in_the_middle(out), **given)
+    another = given | {"options": replace(OPTIONS, denoise=0.5)}
+    with pytest.raises(UsageError, match=r"denoise \(then 0\.25, now 0\.5\)"):
+        upscale_video(source, out, cluster=OneWorker(), **another)
+    upscale_video(source, out, cluster=OneWorker(), **given)
+    assert_same(out, tmp_path / "single.mkv")

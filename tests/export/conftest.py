@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from detail_models import with_clean_up
 from tcnet.export import export_model
 from tcnet.network import CONFIGS, TCNet, TCNetConfig
 
@@ -52,14 +53,28 @@ def networks():
 
 
 @pytest.fixture(scope="session")
-def exports(networks, tmp_path_factory):
-    """Folders by the name of the network."""
-    folder = tmp_path_factory.mktemp("exports")
+def cleaning_networks():
+    """Two of them that clean their frames first."""
+    return {name: with_clean_up(make_network(TINY_CONFIGS[name])) for name in ("bidirectional", "lite")}
+
+
+def export_all(networks, folder):
     quick = {"sizes": ((33, 47),), "clip_lengths": (2,)}  # test_network.py looks closely
     return {
         name: export_model(network, "onnx", folder / name, **quick).output
         for name, network in networks.items()
     }
+
+
+@pytest.fixture(scope="session")
+def exports(networks, tmp_path_factory):
+    """Folders by the name of the network."""
+    return export_all(networks, tmp_path_factory.mktemp("exports"))
+
+
+@pytest.fixture(scope="session")
+def cleaning_exports(cleaning_networks, tmp_path_factory):
+    return export_all(cleaning_networks, tmp_path_factory.mktemp("cleaning"))
 
 
 @pytest.fixture(scope="session")

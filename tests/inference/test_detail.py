@@ -47,9 +47,21 @@ def test_a_model_is_loaded_with_its_detail_or_the_cards(vivid):
     assert SelfEnsemble(usual, "time").detail == 0.75
 
 
+def test_a_card_may_reach_beyond_the_models_own_weights(vivid):
+    own, card = load_model(vivid, detail=1), vivid.with_suffix(".toml")
+    card.write_text(CARD.format(default=0.5) + "reach = 1.25\n")
+    assert same(load_model(vivid, detail=0.8), own)
+    farthest = load_model(vivid, detail=1)
+    assert farthest.detail == 1
+    name, weights = next(iter(farthest.named_parameters()))
+    plain = load_model(vivid.with_name("plain.safetensors")).state_dict()[name]
+    torch.testing.assert_close(weights, torch.lerp(plain, own.state_dict()[name], 1.25))
+    assert same(load_own_weights(vivid), own)
+
+
 def test_what_becomes_other_weights_begins_with_a_files_own(vivid, tmp_path):
     own = load_own_weights(vivid)
-    assert own.detail == 1
+    assert own.detail is None
     assert same(own, load_model(vivid, detail=1))
     assert load_own_weights("tcnet-lite").detail is None
     plain = vivid.with_name("plain.safetensors")
@@ -84,6 +96,8 @@ def test_models_without_are_refused_with_those_that_have_it(vivid, monkeypatch):
         ("[detail", "this card beside the weights cannot be used"),
         ('[detail]\nbase = "plain.safetensors"', "missing 1 required positional argument: 'default'"),
         (CARD.format(default=1.5), r"detail is 1\.5, it must be from 0 to 1"),
+        (CARD.format(default=0.5) + "reach = 0", "reach is 0, it must be over 0 and at most 2"),
+        (CARD.format(default=0.5) + "reach = 2.5", r"reach is 2\.5, it must be over 0 and at most 2"),
         ('[detail]\nbase = "../plain.safetensors"\ndefault = 0.5', "without a folder"),
         ("[detail]\nbase = 3\ndefault = 0.5", "cannot be used"),
         ('[detail]\nbase = "gone.safetensors"\ndefault = 0.5', r"gone\.safetensors: no such weight file"),

@@ -32,7 +32,7 @@ def test_a_plan_says_what_will_be():
 
 def test_its_options_leave_nothing_open():
     plan = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU, tile=100, height=500))
-    assert plan.options == UpscaleOptions(**CPU, window=56, overlap=4, tile=100, height=500)
+    assert plan.options == UpscaleOptions(**CPU, window=56, overlap=4, tile=100, height=500, denoise=0)
     again = plan_upscale(make_info(100, 180, 320), Nearest(), plan.options, measure=False)
     assert (again.window, again.overlap, again.tile) == (plan.window, plan.overlap, plan.tile)
     whole = plan_upscale(make_info(100, 180, 320), Nearest(), UpscaleOptions(**CPU), measure=False)

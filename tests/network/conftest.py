@@ -28,6 +28,11 @@ def forward_tcnet(request):
 
 
 @pytest.fixture
+def light_tcnet():
+    return TCNet(TCNetConfig(propagation="forward", **SMALL, **LIGHT)).eval()
+
+
+@pytest.fixture
 def bidirectional_tcnet():
     return TCNet(TCNetConfig(propagation="bidirectional", motion="small", **SMALL)).eval()
 
@@ -35,7 +40,7 @@ def bidirectional_tcnet():
 @pytest.fixture(params=["forward", "bidirectional", "light", "narrow"])
 def tcnet(request):
     if request.param == "light":
-        return TCNet(TCNetConfig(propagation="forward", **SMALL, **LIGHT)).eval()
+        return request.getfixturevalue("light_tcnet")
     if request.param == "narrow":
         return TCNet(TCNetConfig(**SMALL, **NARROW)).eval()
     return TCNet(TCNetConfig(propagation=request.param, **SMALL)).eval()

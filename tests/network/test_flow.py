@@ -31,6 +31,17 @@ def test_what_lies_outside(mode, outside):
     assert torch.equal(warped, torch.full_like(warped, outside))
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("channels", [3, 16])
+def test_where_the_motion_is_not_a_number_the_result_is_none(channels):
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[0, 0, 2, 3], flow[0, 1, 5, 6] = float("nan"), float("inf")
+    warped = warp(torch.ones(1, channels, 8, 8), shared_flow(flow))
+    assert not torch.isfinite(warped[0, :, 2, 3]).any()
+    assert torch.isfinite(warped).sum() >= channels * 62
+    assert (warped[0, :, 7, 7] == 1).all()
+
+
 def test_half_precision_features_are_sampled_at_exact_positions():
     source = torch.arange(400.0).expand(1, 1, 16, 400).to(torch.bfloat16)
     flow = torch.zeros(1, 2, 16, 400)

@@ -90,7 +90,7 @@ def test_speeds_are_measured_of_real_models():
     assert 0 < found.seconds_per_pixel < 1e-2
 
 
-@pytest.mark.parametrize("change", [{"ensemble": "time"}, {"engine": "onnxruntime"}])
+@pytest.mark.parametrize("change", [{"ensemble": "time"}, {"engine": "onnxruntime"}, {"denoise": 0.5}])
 def test_others_are_compared_only_with_what_computes_alike(plan, change):
     assert advise(replace(plan, options=replace(plan.options, **change))).alternatives == ()
 

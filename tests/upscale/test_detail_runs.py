@@ -1,4 +1,4 @@
-"""The detail of a model belongs to a run: to its plan, its checkpoint, and to all machines that compute it."""
+"""Detail and denoise belong to a run: to its plan, its checkpoint, and to all machines that compute it."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from cut_runs import OPTIONS, assert_same, cut, folder, run
 
-from detail_models import write_detail_models
+from detail_models import STREAMING, write_denoise_models, write_detail_models
 from fake_networks import make_frames, make_info, make_scenes
 from tcnet.cluster.messages import read_done, segment_message
 from tcnet.cluster.worker import Worker
@@ -26,6 +26,12 @@ from tcnet.video.images import encode_png
 def vivid(tmp_path):
     (tmp_path / "models").mkdir()
     return str(write_detail_models(tmp_path / "models"))
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    (tmp_path / "models").mkdir()
+    return str(write_denoise_models(tmp_path / "models"))
 
 
 @pytest.fixture
@@ -82,3 +88,58 @@ def test_workers_compute_the_detail_that_was_sent(vivid):
     assert [png for each in done for png in each.encoded.files] == [
         encode_png(frame.pixels, None) for frame in expected
     ]
+
+
+def test_a_run_is_continued_with_its_denoise_given_or_not_and_refused_with_another(short, tmp_path, noisy):
+    out = tmp_path / "out.mkv"
+    cut(short, out, 7, model=noisy)
+    header = json.loads((folder(out) / "journal.jsonl").read_text().splitlines()[0])
+    assert header["denoise"] == header["plan"]["denoise"] == 0.75
+    for denoise in (0, 0.5):
+        with pytest.raises(UsageError, match=rf"denoise \(then 0\.75, now {denoise}[.0]*\), model weights"):
+            run(short, out, model=noisy, options=replace(OPTIONS, denoise=denoise))
+    told = []
+    given = replace(OPTIONS, denoise=0.75)  # the same as the card says
+    run(short, out, model=noisy, options=given, on_plan=told.append)
+    assert "continues an unfinished run" in told[0].notices[0]
+    assert told[0].options.denoise == 0.75
+    run(short, tmp_path / "whole.mkv", model=noisy)
+    assert_same(out, tmp_path / "whole.mkv")
+
+
+def test_a_run_from_before_there_was_a_denoise_goes_on_without_and_is_refused_with_one(
+    short, tmp_path, noisy
+):
+    out, without = tmp_path / "out.mkv", replace(OPTIONS, denoise=0)
+    cut(short, out, 7, model=noisy, options=without)
+    journal = folder(out) / "journal.jsonl"
+    first, *lines = journal.read_text().splitlines()
+    header = json.loads(first)
+    assert header.pop("denoise") == header["plan"].pop("denoise") == 0
+    assert header["options"].pop("denoise", None) is None
+    journal.write_text("\n".join((json.dumps(header), *lines, "")))
+    with pytest.raises(UsageError, match=r"denoise \(then 0\.0, now 0\.75\), model weights"):
+        run(short, out, model=noisy)
+    told = []
+    run(short, out, model=noisy, options=without, on_plan=told.append)
+    assert "continues an unfinished run" in told[0].notices[0]
+    run(short, tmp_path / "whole.mkv", model=noisy, options=without)
+    assert_same(out, tmp_path / "whole.mkv")
+
+
+def test_a_stream_that_is_continued_gives_the_frames_of_one_that_was_not(short, tmp_path):
+    models = tmp_path / "streaming"
+    models.mkdir()
+    model = str(write_denoise_models(models, config=STREAMING))
+    out, options = tmp_path / "out.mkv", replace(OPTIONS, window=None, overlap=None, denoise=1)
+    cut(short, out, 7, model=model, options=options)
+    run(short, out, model=model, options=options)
+    run(short, tmp_path / "whole.mkv", model=model, options=options)
+    assert_same(out, tmp_path / "whole.mkv")
+
+
+def test_a_plan_says_the_denoise(short, noisy):
+    assert plan_video(short, model=noisy, options=OPTIONS).options.denoise == 0.75
+    assert plan_video(short, model=noisy, options=OPTIONS, denoise=0).options.denoise == 0
+    with pytest.raises(UsageError, match="denoise is 3, it must be from 0 to 1"):
+        plan_video(short, model=noisy, denoise=3)

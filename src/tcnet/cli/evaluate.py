@@ -38,9 +38,9 @@ def evaluate(
         list[str],
         typer.Option(
             help="One or more, separated by commas: names of `tcnet models` and weight files, with +time "
-            "or +full for its self-ensemble, @0.25 for its detail; bicubic, lanczos, basicvsr-bi, "
-            "basicvsr-bd, basicvsr-reds, animesr; ONNX files (whole clips or single frames); your own "
-            "functions as module:function or file.py:function."
+            "or +full for its self-ensemble, @0.25 for its detail, ~0.5 for its denoise; bicubic, lanczos, "
+            "basicvsr-bi, basicvsr-bd, basicvsr-reds, animesr; ONNX files (whole clips or single frames); "
+            "your own functions as module:function or file.py:function."
         ),
     ],
     set_name: Annotated[

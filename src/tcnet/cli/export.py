@@ -19,6 +19,7 @@ def export(
     detail: Annotated[
         float | None, typer.Option(help="0 to 1, of a model that has it, as for tcnet upscale.")
     ] = None,
+    denoise: Annotated[float | None, typer.Option(help="0 to 1, as for tcnet upscale.")] = None,
     half_weights: Annotated[
         bool, typer.Option("--half-weights", help="Store weights in 16 bits, as the package does.")
     ] = False,
@@ -34,8 +35,8 @@ def export(
     """
     with err.status("loading") as status:
         result = export_model(
-            model, format, output, detail=detail, half_weights=half_weights, overwrite=overwrite,
-            on_step=lambda step: status.update(step),
+            model, format, output, detail=detail, denoise=denoise, half_weights=half_weights,
+            overwrite=overwrite, on_step=lambda step: status.update(step),
         )  # fmt: skip
     parity = result.parity
     err.print(

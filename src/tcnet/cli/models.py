@@ -40,8 +40,8 @@ def _list() -> None:
         if card.detail is not None:
             say(f"{card.name}: {_detail(card.detail)}.")
     say("Over bicubic: PSNR on luma, for input of that kind; tcnet models NAME says on what it was measured.")
-    if any(card.gain.features is not None for card in cards):
-        say("Features: their distance from the truth's; the less, the more it looks as the truth does.")
+    if any(card.gain.lpips is not None for card in cards):
+        say("LPIPS: a distance as networks see pictures; the less, the more it looks as the truth does.")
     if any(newest_speed(card) is None for card in cards):
         say("Speeds here are measured by tcnet doctor --tune, or once tcnet upscale plans a long run.")
 
@@ -60,8 +60,8 @@ def _print_list(title: str, cards: list[ModelCard]) -> None:
 
 
 def _gain(gain: Gain) -> str:
-    features = "" if gain.features is None else f"\n{100 * gain.features:+.0f} % features"
-    return f"{gain.psnr:+.1f} dB, {gain.on}{features}"
+    lpips = "" if gain.lpips is None else f"\n{100 * gain.lpips:+.0f} % LPIPS"
+    return f"{gain.psnr:+.1f} dB, {gain.on}{lpips}"
 
 
 def _minute(card: ModelCard) -> str:
@@ -73,8 +73,8 @@ def _detail(known: DetailRange) -> str:
     return f"--detail 0 ({known.base}) to 1, by default {known.default:g}; its speed is the same"
 
 
-def _features(gain: Gain) -> str:
-    return "" if gain.features is None else f", {100 * gain.features:+.0f} % of feature distance"
+def _lpips(gain: Gain) -> str:
+    return "" if gain.lpips is None else f", {100 * gain.lpips:+.0f} % of LPIPS"
 
 
 def _show(card: ModelCard) -> None:
@@ -87,10 +87,11 @@ def _show(card: ModelCard) -> None:
             ("for", f"{'video files' if card.use == 'files' else 'a benchmark'}: {card.summary}"),
             (
                 "over bicubic",
-                f"{card.gain.psnr:+.2f} dB of PSNR on luma{_features(card.gain)}, {card.gain.on}: "
+                f"{card.gain.psnr:+.2f} dB of PSNR on luma{_lpips(card.gain)}, {card.gain.on}: "
                 f"{card.gain.measured}",
             ),
             *(() if card.detail is None else (("detail", _detail(card.detail)),)),
+            ("denoise", f"--denoise 0 to 1, by default {card.denoise.default:g}"),
             ("speed here", f"{_minute(card)}, for a minute of 480p at 25 frames a second{how}"),
             ("weights", f"{card.weights} (sha256 {weights_hash(card.name)}…)"),
             ("degradation", card.degradation),

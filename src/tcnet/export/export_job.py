@@ -27,7 +27,7 @@ from tcnet.export.parity import (
 )
 from tcnet.export.places import CPU
 from tcnet.export.runtimes import open_runtime
-from tcnet.models import check_detail, load_model
+from tcnet.models import check_chosen, load_model
 from tcnet.network import TCNet
 from tcnet.video.atomic_file import check_folder, check_name, hidden_name, sync, sync_folder
 
@@ -58,6 +58,7 @@ def export_model(
     output: Path | None = None,
     *,
     detail: float | None = None,
+    denoise: float | None = None,
     half_weights: bool = False,
     overwrite: bool = False,
     sizes: Sequence[tuple[int, int]] = SIZES,
@@ -74,6 +75,7 @@ def export_model(
         format: "onnx" or "openvino".
         output: the folder; by default NAME-FORMAT here.
         detail: of a model that has it, as for `load_model`; the export keeps it.
+        denoise: as for `load_model`; the export keeps it.
         half_weights: store weights in half precision; exact for those that were stored so, as the package's.
         overwrite: whether an existing folder may be replaced.
         sizes: (height, width) of the LR clips on which the pictures are compared.
@@ -85,8 +87,8 @@ def export_model(
         What was written.
 
     Raises:
-        UsageError: for an unknown format, a missing package, a detail that cannot be chosen, and networks
-            that cannot be exported.
+        UsageError: for an unknown format, a missing package, a detail or denoise that cannot be chosen, and
+            networks that cannot be exported.
         MediaError: for an output that must not or cannot be written, and for graphs that differ.
     """
     if format not in FORMATS:
@@ -98,7 +100,7 @@ def export_model(
     if format == "openvino":
         require_openvino()
     with _scratch_folder(output, overwrite=overwrite) as work:
-        network = _network(model, detail)
+        network = _network(model, detail, denoise)
         manifest = _write(network, _about(model), work, format, half_weights, say)
         say("comparing the pictures with PyTorch's")
         exported = ExportedNetwork(open_runtime(work, manifest, FORMATS[format]))
@@ -211,10 +213,10 @@ def _scratch_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _network(model: str | Path | TCNet, detail: float | None) -> TCNet:
+def _network(model: str | Path | TCNet, detail: float | None, denoise: float | None) -> TCNet:
     if not isinstance(model, TCNet):
-        return load_model(model, detail=detail)
-    check_detail(model, detail)
+        return load_model(model, detail=detail, denoise=denoise)
+    check_chosen(model, detail, denoise)
     return _in_float32(model)
 
 
@@ -243,6 +245,8 @@ def _about(model: str | Path | TCNet) -> dict[str, str]:
 def _weights_hash(network: TCNet) -> str:
     """16 hex digits of the hash of configuration and weights."""
     digest = hashlib.sha256(repr(network.config).encode())
+    if network.denoise:
+        digest.update(f"denoise {network.denoise}".encode())
     for key, value in sorted(network.state_dict().items()):
         digest.update(key.encode() + value.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

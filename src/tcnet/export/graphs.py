@@ -1,7 +1,7 @@
 """The step graphs: what a TCNet computes between two steps of its recurrences, as modules to trace.
 
 The loops over frames stay outside, in `tcnet.network.recurrence` and in whatever program runs an export. So
-the same six graphs serve both directions of propagation, clips of any length and streams. Warping is a graph
+the same graphs serve both directions of propagation, clips of any length and streams. Warping is a graph
 of its own because sampling positions need float32 even where a runtime computes the rest in less.
 
 Modules here must not branch on the sizes of the traced example: they always resize and pad, by nothing where
@@ -16,12 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tcnet.network import TCNet
+from tcnet.network.clean_up import REACH, WINDOW
 from tcnet.network.flow import SPyNet, warp
 from tcnet.network.layers import convolve
 from tcnet.network.propagation import RecurrentUnit
 from tcnet.network.reconstruction import SCALE, DirectReconstruction, Reconstruction, shuffle2
 
-GraphName = Literal["motion", "warp", "propagate", "stabilise", "refine", "reconstruct"]
+GraphName = Literal["clean", "motion", "warp", "propagate", "stabilise", "refine", "reconstruct"]
 
 HALO = 2
 """Rows of features that `reconstruct` needs beyond those of its result: the halo of a strip."""
@@ -49,11 +50,21 @@ class Graph:
 
 
 def step_graphs(network: TCNet) -> tuple[Graph, ...]:
-    """The graphs of a network, with its own submodules in them, in the order of their use."""
+    """The graphs of a network, with its own submodules in them, in the order of their use: six, or seven of
+    one that cleans its frames first."""
     frame, flow, feature = ((1, channels, "h", "w") for channels in (3, 2, network.config.channels))
     neighbourhood = TensorSpec("neighbourhood", (1, 9, "h", "w"))
     aligned = TensorSpec("aligned", feature)
+    cleaning = Graph(
+        "clean",
+        f"The middle one of {WINDOW} frames that follow each other, cleaned; beyond an end of the clip its "
+        "frame repeats.",
+        _Clean(network),
+        (TensorSpec("around", (1, WINDOW, 3, "h", "w")),),
+        (TensorSpec("frame", frame),),
+    )
     return (
+        *((cleaning,) if network.denoise else ()),
         Graph(
             "motion",
             "Two frames that follow each other, each warped onto the other, and the flow between them: x "
@@ -105,6 +116,20 @@ def step_graphs(network: TCNet) -> tuple[Graph, ...]:
             (TensorSpec("picture", (1, 3, f"{SCALE}h", f"{SCALE}w")),),
         ),
     )
+
+
+class _Clean(nn.Module):
+    """`TCNet.clean` of frames in one tensor, (N, 5, 3, H, W)."""
+
+    def __init__(self, network: TCNet) -> None:
+        super().__init__()
+        self.clean_up = network.clean_up
+        self.denoise = network.denoise
+
+    def forward(self, around: Tensor) -> Tensor:
+        assert self.clean_up is not None
+        frame = around[:, REACH]
+        return torch.lerp(frame, self.clean_up.middle(around).clamp(0, 1), self.denoise)
 
 
 class _Motion(nn.Module):

@@ -66,6 +66,8 @@ class Manifest:
     graphs: Mapping[str, Step]
     detail: float | None = None
     """Where the weights lie between two models, from 0 to 1; None: they are one model's own."""
+    denoise: float = 0.0
+    """How far frames are cleaned first, from 0, not at all, to 1, by the graph "clean"."""
     parity: Parity | None = None
     """None while it is being checked."""
     opset: int = 18
@@ -96,6 +98,7 @@ def describe(
         group_size=network.config.group_size,
         channels=network.config.channels,
         detail=network.detail,
+        denoise=network.denoise,
         scale=network.scale,
         minimum_size=network.minimum_size,
         spatial_multiple=network.spatial_multiple,
@@ -136,7 +139,10 @@ def read_manifest(folder: Path) -> Manifest:
 def _parse(values: dict[str, Any]) -> Manifest:
     if values.get("format") != FORMAT:
         raise ValueError(f"its format is {values.get('format')!r}, not {FORMAT!r}")
-    if values["graphs"].keys() != _GRAPHS:
+    denoise = values.get("denoise", 0.0)
+    if not isinstance(denoise, int | float) or not 0 <= denoise <= 1:
+        raise ValueError(f"denoise is {denoise!r}")
+    if values["graphs"].keys() != _GRAPHS | ({"clean"} if denoise else set()):
         raise ValueError(f"its graphs are {', '.join(sorted(values['graphs']))}")
     if values["propagation"] not in ("forward", "bidirectional"):
         raise ValueError(f"propagation is {values['propagation']!r}")

@@ -14,6 +14,7 @@ from tcnet.export.graphs import GraphName
 from tcnet.export.manifest import read_manifest
 from tcnet.export.places import CPU
 from tcnet.export.runtimes import StepRuntime, open_runtime
+from tcnet.network.clean_up import REACH
 from tcnet.network.flow import Flow
 from tcnet.network.recurrence import Neighbourhood, Pair, Recurrence, Refined
 
@@ -69,6 +70,16 @@ class ExportedNetwork(Recurrence):
         return self.manifest.detail
 
     @property
+    def denoise(self) -> float:
+        """Of the network that was exported."""
+        return self.manifest.denoise
+
+    @property
+    def clean_reach(self) -> int:
+        """Frames on either side that `clean` looks at."""
+        return REACH if self.denoise else 0
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """What its engine computes in here, the fastest last."""
         return self.runtime.precisions
@@ -100,6 +111,11 @@ class ExportedNetwork(Recurrence):
     def __call__(self, lr_clip: Tensor) -> Tensor:
         """(1, T, 3, H, W) in [0, 1] -> (1, T, 3, 4H, 4W) float32, not clamped. Raises like `frames`."""
         return torch.stack(list(self.frames(lr_clip)), dim=1)
+
+    def clean(self, around: Sequence[Tensor]) -> Tensor:
+        """The middle one of neighbouring frames `around`, each (1, 3, H, W), cleaned."""
+        (frame,) = self._run("clean", torch.stack(tuple(around), dim=1))
+        return frame
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:
         """The motion between `first` and `second`, neighbouring frames (1, 3, H, W), in both directions."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tcnet.catalogue import NAMES, WEIGHTS_NAME, chosen_detail
+from tcnet.catalogue import NAMES, WEIGHTS_NAME, chosen_denoise, chosen_detail
 from tcnet.errors import UsageError
 from tcnet.export.export_job import exported_for_run
 from tcnet.export.manifest import read_manifest
@@ -10,13 +10,13 @@ from tcnet.export.network import open_export
 from tcnet.export.places import CPU
 from tcnet.export.places import ENGINES as OTHER_ENGINES
 from tcnet.inference.contract import VideoNetwork
-from tcnet.models import check_detail, load_model
+from tcnet.models import check_chosen, load_model
 from tcnet.network import TCNet
 
 Model = str | Path | VideoNetwork
 
 
-def check_model(model: Model, engine: str, detail: float | None = None) -> None:
+def check_model(model: Model, engine: str, detail: float | None = None, denoise: float | None = None) -> None:
     """Raises like `load_network` for what can be seen without reading weights."""
     folder = _export_folder(model)
     if folder is not None:
@@ -28,29 +28,35 @@ def check_model(model: Model, engine: str, detail: float | None = None) -> None:
             )
     elif isinstance(model, str | Path):
         chosen_detail(model, detail)
+        chosen_denoise(model, denoise)
     else:
-        check_detail(model, detail)
+        check_chosen(model, detail, denoise)
 
 
 def load_network(
-    model: Model, engine: str, detail: float | None = None, *, place: str = CPU
+    model: Model,
+    engine: str,
+    detail: float | None = None,
+    denoise: float | None = None,
+    *,
+    place: str = CPU,
 ) -> tuple[str, VideoNetwork]:
     """(name to show, the network as `engine` runs it), in float32.
 
-    model: a name, a weight file or its folder, the folder of an export, or a network. detail: as for
-    `load_model`; exports and networks have theirs already. For other engines than torch what is no export
+    model: a name, a weight file or its folder, the folder of an export, or a network. detail, denoise: as
+    for `load_model`; exports and networks have theirs already. For other engines than torch what is no export
     becomes one first, in a temporary folder and in seconds. place: where such an engine computes, as
-    `UpscaleOptions.place`. Raises UsageError for an unknown name, a detail that cannot be chosen, and an
-    engine or place that is missing or does not fit, MediaError for files.
+    `UpscaleOptions.place`. Raises UsageError for an unknown name, a detail or denoise that cannot be
+    chosen, and an engine or place that is missing or does not fit, MediaError for files.
     """
-    check_model(model, engine, detail)
+    check_model(model, engine, detail, denoise)
     folder = _export_folder(model)
     if folder is not None:
         exported = open_export(folder, engine, place)
-        check_detail(exported, detail)
+        check_chosen(exported, detail, denoise)
         return str(folder), exported
     name = str(model) if isinstance(model, str | Path) else type(model).__name__
-    network = load_model(model, detail=detail) if isinstance(model, str | Path) else model
+    network = load_model(model, detail=detail, denoise=denoise) if isinstance(model, str | Path) else model
     if engine in ("torch", network.engine):
         return name, network
     if not isinstance(network, TCNet):

@@ -39,6 +39,14 @@ class VideoNetwork(Protocol):
         """Where it lies between two networks, from 0 to 1; None: it is one of its own."""
 
     @property
+    def denoise(self) -> float:
+        """How far its input is cleaned first, from 0, not at all, to 1."""
+
+    @property
+    def delay(self) -> int:
+        """Of one that streams: `stream` gives frame i once frame i + delay is in, or earlier."""
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """The number formats it can be computed in; of other engines than torch the fastest here is last."""
 

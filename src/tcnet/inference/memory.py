@@ -3,7 +3,8 @@
 The estimate counts what grows with the frame size and the window:
 
     network   held + working + picture, with tile area A in LR pixels, C channels of b bytes, T frames held
-      held      A T (HELD_MAPS C b + HELD_FLOATS 4)       features, flows and input of a window (or stream)
+      held      A T (HELD_MAPS C b + HELD_FLOATS 4)       features, flows and input of a window (or stream),
+                + A T CLEANED_FLOATS 4                    cleaned frames (with denoise only)
       working   A WORKING_MAPS C b                        temporaries of one frame or group
       motion    A P MOTION_MAPS C b                       of P further pairs of small frames at once
       picture   16 A 3 PICTURE_COPIES 4                   the SR frame on its way to integer codes
@@ -38,6 +39,8 @@ HELD_MAPS = 2
 """Feature maps kept for each frame of a window: g, and the gaps that glibc leaves when it keeps memory."""
 HELD_FLOATS = 12
 """float32 values kept for each LR pixel and frame: the frame, two flows, two warped neighbours."""
+CLEANED_FLOATS = 3
+"""The same of a network that cleans its frames first: the cleaned one, beside the one given."""
 WORKING_MAPS = 40
 """Feature maps alive at once while one frame is computed, attention of a group and the x4 tail included."""
 MOTION_MAPS = 4
@@ -89,8 +92,9 @@ def estimate_memory(
     # A stream holds a group and those waiting for the next one, and does so for every tile at once.
     held = area * layout.window if layout.window else layout.computed_area * 2 * network.config.group_size
     working_maps = WORKING_MAPS + ENGINE_MAPS[network.engine]
+    held_floats = HELD_FLOATS + (CLEANED_FLOATS if network.denoise else 0)
     on_device = (
-        held * (HELD_MAPS * feature_map + HELD_FLOATS * 4)
+        held * (HELD_MAPS * feature_map + held_floats * 4)
         + area * working_maps * feature_map
         + area * (observed_at_once(area) - 1) * MOTION_MAPS * feature_map
         + area * network.scale**2 * 3 * 4 * PICTURE_COPIES

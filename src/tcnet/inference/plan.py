@@ -131,7 +131,7 @@ def measure_speed(compute: Compute, layout: Layout) -> MeasuredSpeed:
     network = compute.uncompiled  # a probe is not worth compiling for
     least = network.minimum_size
     group = network.config.group_size
-    frames = 2 * group + 1 if network.config.propagation == "forward" else group
+    frames = network.delay + 1 + group if network.config.propagation == "forward" else group
     generator = torch.Generator().manual_seed(0)
     side = PROBE_SIDE
     _run_probe(compute, torch.zeros(1, frames, 3, least, least))
@@ -154,8 +154,8 @@ def _run_probe(compute: Compute, clip: torch.Tensor) -> tuple[float, float]:
         for picture in without_gradients(network.frames(clip)):
             _wait_for(picture)
         return time.perf_counter() - begin, 0.0
-    # A group is computed when the frame after it is there.
-    first, second = clip.tensor_split([network.config.group_size + 1], dim=1)
+    # A group is computed when the frames that it waits for are there.
+    first, second = clip.tensor_split([network.delay + 1], dim=1)
     with torch.inference_mode():
         begin = time.perf_counter()
         pictures, state = network.stream(first, None, last=False)

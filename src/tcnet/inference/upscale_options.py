@@ -29,7 +29,7 @@ LEAST_SCALE, MOST_SCALE = 1, 4
 AUTO = "auto"
 """Of `shrink_first`: to the size that was measured in the file."""
 _WHOLE = ("window", "overlap", "tile", "tile_overlap", "height", "width")
-_NUMBERS = ("scale", "detail", "memory_limit")
+_NUMBERS = ("scale", "detail", "denoise", "memory_limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,9 @@ class UpscaleOptions:
     detail: float | None = None
     """0 to 1, of models that have it (`ModelCard.detail`): 0 is true to the input, 1 shows the most detail.
     None: what the model's card says."""
+    denoise: float | None = None
+    """0 to 1: how far noise, grain and coding artefacts are taken out of the input before it is upscaled.
+    None: what the model's card says, mostly 0."""
     scene_cuts: bool = True
     """Whether cuts in the video are found and nothing is carried across them."""
     repeated: str = "exact"
@@ -95,8 +98,9 @@ class UpscaleOptions:
         ):
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}, it must be at least {least}")
-        if self.detail is not None:
-            check_share(self.detail)
+        for name in ("detail", "denoise"):
+            if (share := getattr(self, name)) is not None:
+                check_share(share, name)
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         self._check_place()
@@ -182,6 +186,7 @@ class NamedUpscaleOptions(TypedDict, total=False):
     shrink_first: int | str | None
     memory_limit: int | None
     detail: float | None
+    denoise: float | None
     scene_cuts: bool
     repeated: str
     ensemble: str

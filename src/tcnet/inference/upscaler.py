@@ -23,7 +23,7 @@ from tcnet.inference.scene_detection import iter_scenes, mark_cuts
 from tcnet.inference.streaming import upscale_recurrent
 from tcnet.inference.tiling import Layout, choose_layout
 from tcnet.inference.upscale_options import NamedUpscaleOptions, UpscaleOptions
-from tcnet.models import check_detail
+from tcnet.models import check_chosen
 from tcnet.named_options import check_names, with_named
 from tcnet.network import TCNet
 from tcnet.network.ensemble import ENSEMBLES, SelfEnsemble
@@ -44,7 +44,7 @@ class Upscaler:
 
     Raises:
         UsageError: for invalid options, when the device or precision is not available here, the network
-            cannot be ensembled or has another detail, or no model has this name.
+            cannot be ensembled or has another detail or denoise, or no model has this name.
         MediaError: for a weight file that cannot be read.
         TypeError: for options and networks that are something else.
     """
@@ -62,12 +62,14 @@ class Upscaler:
         self.options = with_named(options, named)
         if isinstance(network, str | Path):
             chosen = self.options
-            network = load_network(network, chosen.engine, chosen.detail, place=chosen.place)[1]
+            _, network = load_network(
+                network, chosen.engine, chosen.detail, chosen.denoise, place=chosen.place
+            )
         elif not hasattr(network, "engine"):
             raise TypeError(
                 f"a model must be a name, a weight file or a network, got {type(network).__name__}"
             )
-        check_detail(network, self.options.detail)
+        check_chosen(network, self.options.detail, self.options.denoise)
         if self.options.engine not in ("torch", network.engine):
             raise UsageError(
                 f"engine {self.options.engine} is requested, but this network runs on {network.engine}"
@@ -97,6 +99,7 @@ class Upscaler:
         return replace(
             self.options,
             detail=self.compute.network.detail,
+            denoise=self.compute.network.denoise,
             # Of other engines the device says where they compute, the tensors lie on the CPU.
             device=self.compute.device.type if self.options.engine == "torch" else self.options.device,
             precision=self.compute.precision.name,

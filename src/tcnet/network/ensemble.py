@@ -5,6 +5,7 @@ Its errors differ, so the mean is closer to the truth, for as many times the cos
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, product
 from typing import Literal, NoReturn
 
@@ -13,7 +14,33 @@ from torch import Tensor
 
 from tcnet.network.tcnet import TCNet, TCNetConfig
 from tcnet.network.torch_network import TorchNetwork
-from tcnet.network.transforms import ClipTransform
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTransform:
+    """Any of time reversal, flip and transposition of a clip; exactly invertible."""
+
+    reverse: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+    transpose: bool = False
+
+    def apply(self, clip: Tensor) -> Tensor:
+        """(B, T, C, H, W) -> the same, H and W exchanged if transposed."""
+        if self.transpose:
+            clip = clip.transpose(-1, -2)
+        return clip.flip(dims) if (dims := self._dims()) else clip
+
+    def undo(self, clip: Tensor) -> Tensor:
+        """The inverse of `apply`, for clips of any size."""
+        if dims := self._dims():
+            clip = clip.flip(dims)
+        return clip.transpose(-1, -2) if self.transpose else clip
+
+    def _dims(self) -> list[int]:
+        flips = {1: self.reverse, 3: self.flip_rows, 4: self.flip_columns}
+        return [dim for dim, flipped in flips.items() if flipped]
+
 
 EnsembleKind = Literal["time", "full"]
 ENSEMBLES: dict[EnsembleKind, tuple[ClipTransform, ...]] = {
@@ -54,6 +81,14 @@ class SelfEnsemble(TorchNetwork):
     @property
     def detail(self) -> float | None:  # type: ignore[override]
         return self.network.detail
+
+    @property
+    def denoise(self) -> float:  # type: ignore[override]
+        return self.network.denoise
+
+    @property
+    def delay(self) -> int:
+        return self.network.delay
 
     @property
     def precisions(self) -> tuple[str, ...]:

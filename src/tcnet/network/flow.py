@@ -121,7 +121,8 @@ def _taps(positions: Tensor, length: int) -> tuple[Tensor, tuple[Tensor, Tensor]
     share = positions.sub_(first)
     of_first = share.abs().neg_().add_(1).clamp_min_(0)
     of_second = share.sub_(1).abs_().neg_().add_(1).clamp_min_(0)
-    return first.to(torch.int32), (of_first, of_second)
+    # Where a position is NaN, so are its weights; as an integer it would be no pixel's number.
+    return first.to(torch.int32).clamp_min_(0), (of_first, of_second)
 
 
 def halved(frames: Tensor) -> Tensor:

@@ -14,13 +14,13 @@ from tcnet.network.tcnet import TCNet
 def interpolate(first: TCNet, second: TCNet, share: float) -> None:
     """Make `second` the network at `share` of the way from `first` (0) to itself (1), exact at both ends.
 
-    The ranges for 8-bit integers are interpolated too, where both have them, and do as well as measured ones
-    (tests/network/test_interpolation.py). `second.detail` becomes `share`. Both in float32 on one device.
+    A share over 1 goes beyond it. The ranges for 8-bit integers are interpolated too, where both have them,
+    and do as well as measured ones (tests/network/test_interpolation.py). Both in float32 on one device.
 
-    Raises ValueError for different configurations, with what differs, and for a share beyond 0 to 1.
+    Raises ValueError for different configurations, with what differs, and for a share under 0.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"the share is {share}, it must be from 0 to 1")
+    if share < 0:
+        raise ValueError(f"the share is {share}, it must be at least 0")
     ours, theirs = asdict(first.config), asdict(second.config)
     if different := [
         f"{name} is {theirs[name]!r}, not {ours[name]!r}" for name in ours if ours[name] != theirs[name]
@@ -31,8 +31,7 @@ def interpolate(first: TCNet, second: TCNet, share: float) -> None:
         {name: torch.lerp(weights, others[name], share) for name, weights in first.state_dict().items()}
     )
     second.ranges = {
-        name: torch.lerp(largest, second.ranges[name], share)
+        name: torch.lerp(largest, second.ranges[name], share).clamp(min=0)
         for name, largest in first.ranges.items()
         if name in second.ranges
     }
-    second.detail = share

@@ -64,6 +64,10 @@ class StreamState:
     propagated: Tensor | None = None
     refined: Tensor | None = None
     """The states of both recurrences."""
+    unclean: tuple[Tensor, ...] = ()
+    """What the clean-up looks at: frames that it has done, then those that wait for their successors."""
+    cleaned: int = 0
+    """How many of those it has done."""
 
 
 class Topology(Protocol):
@@ -76,7 +80,7 @@ class Topology(Protocol):
 
 
 class Recurrence(ABC):
-    """The loops over frames around six steps, which a subclass computes."""
+    """The loops over frames around seven steps, which a subclass computes."""
 
     scale: int
     minimum_size: int
@@ -88,6 +92,23 @@ class Recurrence(ABC):
     @abstractmethod
     def dtype(self) -> torch.dtype:
         """In which features are given to the steps."""
+
+    @property
+    def clean_reach(self) -> int:
+        """Frames on either side that `clean` looks at; 0: frames are taken as they are."""
+        return 0
+
+    @property
+    def delay(self) -> int:
+        """`stream` gives frame i once frame i + delay is in, or earlier: its group and one frame more, and
+        those that the clean-up looks at."""
+        return self.config.group_size + self.clean_reach
+
+    def clean(self, around: Sequence[Tensor]) -> Tensor:
+        """The middle one of 2 clean_reach + 1 neighbouring frames, cleaned; each (B, 3, H, W) in [0, 1].
+
+        Not called where clean_reach is 0."""
+        raise NotImplementedError
 
     @abstractmethod
     def observe(self, first: Tensor, second: Tensor) -> Pair:
@@ -135,7 +156,12 @@ class Recurrence(ABC):
             ValueError: for a wrong shape, no frames, or a side under 16.
         """
         self._check(lr_clip, minimum_frames=1)
-        clip = lr_clip.float().unbind(1)
+        frames = lr_clip.float().unbind(1)
+        clip = (
+            [self.clean(_around(frames, i, self.clean_reach)) for i in range(len(frames))]
+            if self.clean_reach
+            else frames
+        )
         forward = self.config.propagation == "forward"
         for i, ready in enumerate(self._forward(clip) if forward else self._bidirectional(clip)):
             if i >= start:
@@ -162,9 +188,11 @@ class Recurrence(ABC):
         self._check(lr_frames, minimum_frames=0)
         state = state or StreamState()
         ready: list[Refined] = []
-        for frame in (*lr_frames.float().unbind(1), *((None,) if last else ())):
-            state, group = self._advance(state, frame)
-            ready += group
+        for given in (*lr_frames.float().unbind(1), *((None,) if last else ())):
+            state, frames = self._clean_next(state, given)
+            for frame in frames:
+                state, group = self._advance(state, frame)
+                ready += group
         batch, _, _, *size = lr_frames.shape
         height, width = (self.scale * side for side in size)
         # Channels last in memory, as pictures are made: turning them round takes as long as a stage.
@@ -173,6 +201,22 @@ class Recurrence(ABC):
         for i, refined in enumerate(ready):
             self.reconstruct_into(pictures[:, i], refined)
         return pictures, state
+
+    def _clean_next(
+        self, state: StreamState, following: Tensor | None
+    ) -> tuple[StreamState, tuple[Tensor | None, ...]]:
+        """Take in one more frame, or the end (None): what `_advance` is to take in then. A frame is cleaned
+        once those that it is seen with are there."""
+        reach = self.clean_reach
+        if not reach:
+            return state, (following,)
+        newest = () if following is None else (following,)
+        frames = (*state.unclean, *newest)
+        ready = max(state.cleaned, len(frames) - (reach if newest else 0))
+        cleaned = [self.clean(_around(frames, i, reach)) for i in range(state.cleaned, ready)]
+        past = max(0, ready - reach)
+        state = replace(state, unclean=frames[past:], cleaned=ready - past)
+        return state, (*cleaned, *(() if newest else (None,)))
 
     def _forward(self, clip: Sequence[Tensor]) -> Iterator[Refined]:
         state = StreamState()
@@ -266,6 +310,11 @@ class Recurrence(ABC):
             raise ValueError(
                 f"frames must be at least {self.minimum_size} pixels a side, got {width}x{height} (WxH)"
             )
+
+
+def _around(frames: Sequence[Tensor], i: int, reach: int) -> list[Tensor]:
+    """Frame i and `reach` on either side; beyond the ends they repeat."""
+    return [frames[min(max(0, place), len(frames) - 1)] for place in range(i - reach, i + reach + 1)]
 
 
 def _backward_in_time(around: Neighbourhood) -> Neighbourhood:

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from tcnet.network.clean_up import REACH, CleanUp
 from tcnet.network.flow import Flow, shared_flow, warp
 from tcnet.network.fusion import ProgressiveFusion
 from tcnet.network.propagation import Motion, RecurrentUnit
@@ -174,6 +175,8 @@ class TCNet(Recurrence, TorchNetwork):
     """
 
     config: TCNetConfig
+    clean_up: CleanUp | None
+    """What cleans its frames first, if `denoise` is over 0; no part of its weight file."""
     ranges: Mapping[str, Tensor]
     """For `tcnet.network.quantisation`: the largest absolute value of each input channel of convolutions, by
     their names. Empty where they were not measured."""
@@ -183,6 +186,7 @@ class TCNet(Recurrence, TorchNetwork):
     def __init__(self, config: TCNetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or TCNetConfig()
+        self.clean_up = None
         self.ranges = {}
         channels = config.channels
         self.motion = Motion(config.motion)
@@ -238,9 +242,8 @@ class TCNet(Recurrence, TorchNetwork):
         return window * config.stability_stride
 
     @property
-    def delay(self) -> int:
-        """`stream` gives frame i once frame i + delay is in, or earlier: its group and one frame more."""
-        return self.config.group_size
+    def clean_reach(self) -> int:
+        return REACH if self.denoise else 0
 
     def forward(self, lr_clip: Tensor) -> Tensor:
         """Upscale a whole clip.
@@ -255,6 +258,11 @@ class TCNet(Recurrence, TorchNetwork):
             TypeError, ValueError: as `frames`.
         """
         return torch.stack(list(self.frames(lr_clip)), dim=1)
+
+    def clean(self, around: Sequence[Tensor]) -> Tensor:
+        assert self.clean_up is not None
+        cleaned = self.clean_up.middle(torch.stack(tuple(around), dim=1)).clamp_(0, 1)
+        return torch.lerp(around[REACH], cleaned, self.denoise)
 
     def observe(self, first: Tensor, second: Tensor) -> Pair:
         return self.observe_all((first, second))[0]

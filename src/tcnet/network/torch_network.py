@@ -14,6 +14,8 @@ _HASH_DIGITS = 16
 class _Configured(Protocol):
     @property
     def config(self) -> object: ...
+    @property
+    def denoise(self) -> float: ...
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
@@ -25,6 +27,8 @@ class TorchNetwork(nn.Module):
     sums_pictures = False
     detail: float | None = None
     """Where it lies between two networks, from 0 to 1; None: it is one of its own."""
+    denoise: float = 0.0
+    """How far its input is cleaned first, from 0, not at all, to 1."""
 
     @property
     def inner(self) -> nn.Module:
@@ -44,6 +48,8 @@ class TorchNetwork(nn.Module):
     def identity(self: _Configured) -> str:
         """A hash of weights and configuration, whatever file or name they came by."""
         digest = hashlib.sha256(f"{type(self).__name__} {self.config!r}".encode())
+        if self.denoise:  # without it the hash is as before there was any
+            digest.update(f"denoise {self.denoise}".encode())
         for value in self.parameters():
             digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())

@@ -104,7 +104,7 @@ def run_benchmark(
             *remarks,
             f"BasicVSR ran in {number_format.floating.name}, of which its fraction of the limit is low",
         )
-    lead = max(1 + network.config.group_size for network in networks.values())
+    lead = max(1 + network.delay for network in networks.values())
     texture = moving_texture(lead + frames, height, width).to(chosen)
     before, clip = texture[:, :lead], texture[:, lead:]
     rows = _rows(networks, before, clip, compiled=compiled)
@@ -268,7 +268,7 @@ def _work(network: TCNet, before: Tensor, clip: Tensor) -> Work:
     if network.config.propagation == "bidirectional":
         return _whole_clip(network, clip)
     with torch.inference_mode():
-        _, begun = network.stream(before[:, -1 - network.config.group_size :])
+        _, begun = network.stream(before[:, -1 - network.delay :])
 
     @torch.inference_mode()
     def goes_on() -> None:

@@ -14,7 +14,7 @@ from tcnet.profiling.clock import now
 STAGES = ("motion", "propagation", "stability", "fusion", "refinement", "reconstruction")
 """The modules of TCNet, in the paper's order; "propagation" is its information pre-propagation."""
 REST = "between"
-"""What is outside the modules: warping the neighbours, slicing and concatenating."""
+"""What is outside the modules: warping the neighbours, slicing and concatenating, and cleaning."""
 
 
 @torch.inference_mode()

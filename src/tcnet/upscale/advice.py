@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tcnet.catalogue import NAMES, ModelCard, list_models, weights_hash
+from tcnet.catalogue import NAMES, ModelCard, default_denoise, list_models, weights_hash
 from tcnet.inference.plan import Plan, measure_speed
 from tcnet.inference.tiling import make_layout
 from tcnet.inference.upscale_options import UpscaleOptions
@@ -80,8 +80,9 @@ def measure_models(cards: Sequence[ModelCard], device: str, precision: str) -> l
 def _alternatives(plan: Plan, precision: str) -> tuple[Alternative, ...]:
     assert plan.seconds is not None
     assert plan.seconds_per_pixel is not None
-    if plan.options.engine != "torch" or plan.options.ensemble != "none":
-        return ()  # other engines and ensembles have times of their own
+    usual = default_denoise(plan.model) if plan.model in NAMES else 0.0
+    if plan.options.engine != "torch" or plan.options.ensemble != "none" or plan.options.denoise != usual:
+        return ()  # other engines, ensembles and cleaning have times of their own
     device = plan.options.device
     kept = {
         (each.model, each.weights): each

@@ -101,7 +101,7 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
     Raises UsageError for invalid options and for an unfinished run with others, MediaError for files.
     """
     options = request.options
-    check_model(request.model, options.engine, options.detail)
+    check_model(request.model, options.engine, options.detail, options.denoise)
     if request.cluster is not None and request.encode.encoder in HARDWARE:
         raise UsageError(
             f"encoder {request.encode.encoder} encodes on this machine alone: leave out the encoder or "
@@ -115,7 +115,9 @@ def resolve_run(request: RunRequest) -> Iterator[ResolvedRun]:
             request.output, info=replace(source.info, height=height, width=width), encode=request.encode,
             source=source, overwrite=request.overwrite, resume=request.resume,
         )  # fmt: skip
-        name, network = load_network(request.model, options.engine, options.detail, place=options.place)
+        name, network = load_network(
+            request.model, options.engine, options.detail, options.denoise, place=options.place
+        )
         # What is left open is chosen by the speed measured now, or was by an earlier run's.
         asked = request.segment_frames
         segment_frames = output.segment_frames if asked is None else asked

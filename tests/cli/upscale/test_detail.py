@@ -56,7 +56,7 @@ def test_what_cannot_be_is_one_line(tcnet, media, tmp_path, words, message):
 
 
 def test_models_say_which_have_a_detail(tcnet, monkeypatch):
-    gain = Gain(-0.42, "compressed", "held-out clips", features=-0.284)
+    gain = Gain(-0.42, "compressed", "held-out clips", lpips=-0.284)
     card = replace(model_card("tcnet-lite"), detail=DetailRange("tcnet-bi", 0.6), gain=gain)
     monkeypatch.setattr(models_command, "list_models", lambda: (card,))
     monkeypatch.setattr(models_command, "model_card", lambda name: card)
@@ -66,6 +66,6 @@ def test_models_say_which_have_a_detail(tcnet, monkeypatch):
     )
     assert f"tcnet-lite: {told}." in listed
     assert "-0.4 dB, compressed" in listed
-    assert "-28 % features" in listed
+    assert "-28 % LPIPS" in listed
     assert told in shown
-    assert "-0.42 dB of PSNR on luma, -28 % of feature distance, compressed: held-out clips" in shown
+    assert "-0.42 dB of PSNR on luma, -28 % of LPIPS, compressed: held-out clips" in shown

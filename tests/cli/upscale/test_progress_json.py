@@ -15,7 +15,7 @@ from tcnet.video import write_png
 HEAD = {"version", "event", "time", "input"}
 FIELDS = {
     "plan": {
-        "output", "model", "detail", "device", "precision", "window", "overlap", "tile", "tiles", "width", "height",
+        "output", "model", "detail", "denoise", "device", "precision", "window", "overlap", "tile", "tiles", "width", "height",
         "memory_bytes", "memory_limit_bytes", "seconds_per_frame", "seconds", "frames", "frames_kept",
         "input_width", "input_height", "input_codec", "held_height", "shrink_first", "codec", "alternatives", "trial",
     },

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import find_basicvsr, load_basicvsr
 from tcnet.network import CONFIGS, TCNet
+from tcnet.network.ensemble import ClipTransform
 from tcnet.network.quantisation import QuantisedBlock
-from tcnet.network.transforms import ClipTransform
 from tcnet.profiling.benchmark import moving_texture
 from tcnet.system.cpu_features import FAST_INT8, cpu_has
 from tcnet.training.distillation.teacher import EnsembleTeacher, draw_transform, load_teacher_networks

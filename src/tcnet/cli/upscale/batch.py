@@ -96,8 +96,9 @@ def _with_cluster(settings: Settings, display: Display) -> Iterator[Settings]:
             )
         yield settings
         return
+    options = settings.options
     check_model(
-        settings.model, settings.options.engine, settings.options.detail
+        settings.model, options.engine, options.detail, options.denoise
     )  # before machines are started
     with open_cluster(
         settings.cluster_address, device=settings.options.device, workers=settings.cluster_workers
@@ -109,7 +110,9 @@ def _with_cluster(settings: Settings, display: Display) -> Iterator[Settings]:
 
 def _run_several(tasks: Sequence[Task], settings: Settings, display: Display, *, in_made_folder: bool) -> int:
     options = settings.options
-    _, network = load_network(settings.model, options.engine, options.detail, place=options.place)  # for all
+    _, network = load_network(  # for all
+        settings.model, options.engine, options.detail, options.denoise, place=options.place
+    )
     runs = [
         _Numbered(task, f"[{number}/{len(tasks)}] {task.input} → {task.output}")
         for number, task in enumerate(tasks, 1)

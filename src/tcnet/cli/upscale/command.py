@@ -68,6 +68,14 @@ def upscale(
             rich_help_panel=PICTURE,
         ),
     ] = None,
+    denoise: Annotated[
+        float | None,
+        typer.Option(
+            help="0 to 1: how far noise, grain and coding artefacts are taken out first; 0 by default, but for "
+            "tcnet-vivid 0.7.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -299,7 +307,7 @@ def upscale(
                 window=window, overlap=overlap, tile=tile, precision=precision, device=device, scale=scale,
                 height=height, width=width, memory_limit=parse_gibibytes(memory_limit), scene_cuts=scene_cuts,
                 ensemble=ensemble, engine=engine, provider=provider, compile=compile, repeated=repeated,
-                detail=detail,
+                detail=detail, denoise=denoise,
                 shrink_first=parse_lines("--shrink-first", shrink_first),
             ),
             encode=EncodeOptions(

@@ -177,8 +177,8 @@ class JsonDisplay:
         plan, trial = shown.plan, shown.advice.trial
         self._write(
             "plan", output=str(shown.output), model=plan.model, detail=plan.options.detail,
-            device=plan.device, precision=plan.precision, window=plan.window, overlap=plan.overlap,
-            tile=plan.tile, tiles=plan.tiles,
+            denoise=plan.options.denoise, device=plan.device, precision=plan.precision, window=plan.window,
+            overlap=plan.overlap, tile=plan.tile, tiles=plan.tiles,
             width=plan.output_width, height=plan.output_height, memory_bytes=plan.memory,
             memory_limit_bytes=plan.memory_limit, seconds_per_frame=plan.seconds_per_frame,
             seconds=plan.seconds, frames=plan.source.frame_count, frames_kept=plan.frames_kept,

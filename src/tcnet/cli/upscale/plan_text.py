@@ -102,10 +102,11 @@ def describe_plan(plan: Plan) -> str:
     if plan.options.engine != "torch":
         where = f"{plan.options.place} {plan.options.engine}"
     detail = "" if plan.options.detail is None else f" of detail {plan.options.detail:g}"
+    denoise = f", denoise {plan.options.denoise:g}" if plan.options.denoise else ""
     lines = plan.options.shrink_first
     shrunk = "" if lines is None else f"shrunk to {lines} lines first, "
     line = (
-        f"{plan.model}{detail}, {where} {plan.precision}, {shrunk}{window}, {tile}, "
+        f"{plan.model}{detail}{denoise}, {where} {plan.precision}, {shrunk}{window}, {tile}, "
         f"about {format_bytes(plan.memory)} of memory"
     )
     if plan.seconds is not None:

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from tcnet.catalogue import file_hash, weights_hash
+from tcnet.catalogue import chosen_denoise, file_hash, weights_hash
 from tcnet.errors import UsageError
 from tcnet.evaluation.methods.animesr import ANIMESR, find_animesr, load_animesr
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
@@ -48,7 +48,7 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
     file.onnx (`onnx_upscaler`) or "module:function" (`function_upscaler`).
 
     "MODEL+time" and "MODEL+full" are the self-ensembles of a model or weight file, "MODEL@0.25" is one of
-    that detail, each under that name.
+    that detail, "MODEL~0.5" with that denoise ("MODEL@0.25~0.5" both), each under that name.
     A function chooses device and precision itself, an ONNX model has one precision.
     Raises UsageError for unknown names, devices and precisions, MediaError for missing or damaged weights.
     """
@@ -72,12 +72,17 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
         placed = published.to(device=chosen_device, dtype=chosen.dtype)
         return NetworkUpscaler(name, placed, chosen_device, about)
     plain, kind = split_ensemble(name)
-    model, detail = split_detail(plain)
-    network = load_model(model, detail=detail)
+    plain, denoise = split_number(plain, "~")
+    model, detail = split_number(plain, "@")
+    network = load_model(model, detail=detail, denoise=denoise)
     about = {"weights": weights_hash(model), **about, "parameters": _parameter_count(network)}
     if network.detail is not None:
         about["detail"] = f"{network.detail:g}"
-    title = Path(model).stem if detail is None else f"{Path(model).stem}@{detail:g}"
+    if (cleaning := chosen_denoise(model, denoise)) is not None:
+        about |= {"denoise": f"{cleaning[1]:g}", "clean-up": file_hash(cleaning[0])}
+    title = Path(model).stem
+    title += "" if detail is None else f"@{detail:g}"
+    title += "" if denoise is None else f"~{denoise:g}"
     if kind is None:
         copy = working_copy(network, chosen_device, chosen)
         return NetworkUpscaler(title, copy, chosen_device, about)
@@ -97,9 +102,9 @@ def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:
     return name, None
 
 
-def split_detail(name: str) -> tuple[str, float | None]:
-    """ "tcnet-vivid@0.25" -> ("tcnet-vivid", 0.25); without such an ending the second is None."""
-    model, _, number = name.rpartition("@")
+def split_number(name: str, sign: str) -> tuple[str, float | None]:
+    """ "tcnet-vivid@0.25" -> ("tcnet-vivid", 0.25) for "@"; without such an ending the second is None."""
+    model, _, number = name.rpartition(sign)
     try:
         return (model, float(number)) if model else (name, None)
     except ValueError:  # the sign is part of a file's name

@@ -13,8 +13,8 @@ from tcnet.catalogue import weights_hash
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
 from tcnet.models import load_model
 from tcnet.network import CONFIGS, TCNet
+from tcnet.network.ensemble import ClipTransform
 from tcnet.network.quantisation import measure_ranges, quantise
-from tcnet.network.transforms import ClipTransform
 from tcnet.training.config import split_degradation
 from tcnet.training.start.initialise import embed_basicvsr
 

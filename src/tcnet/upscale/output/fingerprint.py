@@ -19,16 +19,17 @@ def run_identity(
     segment_frames: int | None,
 ) -> dict[str, Any]:
     """Names input, weights and all options that change pixels; not the memory limit, which sets only what
-    the plan leaves open. The detail is the network's: the same, whether given or by default. source: identity
-    of the input. segment_frames: where windows end; None: not known yet."""
+    the plan leaves open. Detail and denoise are the network's: the same, whether given or by default. source:
+    identity of the input. segment_frames: where windows end; None: not known yet."""
     return {
         "tcnet version": __version__,
         "input": source,
         "detail": network.detail,
+        "denoise": network.denoise,
         "model weights": network.identity(),
         "read": plain(asdict(replace(read, allow_network=False))),
         "options": {
-            **plain(asdict(replace(options, memory_limit=None, detail=None))),
+            **plain(asdict(replace(options, memory_limit=None, detail=None, denoise=None))),
             "segment_frames": segment_frames,
         },
     }
@@ -38,7 +39,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, in words, among the keys of `new`."""
     found = []
     for key, value in new.items():
-        before = old.get(key)
+        before = old.get(key, _LATER.get(key))
         if key in _DEFAULTS and isinstance(before, Mapping) and isinstance(value, Mapping):
             later = {name: default for name, default in _DEFAULTS[key].items() if name in value}
             before = {**later, **before}
@@ -71,9 +72,11 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+_LATER = {"denoise": 0.0}
+"""What runs had whose journals do not know the key yet."""
 _DEFAULTS = {
     "options": plain(asdict(UpscaleOptions())),
-    "plan": plain(asdict(UpscaleOptions())),
+    "plan": plain(asdict(UpscaleOptions(denoise=_LATER["denoise"]))),
     "read": plain(asdict(ReadOptions())),
 }
 """Options of runs whose journals do not know them yet."""
