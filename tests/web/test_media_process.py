@@ -30,7 +30,7 @@ def test_it_works_elsewhere(reader):
 def test_a_plan(reader, clip, tiny, tmp_path):
     source = reader.call(survey_upload, clip, Limits(), seconds=60)
     assert (source.width, source.frames, source.codec) == (32, 7, "h264")
-    request = JobRequest(str(tiny), detail=None, scale=3, height=None, crf=None, trim=Trim())
+    request = JobRequest(str(tiny), detail=None, denoise=None, scale=3, height=None, crf=None, trim=Trim())
     plan = reader.call(plan_upload, clip, tmp_path / "result.mp4", source, request, seconds=60)
     assert (plan.width, plan.height, plan.frames) == (96, 72, 7)
     assert plan.seconds > 0

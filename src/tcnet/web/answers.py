@@ -31,6 +31,12 @@ class Changed(_Asked):
     detail: float | None = Field(
         default=None, ge=0, le=1, description="of a model that has it (`models` of /api/server)"
     )
+    denoise: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="how far noise, grain and coding artefacts are taken out first; 0: not",
+    )
     scale: float | None = Field(
         default=None, ge=1, le=4, description="4 (default) to 1: cleaned, at the input's size"
     )
@@ -78,6 +84,7 @@ class ServerModel(BaseModel):
     summary: str
     default: bool
     detail: float | None = Field(description="its default, of 0 to 1; null: it has none to choose")
+    denoise: float = Field(description="its default, of 0 (off) to 1")
     use: str = Field(description="files, or benchmark: on real files the others are better")
     seconds_per_pixel: float | None = Field(
         description="for one pixel of one input frame, as last measured on this server; null: not measured"

@@ -29,6 +29,7 @@ class JobRequest:
 
     weights: str
     detail: float | None
+    denoise: float | None
     scale: float | None
     height: int | None
     crf: int | None
@@ -68,8 +69,8 @@ def plan_upload(input: Path, output: Path, source: Source, request: JobRequest) 
         output,
         model=request.weights,
         options=UpscaleOptions(
-            detail=request.detail, scale=request.scale, height=request.height, repeated=request.repeated,
-            shrink_first=request.shrink_first,
+            detail=request.detail, denoise=request.denoise, scale=request.scale, height=request.height,
+            repeated=request.repeated, shrink_first=request.shrink_first,
         ),
         encode=EncodeOptions(crf=request.crf),
         read=request.read,

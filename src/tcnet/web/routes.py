@@ -63,7 +63,7 @@ def server_routes(service: Service) -> APIRouter:
             models=[
                 ServerModel(
                     name=model.name, summary=model.summary, default=model.name == default, use=model.use,
-                    detail=model.detail, seconds_per_pixel=model.seconds_per_pixel(),
+                    detail=model.detail, denoise=model.denoise, seconds_per_pixel=model.seconds_per_pixel(),
                 )
                 for model in settings.models
             ],
@@ -175,14 +175,16 @@ def picture_routes(service: Service) -> APIRouter:
         lasting = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Response(png, media_type="image/png", headers=lasting)
 
-    @router.get("/{job_id}/preview.png", response_class=FileResponse, responses=_PNG)
+    @router.get("/{job_id}/preview.png", response_class=Response, responses=_PNG)
     def preview(job_id: JobId) -> Response:
         """The newest computed frame."""
         job = service.jobs.get(job_id)
-        path = service.jobs.folder(job.id).preview
-        if not path.exists():
-            raise Refusal(404, "there is no frame of this job yet")
-        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
+        try:
+            # At once: while it is sent a newer one may take its place, of another length.
+            png = service.jobs.folder(job.id).preview.read_bytes()
+        except FileNotFoundError as error:
+            raise Refusal(404, "there is no frame of this job yet") from error
+        return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     @router.get("/{job_id}/frames")
     async def frame_times(job_id: JobId) -> FrameTimes:
@@ -268,6 +270,6 @@ def _stream(service: Service, job_id: str | None) -> Response:
 
 def _choice(asked: Changed) -> Choice:
     return Choice(
-        asked.model, asked.detail, asked.scale, asked.height, asked.crf, asked.trim, asked.repeated,
-        asked.shrink_first,
+        asked.model, asked.detail, asked.denoise, asked.scale, asked.height, asked.crf, asked.trim,
+        asked.repeated, asked.shrink_first,
     )  # fmt: skip

@@ -39,6 +39,7 @@ class Choice:
 
     model: str | None = None
     detail: float | None = None
+    denoise: float | None = None
     scale: float | None = None
     height: int | None = None
     crf: int | None = None
@@ -280,6 +281,7 @@ class Service:
         update: dict[str, object] = {
             "model": model,
             "detail": detail,
+            "denoise": job.denoise if choice.denoise is None else choice.denoise,
             "crf": job.crf if choice.crf is None else choice.crf,
         }
         if choice.trim is not None:
@@ -297,7 +299,7 @@ class Service:
         if model is None:
             raise MediaError(f"the model {job.model} is not served any more")
         return JobRequest(
-            model.weights, job.detail, job.scale, job.height, job.crf, job.trim, job.repeated,
+            model.weights, job.detail, job.denoise, job.scale, job.height, job.crf, job.trim, job.repeated,
             job.shrink_first,
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcnet.catalogue import DetailRange, ModelCard, detail_range, list_models
+from tcnet.catalogue import DetailRange, ModelCard, default_denoise, detail_range, list_models
 from tcnet.errors import UsageError
 from tcnet.speeds import newest_speed
 
@@ -49,6 +49,8 @@ class ServedModel:
     """Of a model in the package."""
     detail: float | None = None
     """Its default; None where it has none to choose."""
+    denoise: float = 0.0
+    """Its default."""
 
     @property
     def use(self) -> str:
@@ -63,10 +65,12 @@ class ServedModel:
 def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, ...]:
     """The models in the package, the default first, and weight files under names.
 
-    Raises UsageError for a name that is taken and a file that does not exist.
+    Raises UsageError for a name that is taken and a file that does not exist, MediaError for a damaged card.
     """
     models = [
-        ServedModel(card.name, card.summary, card.name, card, _default_detail(card.detail))
+        ServedModel(
+            card.name, card.summary, card.name, card, _default_detail(card.detail), card.denoise.default
+        )
         for card in list_models()
     ]
     for name, path in (more or {}).items():
@@ -75,8 +79,8 @@ def served_models(more: Mapping[str, Path] | None = None) -> tuple[ServedModel, 
         if not path.is_file() or path.suffix != ".safetensors":
             raise UsageError(f"--model {name}={path}: no weight file (.safetensors)")
         weights = str(path.absolute())
-        detail = _default_detail(detail_range(weights))
-        models.append(ServedModel(name, f"weights of {path.name}", weights, detail=detail))
+        detail, denoise = _default_detail(detail_range(weights)), default_denoise(weights)
+        models.append(ServedModel(name, f"weights of {path.name}", weights, detail=detail, denoise=denoise))
     return tuple(models)
 
 

@@ -14,7 +14,9 @@ Repeated = Literal["exact", "near"]
 ShrinkFirst = Literal["auto"]
 
 
-_CHOICES = {"model", "detail", "scale", "height", "crf", "repeated", "shrink_first", "start", "end"}
+_CHOICES = {
+    "model", "detail", "denoise", "scale", "height", "crf", "repeated", "shrink_first", "start", "end",
+}  # fmt: skip
 
 
 class State(StrEnum):
@@ -110,6 +112,7 @@ class Job(_Value):
     finished: float | None = None
     model: str
     detail: float | None = Field(default=None, description="null: the model's default, or it has none")
+    denoise: float | None = Field(default=None, description="null: the model's default")
     scale: float | None = None
     height: int | None = None
     crf: int | None = None

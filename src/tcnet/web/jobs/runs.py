@@ -110,6 +110,7 @@ class Worker:
         options: dict[str, object] = {
             "--model": request.weights,
             "--detail": request.detail,
+            "--denoise": request.denoise,
             "--scale": request.scale,
             "--height": request.height,
             "--repeated": request.repeated,

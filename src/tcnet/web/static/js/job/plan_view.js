@@ -2,6 +2,7 @@
 
 import { address } from "../server/api.js";
 import { rememberChoice } from "./choice.js";
+import { ModelSliders } from "./model_sliders.js";
 import { fromTemplate, partsOf, radio, setLines, setProblem, setText } from "../page/parts.js";
 import { TrimBar } from "./trim_bar.js";
 import * as words from "../page/words.js";
@@ -26,8 +27,8 @@ function whyNotHeight({ value, min, max, validity }) {
 }
 
 /** The choice of a job, to be compared. */
-function choiceOf({ model, detail, scale, height, start, end, repeated, shrink_first: shrinkFirst }) {
-  return JSON.stringify([model, detail, scale, height, start, end, repeated, shrinkFirst]);
+function choiceOf({ model, detail, denoise, scale, height, start, end, repeated, shrink_first: shrinkFirst }) {
+  return JSON.stringify([model, detail, denoise, scale, height, start, end, repeated, shrinkFirst]);
 }
 
 function partOf({ start, end }) {
@@ -44,6 +45,7 @@ export class PlanView {
   #timer = null;
   #asked = 0; // changes of the plan under way
   #starting = false;
+  #sliders;
   #trimBar;
   #told = null; // the plan that was announced
   #chosen = null; // the job's choice, as the form last showed it
@@ -58,10 +60,10 @@ export class PlanView {
     const source = address(`jobs/${encodeURIComponent(job.id)}/source`);
     this.#trimBar = new TrimBar(this.parts, source, () => this.#replan(TYPING_MS));
     this.#trimBar.bound(job.source?.duration ?? null);
+    this.#sliders = new ModelSliders(this.parts, this.#server.models);
     this.#setForm(job);
     this.parts.form.addEventListener("submit", (event) => event.preventDefault());
     this.parts.form.addEventListener("change", (event) => this.#changed(event));
-    this.parts.detail.addEventListener("input", () => this.#nameDetail());
     this.parts.height.addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts["start-field"].addEventListener("input", () => this.#replan(TYPING_MS));
     this.parts["end-field"].addEventListener("input", () => this.#replan(TYPING_MS));
@@ -114,7 +116,7 @@ export class PlanView {
     this.#offerScale(job.height ? null : job.scale);
     elements.size.value = job.height ? "height" : String(job.scale ?? 4);
     elements.model.value = job.model;
-    this.#offerDetail(job.detail);
+    this.#sliders.show(job);
     this.parts.more.open ||= this.parts.benchmarks.querySelector(":checked") !== null;
     elements.part.value = partOf(job);
     elements.near.checked = job.repeated === "near";
@@ -127,19 +129,6 @@ export class PlanView {
       elements.height.value = job.height;
     }
     this.#showHeight();
-  }
-
-  /** The slider, for a model that has a detail to choose. value: null stands for the model's default. */
-  #offerDetail(value) {
-    const usual = this.#server.models.find(({ name }) => name === this.parts.form.elements.model.value)?.detail ?? null;
-    this.parts["detail-field"].hidden = usual === null;
-    this.parts.detail.disabled = usual === null;
-    this.parts.detail.value = value ?? usual ?? 0;
-    this.#nameDetail();
-  }
-
-  #nameDetail() {
-    setText(this.parts["detail-value"], this.parts.detail.value);
   }
 
   /** Another factor than the usual ones, which a job that was made by a program may have. */
@@ -163,11 +152,11 @@ export class PlanView {
   }
 
   #changed(event) {
-    if (event.target.type === "range" && event.target !== this.parts.detail) {
+    if (event.target.type === "range" && !this.#sliders.has(event.target)) {
       return; // its plan is made already
     }
     if (event.target.name === "model") {
-      this.#offerDetail(null);
+      this.#sliders.follow(event.target.value);
     }
     const { height } = this.parts;
     if (event.target.value === "height" && !height.value) {
@@ -191,7 +180,7 @@ export class PlanView {
     const size = elements.size.value;
     return {
       model: elements.model.value,
-      ...(elements.detail.disabled ? {} : { detail: Number(elements.detail.value) }),
+      ...this.#sliders.choice,
       ...this.#trim(),
       repeated: elements.near.checked ? "near" : "exact",
       shrink_first: elements.shrink.checked ? this.#shrunk() : 0,
