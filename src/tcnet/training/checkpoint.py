@@ -11,8 +11,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from tcnet.errors import MediaError
-from tcnet.models import save_model
+from tcnet.models import save_clean_up, save_model
 from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.clean_up import CleanUp, CleanUpConfig
 from tcnet.video.atomic_file import sync, sync_folder
 
 FORMAT = "tcnet-training-1"
@@ -36,7 +37,7 @@ class Checkpoint:
     """model and average: state dicts; optimiser: `Optimiser.tensors`; adversary: `Adversary.tensors`, empty
     in a run without one."""
 
-    config: TCNetConfig
+    config: TCNetConfig | CleanUpConfig
     counters: Counters
     model: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
@@ -62,7 +63,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     replace_file(path, save(tensors, metadata))
 
 
-def load_checkpoint(path: Path, config: TCNetConfig) -> Checkpoint:
+def load_checkpoint(path: Path, config: TCNetConfig | CleanUpConfig) -> Checkpoint:
     """Raises MediaError for a file that is damaged, no checkpoint, or of another network than `config`."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -73,7 +74,7 @@ def load_checkpoint(path: Path, config: TCNetConfig) -> Checkpoint:
     if metadata.get("format") != FORMAT:
         raise MediaError(f"{path}: not a checkpoint of this version of tcnet")
     # Fields that the network got after the checkpoint was written had their defaults.
-    theirs = dataclasses.asdict(TCNetConfig()) | json.loads(metadata["config"])
+    theirs = dataclasses.asdict(type(config)()) | json.loads(metadata["config"])
     ours = dataclasses.asdict(config)
     if different := [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]:
         key = different[0]
@@ -88,11 +89,14 @@ def load_checkpoint(path: Path, config: TCNetConfig) -> Checkpoint:
     return Checkpoint(config=config, counters=Counters(**json.loads(metadata["counters"])), **parts)
 
 
-def save_weights(path: Path, network: TCNet) -> None:
-    """`save_model`, but in one step: a reader of `path` sees the old weights or the new ones."""
+def save_weights(path: Path, network: TCNet | CleanUp) -> None:
+    """`save_model` or `save_clean_up` in one step: readers of `path` see the old weights or the new ones."""
     work = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        save_model(network, work)
+        if isinstance(network, TCNet):
+            save_model(network, work)
+        else:
+            save_clean_up(network, work)
         sync(work)
         work.replace(path)
         sync_folder(path.parent)

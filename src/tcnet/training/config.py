@@ -14,8 +14,10 @@ from tcnet.data.condition import check_condition
 from tcnet.data.data_options import Count, DataOptions, Share, Table
 from tcnet.errors import UsageError
 from tcnet.network import CONFIGS, TCNetConfig
+from tcnet.network.clean_up import CleanUpConfig
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+CLEAN_UP = "clean-up"  # the preset that is no TCNet
 
 
 class StartOptions(Table):
@@ -77,6 +79,9 @@ class OptimisationOptions(Table):
 class LossOptions(Table):
     """`[loss]`: what is minimised beside Charbonnier, which always counts 1."""
 
+    epsilon: Annotated[float, Field(gt=0)] = 1e-4
+    """Charbonnier's, in pictures of [0, 1]: smaller differences count by their square, not their size. Where
+    noise is learnt, which nobody can predict, a larger one learns sooner."""
     structure: Annotated[float, Field(ge=0)] = 0.0
     """Weight of 1 - SSIM on luma, always against the ground truth: networks taught by means of several others
     come out with too little contrast in fine texture. Untried in long runs."""
@@ -212,7 +217,7 @@ class TrainingConfig(Table):
     """Compile the network's trunks (torch.compile): a minute at first, faster then on a GPU."""
     network: dict[str, Any] = Field(default={})
     """`preset`, a named configuration ("tcnet", "fast", "lite", "paper"), and the fields of TCNetConfig that
-    differ from it."""
+    differ from it. "clean-up", of `denoise`, learns undamaged LR clips (BI); its fields: CleanUpConfig's."""
     start: StartOptions = StartOptions()
     data: DataOptions
     optimisation: OptimisationOptions
@@ -250,6 +255,22 @@ class TrainingConfig(Table):
         return self
 
     @model_validator(mode="after")
+    def _clean_up_by_itself(self) -> Self:
+        if not self.trains_clean_up:
+            return self
+        if self.data.degradation != "video":
+            raise ValueError(f'a clean-up learns from degradation = "video", not {self.data.degradation!r}')
+        for name, given in (
+            ("teacher", self.teacher.models),
+            ("adversarial", self.adversarial.weight),
+            ("start.shrink", self.start.shrink),
+            ("compile", self.compile),
+        ):
+            if given:
+                raise ValueError(f"{name} is for TCNets, not for a clean-up: leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _clips_that_losses_can_judge(self) -> Self:
         if self.adversarial.weight and self.data.size % 4:
             raise ValueError(f"adversarial: data.size must be a multiple of 4 for it, not {self.data.size}")
@@ -258,6 +279,11 @@ class TrainingConfig(Table):
                 if getattr(self.loss, name):
                     raise ValueError(f"loss.{name} compares frames: set data.frames to 2 or more, not 1")
         return self
+
+    @property
+    def trains_clean_up(self) -> bool:
+        """Whether the network is a clean-up, whose truth are undamaged LR clips."""
+        return self.network.get("preset") == CLEAN_UP
 
     @property
     def damaged_targets(self) -> bool:
@@ -280,19 +306,21 @@ def split_degradation(entry: str) -> tuple[str, str]:
     return entry, ""
 
 
-def network_config(network: dict[str, Any]) -> TCNetConfig:
-    """The `[network]` table as a TCNetConfig. Raises ValueError for unknown keys and values."""
+def network_config(network: dict[str, Any]) -> TCNetConfig | CleanUpConfig:
+    """The `[network]` table as a configuration. Raises ValueError for unknown keys and values."""
     changes = dict(network)
     preset = changes.pop("preset", "tcnet")
-    if preset not in CONFIGS:
-        raise ValueError(f"preset {preset!r} is unknown; choose {', '.join(CONFIGS)}")
-    fields = {field.name for field in dataclasses.fields(TCNetConfig)}
+    presets: dict[str, TCNetConfig | CleanUpConfig] = {**CONFIGS, CLEAN_UP: CleanUpConfig()}
+    if preset not in presets:
+        raise ValueError(f"preset {preset!r} is unknown; choose {', '.join(presets)}")
+    kind = type(presets[preset])
+    fields = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(changes.keys() - fields):
         raise ValueError(f"unknown key {unknown[0]!r}; a network has {', '.join(sorted(fields))}")
-    values = dataclasses.asdict(CONFIGS[preset]) | changes
+    values = dataclasses.asdict(presets[preset]) | changes
     try:
         # As JSON: in strict mode pydantic takes a dataclass from Python only as an instance.
-        return TypeAdapter(TCNetConfig).validate_json(json.dumps(values), strict=True)
+        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         raise ValueError(_first_problem(error)) from error
 

@@ -16,6 +16,7 @@ from tcnet.data.degradation import SCALE, to_8bit
 from tcnet.errors import MediaError
 from tcnet.evaluation.metrics.fidelity import psnr
 from tcnet.network import TCNet
+from tcnet.network.clean_up import CleanUp
 from tcnet.perceptual.feature_distance import FeatureDistance
 from tcnet.training.config import ValidationOptions
 from tcnet.training.processes import Processes
@@ -23,7 +24,8 @@ from tcnet.training.processes import Processes
 
 @dataclass(frozen=True, slots=True)
 class HeldOutClip:
-    """One clip under one condition, uint8: lr (T, 3, h, w), hr (T, 3, 4h, 4w)."""
+    """One clip under one condition, uint8: lr (T, 3, h, w), hr (T, 3, 4h, 4w), or for clean-ups (T, 3, h, w):
+    what the network is to make of it."""
 
     name: str
     lr: Tensor
@@ -48,8 +50,11 @@ class Validation:
         return sum(self.distance.values()) / len(self.distance) if self.distance else math.nan
 
 
-def open_held_out(options: ValidationOptions, data: DataOptions) -> tuple[list[HeldOutClip], tuple[str, ...]]:
-    """All clips under all conditions, and notices of those that could not be read.
+def open_held_out(
+    options: ValidationOptions, data: DataOptions, *, for_clean_up: bool = False
+) -> tuple[list[HeldOutClip], tuple[str, ...]]:
+    """All clips under all conditions, and notices of those that could not be read. for_clean_up: what is to
+    be made of them is undamaged (BI).
 
     Raises MediaError for a missing folder and where no clip can be read.
     """
@@ -60,14 +65,15 @@ def open_held_out(options: ValidationOptions, data: DataOptions) -> tuple[list[H
     clips = []
     for clip in decoded.clips:
         hr = _region(clip, options)
+        truth = degrade_under(hr, "BI") if for_clean_up else hr
         for condition in options.conditions:
-            clips.append(HeldOutClip(f"{clip.name} {condition}", degrade_under(hr, condition), hr))
+            clips.append(HeldOutClip(f"{clip.name} {condition}", degrade_under(hr, condition), truth))
     return clips, decoded.skipped
 
 
 @torch.inference_mode()
 def validate(
-    network: TCNet,
+    network: TCNet | CleanUp,
     clips: Sequence[HeldOutClip],
     device: torch.device,
     dtype: torch.dtype,

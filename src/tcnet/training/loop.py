@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tcnet.errors import TcnetError
 from tcnet.network import TCNet
+from tcnet.network.clean_up import CleanUp
 from tcnet.network.quantisation import measure_ranges
 from tcnet.perceptual.feature_distance import FeatureDistance
 from tcnet.training.card import write_card
@@ -45,7 +46,7 @@ class Setting:
     """What a trainer works with. out: the run's folder; data: what is trained on, for the card."""
 
     config: TrainingConfig
-    network: TCNet
+    network: TCNet | CleanUp
     average: MovingAverage
     optimiser: Optimiser
     objective: Objective
@@ -69,6 +70,7 @@ class Trainer:
     ) -> None:
         self._setting = setting
         self._options = setting.config.optimisation
+        self._truth = "clean" if setting.config.trains_clean_up else "hr"
         self.counters = counters
         self._on_progress = on_progress
         self._window = _Window()
@@ -157,7 +159,7 @@ class Trainer:
         loss = torch.zeros((), device=setting.device)
         sums: dict[str, Tensor] = {}
         for batch in batches:
-            sr, hr = self._restore(batch["lr"]), self._to_device(batch["hr"])
+            sr, hr = self._restore(batch["lr"]), self._to_device(batch[self._truth])
             terms = self._terms(batch, sr, hr, number)
             part = setting.objective.total(terms, number) / self._options.accumulate
             part.backward()  # type: ignore[no-untyped-call]
@@ -251,7 +253,7 @@ class Trainer:
             return found.mean_psnr >= options.least_psnr and found.mean_distance < best
         return options.choose == "last" or found.mean_psnr > best
 
-    def _averaged(self) -> TCNet:
+    def _averaged(self) -> TCNet | CleanUp:
         """The average of the weights, in the precision of training."""
         network = self._setting.average.network
         if self._setting.dtype == torch.float32:
@@ -261,8 +263,10 @@ class Trainer:
     def _keep_weights(self, figures: dict[str, float]) -> None:
         setting = self._setting
         if setting.processes.leads:
-            setting.average.network.ranges = measure_ranges(self._averaged(), setting.range_clips)
-            save_weights(setting.out / f"{setting.config.name}.safetensors", setting.average.network)
+            average, network = setting.average.network, self._averaged()
+            if isinstance(average, TCNet) and isinstance(network, TCNet):
+                average.ranges = measure_ranges(network, setting.range_clips)
+            save_weights(setting.out / f"{setting.config.name}.safetensors", average)
             write_card(
                 setting.out / f"{setting.config.name}.toml",
                 setting.config,

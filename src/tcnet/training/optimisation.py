@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tcnet.errors import UsageError
 from tcnet.network import TCNet
+from tcnet.network.clean_up import CleanUp
 from tcnet.training.config import OptimisationOptions
 from tcnet.training.muon import Muon, suits
 from tcnet.training.start.starting_point import Parts
@@ -132,12 +133,12 @@ def _laid_out(value: Tensor, parameter: nn.Parameter) -> Tensor:
 class MovingAverage:
     """A copy of the network whose weights are the exponential moving average of the trained ones."""
 
-    def __init__(self, network: TCNet, decay: float) -> None:
+    def __init__(self, network: TCNet | CleanUp, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, network: TCNet, step: int) -> None:
+    def update(self, network: TCNet | CleanUp, step: int) -> None:
         """After step number `step`. The first steps count for more, so that the start is soon forgotten."""
         decay = min(self._decay, (1 + step) / (10 + step))
         averages: list[Tensor] = list(self.network.parameters())

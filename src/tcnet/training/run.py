@@ -15,7 +15,8 @@ from tcnet.data.loader import StepNumbers, load_batches
 from tcnet.data.samples import SampleMaker, Sources, open_sources
 from tcnet.errors import MediaError, UsageError
 from tcnet.inference.precision import choose_device, choose_precision
-from tcnet.network import TCNet
+from tcnet.network import TCNet, TCNetConfig
+from tcnet.network.clean_up import CleanUp, CleanUpConfig
 from tcnet.training.checkpoint import Checkpoint, Counters, load_checkpoint, replace_file
 from tcnet.training.config import TrainingConfig, network_config, split_degradation
 from tcnet.training.distillation.targets import DRAW_SEED, Damage, store_targets, targets_folder
@@ -146,7 +147,7 @@ def _open_data(
     notices = list(sources.notices)
     held_out: tuple[HeldOutClip, ...] = ()
     if config.validation.path:
-        clips, problems = open_held_out(config.validation, config.data)
+        clips, problems = open_held_out(config.validation, config.data, for_clean_up=config.trains_clean_up)
         held_out = tuple(clips)
         notices += problems
     if processes.leads:
@@ -255,7 +256,7 @@ def _setting(
         optimiser.load(checkpoint.optimiser)
     dtype = _dtype(config, device)
     objective = _objective(config, checkpoint, device, dtype)
-    if config.compile:
+    if config.compile and isinstance(network, TCNet):
         for part in (network.propagation.trunk, network.refinement.trunk, network.reconstruction):
             part.compile()  # after the average was copied, which runs as it is
     teacher = None
@@ -311,14 +312,14 @@ def _network(
     processes: Processes,
     device: torch.device,
     report: Callable[[str], None] | None,
-) -> TCNet:
+) -> TCNet | CleanUp:
     if checkpoint is not None:
-        network = TCNet(network_config(config.network))
+        network = _new_network(network_config(config.network))
         network.load_state_dict(checkpoint.model)
     elif not config.start.shrink:
         network = starting_network(config)
     else:
-        network = TCNet(network_config(config.network))
+        network = _new_network(network_config(config.network))
         if processes.leads:
             count = config.start.shrink_samples
             network = starting_network(config, lambda: torch.cat(range_clips(samples, device, count)), report)
@@ -326,6 +327,10 @@ def _network(
         processes.share(list(network.state_dict().values()))
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.train()
+
+
+def _new_network(shape: TCNetConfig | CleanUpConfig) -> TCNet | CleanUp:
+    return TCNet(shape) if isinstance(shape, TCNetConfig) else CleanUp(shape)
 
 
 def _dtype(config: TrainingConfig, device: torch.device) -> torch.dtype:

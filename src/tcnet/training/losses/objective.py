@@ -20,6 +20,7 @@ class Objective:
 
     def __init__(self, config: TrainingConfig, device: torch.device, dtype: torch.dtype) -> None:
         options = config.loss
+        self._epsilon = options.epsilon
         self._teacher = config.teacher
         self._seed = config.seed
         self._judged_frames = options.judged_frames
@@ -119,8 +120,8 @@ class Objective:
     def _pixels(self, sr: Tensor, hr: Tensor, teaching: Tensor | None) -> Tensor:
         """Charbonnier against the ground truth and the teacher's clips, where there are any."""
         if teaching is None:
-            return charbonnier(sr, hr)
+            return charbonnier(sr, hr, self._epsilon)
         share = self._teacher.weight
         if self._teacher.combine == "targets":
-            return charbonnier(sr, torch.lerp(hr, teaching, share))
-        return share * charbonnier(sr, teaching) + (1 - share) * charbonnier(sr, hr)
+            return charbonnier(sr, torch.lerp(hr, teaching, share), self._epsilon)
+        return torch.lerp(charbonnier(sr, hr, self._epsilon), charbonnier(sr, teaching, self._epsilon), share)

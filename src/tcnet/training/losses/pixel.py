@@ -5,16 +5,16 @@ from torch import Tensor
 
 from tcnet.evaluation.metrics.fidelity import LUMA, PEAK, SSIM_SIGMA, SSIM_WINDOW, similarity
 
-EPSILON = 1e-8  # 1e-4 squared, a fortieth of an 8-bit step
+EPSILON = 1e-4  # a fortieth of an 8-bit step
 
 
-def charbonnier(sr_clip: Tensor, target: Tensor) -> Tensor:
-    """Mean of sqrt(difference² + epsilon): the smooth L1 of video super-resolution; a scalar, float32.
+def charbonnier(sr_clip: Tensor, target: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Mean of sqrt(difference² + epsilon²): the smooth L1 of video super-resolution; a scalar, float32.
 
     Both of one shape. Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017, section 3.2.
     """
     difference = sr_clip.float() - target.float()
-    return torch.sqrt(difference.square() + EPSILON).mean()
+    return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
 def dissimilarity(sr_clip: Tensor, target: Tensor) -> Tensor:

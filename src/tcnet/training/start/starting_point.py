@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from tcnet.catalogue import weights_path
 from tcnet.errors import UsageError
 from tcnet.evaluation.methods.basicvsr import BASICVSR_FILES, find_basicvsr, load_basicvsr
-from tcnet.models import load_own_weights
+from tcnet.models import load_clean_up, load_own_weights
 from tcnet.network import TCNet
+from tcnet.network.clean_up import CleanUp, CleanUpConfig
 from tcnet.training.config import StartOptions, TrainingConfig, network_config
 from tcnet.training.start.initialise import embed_basicvsr, prepare_from_scratch
 from tcnet.training.start.shrinking import check_smaller, shrink
@@ -39,7 +42,7 @@ def starting_network(
     config: TrainingConfig,
     clips: Callable[[], Tensor] | None = None,
     report: Callable[[str], None] | None = None,
-) -> TCNet:
+) -> TCNet | CleanUp:
     """The network in float32 with its initial weights.
 
     clips: gives LR clips of training samples (B, T, 3, H, W) in [0, 1], which a start that shrinks needs;
@@ -49,6 +52,8 @@ def starting_network(
     shape = network_config(config.network)
     start = config.start.model
     torch.manual_seed(config.seed)
+    if isinstance(shape, CleanUpConfig):
+        return _starting_clean_up(shape, start)
     if start == SCRATCH:
         network = TCNet(shape)
         prepare_from_scratch(network)
@@ -72,6 +77,17 @@ def starting_network(
             f"start.from = {start!r} holds another network than [network] describes: {network.config}"
         )
     return network.train().requires_grad_(True)
+
+
+def _starting_clean_up(shape: CleanUpConfig, start: str) -> CleanUp:
+    if start == SCRATCH:
+        return CleanUp(shape)
+    clean_up = load_clean_up(weights_path(Path(start)))
+    if clean_up.config != shape:
+        raise UsageError(
+            f"start.from = {start!r} holds another clean-up than [network] describes: {clean_up.config}"
+        )
+    return clean_up.train().requires_grad_(True)
 
 
 def _shrunk(
@@ -115,11 +131,12 @@ def _take_flow(network: TCNet, name: str) -> None:
         taken.load_state_dict(spynet.state_dict())
 
 
-def divide(network: TCNet, start: str) -> Parts:
-    """Parts by what BasicVSR has; a network from scratch is all new, but for its motion network."""
+def divide(network: TCNet | CleanUp, start: str) -> Parts:
+    """Parts by what BasicVSR has; a network from scratch is all new, but for its motion network, and so is
+    any clean-up."""
     named = dict(network.named_parameters())
     flow = {name: parameter for name, parameter in named.items() if name.startswith("motion.spynet.")}
-    if start == SCRATCH:
+    if start == SCRATCH or isinstance(network, CleanUp):
         return Parts({name: named[name] for name in named if name not in flow}, {}, flow, {})
     new = {
         name: parameter
