@@ -150,8 +150,8 @@ def check_chosen(network: _Chosen, detail: float | None, denoise: float | None) 
         if asked is not None and own != asked:
             has = "has none" if own is None else f"was loaded with {own:g}"
             raise UsageError(
-                f"{name} {asked:g} is asked for, but this network {has}: give the model by name, or load it "
-                "so"
+                f"{name} {asked:g} is asked for, but this network {has}: "
+                "give the model by name, or load or export it so"
             )
 
 
@@ -261,7 +261,7 @@ def save_model(model: Network, path: str | Path, *, dtype: torch.dtype = torch.f
 def _save(
     network: nn.Module,
     config: TCNetConfig | CleanUpConfig,
-    format: str,
+    kind: str,
     path: str | Path,
     dtype: torch.dtype,
     others: dict[str, torch.Tensor],
@@ -271,7 +271,7 @@ def _save(
         for key, value in network.state_dict().items()
         if not key.startswith(_CLEAN_UP)
     }
-    metadata = {"format": format, "config": json.dumps(dataclasses.asdict(config), sort_keys=True)}
+    metadata = {"format": kind, "config": json.dumps(dataclasses.asdict(config), sort_keys=True)}
     save_file(tensors | others, path, metadata)
 
 

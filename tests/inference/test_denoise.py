@@ -245,9 +245,10 @@ def test_an_evaluation_measures_a_model_at_several_denoises(noisy, tmp_path):
 def test_an_evaluations_names_with_both_and_with_neither(tmp_path, noisy):
     vivid = write_detail_models(tmp_path)
     vivid.with_suffix(".toml").write_text(CARD.format(default=0.5) + DENOISE_CARD.format(default=0))
-    both = load_method(f"{vivid}@0.25~0.5", "cpu", "fp32")
-    assert both.name == "vivid@0.25~0.5"
-    assert (both.description["detail"], both.description["denoise"]) == ("0.25", "0.5")
+    for ending in ("@0.25~0.5", "~0.5@0.25"):
+        both = load_method(f"{vivid}{ending}", "cpu", "fp32")
+        assert both.name == "vivid@0.25~0.5"
+        assert (both.description["detail"], both.description["denoise"]) == ("0.25", "0.5")
     shutil.copy(noisy, tmp_path / "noisy~2b.safetensors")  # the sign is part of a file's name
     assert load_method(str(tmp_path / "noisy~2b.safetensors"), "cpu", "fp32").name == "noisy~2b"
     with pytest.raises(UsageError, match="denoise is 2, it must be from 0 to 1"):

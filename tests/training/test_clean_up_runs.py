@@ -70,6 +70,7 @@ def test_a_clean_up_run_continues_and_begins_with_another_ones_weights(tiny):
         ("data.degradation=BI", 'learns from degradation = "video"'),
         ('teacher.models=["tcnet-lite"]', "teacher is for TCNets"),
         ("adversarial.weight=0.1", "adversarial is for TCNets"),
+        ("start.flow=tcnet-lite", r"start\.flow is for TCNets"),
         ("compile=true", "compile is for TCNets"),
         ('network={preset = "clean-up", motion = "tiny"}', "unknown key 'motion'"),
         ('network={preset = "clean-up", channels = 12}', "multiple of 8"),

@@ -39,6 +39,8 @@ def _list() -> None:
     for card in cards:
         if card.detail is not None:
             say(f"{card.name}: {_detail(card.detail)}.")
+        if card.denoise.default:
+            say(f"{card.name}: --denoise 0 to 1, by default {card.denoise.default:g}; of others 0.")
     say("Over bicubic: PSNR on luma, for input of that kind; tcnet models NAME says on what it was measured.")
     if any(card.gain.lpips is not None for card in cards):
         say("LPIPS: a distance as networks see pictures; the less, the more it looks as the truth does.")

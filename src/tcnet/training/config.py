@@ -263,6 +263,7 @@ class TrainingConfig(Table):
         for name, given in (
             ("teacher", self.teacher.models),
             ("adversarial", self.adversarial.weight),
+            ("start.flow", self.start.flow),
             ("start.shrink", self.start.shrink),
             ("compile", self.compile),
         ):

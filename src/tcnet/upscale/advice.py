@@ -80,8 +80,14 @@ def measure_models(cards: Sequence[ModelCard], device: str, precision: str) -> l
 def _alternatives(plan: Plan, precision: str) -> tuple[Alternative, ...]:
     assert plan.seconds is not None
     assert plan.seconds_per_pixel is not None
-    usual = default_denoise(plan.model) if plan.model in NAMES else 0.0
-    if plan.options.engine != "torch" or plan.options.ensemble != "none" or plan.options.denoise != usual:
+    cleans = (
+        plan.model in NAMES and default_denoise(plan.model) > 0
+    )  # how far makes no difference to the time
+    if (
+        plan.options.engine != "torch"
+        or plan.options.ensemble != "none"
+        or bool(plan.options.denoise) != cleans
+    ):
         return ()  # other engines, ensembles and cleaning have times of their own
     device = plan.options.device
     kept = {

@@ -71,7 +71,7 @@ def upscale(
     denoise: Annotated[
         float | None,
         typer.Option(
-            help="0 to 1: how far noise, grain and coding artefacts are taken out first; 0 by default, but for "
+            help="0 to 1: how far noise, grain and coding artefacts are taken out first; by default 0, for "
             "tcnet-vivid 0.7.",
             rich_help_panel=PICTURE,
         ),

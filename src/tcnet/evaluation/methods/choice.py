@@ -72,8 +72,7 @@ def load_method(name: str, device: str = "auto", precision: str = "auto") -> Cli
         placed = published.to(device=chosen_device, dtype=chosen.dtype)
         return NetworkUpscaler(name, placed, chosen_device, about)
     plain, kind = split_ensemble(name)
-    plain, denoise = split_number(plain, "~")
-    model, detail = split_number(plain, "@")
+    model, detail, denoise = split_choices(plain)
     network = load_model(model, detail=detail, denoise=denoise)
     about = {"weights": weights_hash(model), **about, "parameters": _parameter_count(network)}
     if network.detail is not None:
@@ -100,6 +99,15 @@ def split_ensemble(name: str) -> tuple[str, EnsembleKind | None]:
         if name.endswith(f"+{kind}"):
             return name.removesuffix(f"+{kind}"), kind
     return name, None
+
+
+def split_choices(name: str) -> tuple[str, float | None, float | None]:
+    """ "tcnet-vivid@0.25~0.5" -> ("tcnet-vivid", 0.25, 0.5): model, detail and denoise, in any order."""
+    model, denoise = split_number(name, "~")
+    model, detail = split_number(model, "@")
+    if denoise is None:
+        model, denoise = split_number(model, "~")
+    return model, detail, denoise
 
 
 def split_number(name: str, sign: str) -> tuple[str, float | None]:
