@@ -106,9 +106,8 @@ class Recurrence(ABC):
 
     def clean(self, around: Sequence[Tensor]) -> Tensor:
         """The middle one of 2 clean_reach + 1 neighbouring frames, cleaned; each (B, 3, H, W) in [0, 1].
-
-        Not called where clean_reach is 0."""
-        raise NotImplementedError
+        Here, without a clean-up, as it is."""
+        return around[self.clean_reach]
 
     @abstractmethod
     def observe(self, first: Tensor, second: Tensor) -> Pair:

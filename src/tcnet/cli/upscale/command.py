@@ -71,8 +71,8 @@ def upscale(
     denoise: Annotated[
         float | None,
         typer.Option(
-            help="0 to 1: how far noise, grain and coding artefacts are taken out first; by default 0, for "
-            "tcnet-vivid 0.7.",
+            help="0 to 1: how far noise, grain and coding artefacts are taken out first. `tcnet models NAME` "
+            "says the default, mostly 0.",
             rich_help_panel=PICTURE,
         ),
     ] = None,
