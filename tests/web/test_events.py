@@ -37,7 +37,8 @@ def test_of_one_job(slow, clip, web):
     counts = [count for *_, count in seen]
     assert counts == sorted(counts)
     assert counts[-1] == 30
-    assert len(seen) <= 3 + (times[-1] - times[0]) / 0.25  # at most four a second
+    # At most four a second; two more where the machine was too busy to read them as they came.
+    assert len(seen) <= 5 + (times[-1] - times[0]) / 0.25
 
 
 def test_of_all_jobs(slow, clip, web):
